@@ -1,0 +1,1 @@
+"""The kernel every service stands on; no product's business rule, ever."""

@@ -1,0 +1,99 @@
+"""Where pushes knock: one statement and one commit for all that wait.
+
+No linger: a flush starts as soon as the last one is done, so that load makes the batches.
+Each knock is answered only after its commit.
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+
+from libs.common.db import FAILURES, Pool
+from libs.common.errors import Transient
+from libs.common.feeds import store
+
+log = structlog.get_logger(__name__)
+
+MOST_WAITING = 10_000
+FLUSH_TIMEOUT_S = 2.0
+ACQUIRE_TIMEOUT_S = 2.0
+
+Knock = tuple[str, asyncio.Future[bool]]
+
+
+class Door:
+    """Raises the signals of feeds for concurrent callers in shared commits."""
+
+    def __init__(
+        self, pool: Pool, *, now: Callable[[], datetime], most_waiting: int = MOST_WAITING
+    ) -> None:
+        """Use `pool` for one connection at a time; `run` must be running for knocks to end."""
+        self._pool = pool
+        self._now = now
+        self._most_waiting = most_waiting
+        self._waiting: list[Knock] = []
+        self._knocked = asyncio.Event()
+
+    async def knock(self, address: str) -> bool:
+        """Raise the signals of the feeds called `address`; True once that is committed.
+
+        False means that no feed has this address.
+
+        Raises:
+            Transient: too many are waiting, or whether it was committed is not known. Google
+                delivers such a push again.
+        """
+        if len(self._waiting) >= self._most_waiting:
+            raise Transient("Too many pushes are waiting.")
+        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting.append((address, done))
+        self._knocked.set()
+        return await done
+
+    async def run(self) -> None:
+        """Flush for ever; on cancellation every waiting knock ends as `Transient`."""
+        try:
+            while True:
+                await self._knocked.wait()
+                self._knocked.clear()
+                batch, self._waiting = self._waiting, []
+                await self._flush(batch)
+        finally:
+            for _, done in self._waiting:
+                _fail(done)
+            self._waiting.clear()
+
+    async def _flush(self, batch: list[Knock]) -> None:
+        try:
+            await self._raise_for(batch)
+        except FAILURES as exc:
+            log.warning("push_flush_failed", knocks=len(batch), error=type(exc).__name__)
+            for knock in batch:
+                await self._flush_alone(knock)
+        except asyncio.CancelledError:
+            for _, done in batch:
+                _fail(done)
+            raise
+
+    async def _flush_alone(self, knock: Knock) -> None:
+        try:
+            await self._raise_for([knock])
+        except FAILURES:
+            _fail(knock[1])
+
+    async def _raise_for(self, batch: list[Knock]) -> None:
+        addresses = sorted({address for address, _ in batch})
+        async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as conn:
+            known = await store.raise_signals(
+                conn, addresses, now=self._now(), timeout_s=FLUSH_TIMEOUT_S
+            )
+        for address, done in batch:
+            if not done.done():
+                done.set_result(address in known)
+
+
+def _fail(done: asyncio.Future[bool]) -> None:
+    if not done.done():
+        done.set_exception(Transient("Whether the push was recorded is not known."))

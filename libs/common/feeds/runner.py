@@ -1,0 +1,192 @@
+"""Claims due feeds, runs them side by side, and says when each runs next."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from prometheus_client import Counter, Gauge
+
+from libs.common.bell import Bell
+from libs.common.db import FAILURES, Pool
+from libs.common.errors import AccessRevoked, AppError, RateLimited, Transient
+from libs.common.feeds import store
+from libs.common.feeds.lease import Lease, LeaseLost
+from libs.common.feeds.model import FeedState, retry_delay_s
+
+log = structlog.get_logger(__name__)
+
+RUNS = Counter("causeway_feed_runs_total", "Runs of feeds", ["kind", "outcome"])
+RUNNING = Gauge("causeway_feeds_running", "Feeds being run by this process")
+
+
+@dataclass(frozen=True, slots=True)
+class FeedKind:
+    """How feeds of one kind are run, and how long a quiet one may stay unpolled."""
+
+    run: Callable[[Lease], Awaitable[None]]
+    poll_every_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """How a run ended and what follows from it."""
+
+    name: str
+    state: FeedState = FeedState.ACTIVE
+    reason: str | None = None
+    wait_s: float | None = None
+    """None: until the next poll. Otherwise not before that many seconds have passed."""
+    failed: bool = False
+
+
+class Runner:
+    """Runs the feeds of one database; any number of replicas may do so at once."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        kinds: Mapping[str, FeedKind],
+        *,
+        bell: Bell,
+        now: Callable[[], datetime],
+        concurrency: int = 8,
+        lease_s: float = 60.0,
+        idle_s: float = 1.0,
+    ) -> None:
+        """Run at most `concurrency` feeds at once, each under leases of `lease_s` seconds.
+
+        Args:
+            bell: rings when a signal is raised; without a ring, due feeds are looked for every
+                `idle_s` seconds.
+        """
+        self._pool = pool
+        self._kinds = kinds
+        self._bell = bell
+        self._now = now
+        self._concurrency = concurrency
+        self._lease = timedelta(seconds=lease_s)
+        self._idle_s = idle_s
+        self._active: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Claim and run for ever; on cancellation give every lease back."""
+        async with self._bell.listening():
+            try:
+                while True:
+                    if not await self._claim_free():
+                        await self._bell.wait(self._idle_s)
+            finally:
+                await self._stop()
+
+    async def _claim_free(self) -> bool:
+        """Start what is due, up to the free slots; False when there was nothing to start."""
+        if len(self._active) >= self._concurrency:
+            await asyncio.wait(self._active, return_when=asyncio.FIRST_COMPLETED)
+        free = self._concurrency - len(self._active)
+        now = self._now()
+        async with self._pool.acquire() as conn, conn.transaction():
+            claimed = await store.claim(conn, limit=free, now=now, lease_until=now + self._lease)
+        for feed, epoch, generation in claimed:
+            task = asyncio.create_task(self._serve(Lease(feed, epoch=epoch, generation=generation)))
+            self._active.add(task)
+            task.add_done_callback(self._active.discard)
+        RUNNING.set(len(self._active))
+        return bool(claimed)
+
+    async def _serve(self, lease: Lease) -> None:
+        with structlog.contextvars.bound_contextvars(
+            feed_id=str(lease.feed.id), tenant_id=lease.feed.tenant_id
+        ):
+            try:
+                outcome = await self._guarded(lease)
+            except asyncio.CancelledError:
+                await self._finish(lease, _Outcome("released", wait_s=0.0))
+                raise
+            RUNS.labels(lease.feed.kind, outcome.name).inc()
+            if outcome.name != "lease_lost":
+                await self._finish(lease, outcome)
+
+    async def _guarded(self, lease: Lease) -> _Outcome:
+        """Run the feed while its lease is renewed; turn every end into an outcome."""
+        work = asyncio.ensure_future(self._kinds[lease.feed.kind].run(lease))
+        keeper = asyncio.create_task(self._keep(lease, work))
+        try:
+            await work
+        except asyncio.CancelledError:
+            if not keeper.done():
+                raise  # we are being stopped; the keeper did not do it
+            return _Outcome("lease_lost")
+        except Exception as exc:  # noqa: BLE001 - the edge where a run's failure becomes its outcome
+            return self._failure(lease, exc)
+        finally:
+            keeper.cancel()
+            work.cancel()
+        if lease.left_behind is not None:
+            return _Outcome("partial", FeedState.DEGRADED, lease.left_behind)
+        return _Outcome("ok")
+
+    async def _keep(self, lease: Lease, work: "asyncio.Future[None]") -> None:
+        """Renew the lease every third of it; cancel `work` once it is lost."""
+        while True:
+            await asyncio.sleep(self._lease.total_seconds() / 3)
+            try:
+                async with self._pool.acquire() as conn, conn.transaction():
+                    until = self._now() + self._lease
+                    held = await store.renew(conn, lease.feed, lease.epoch, lease_until=until)
+            except FAILURES as exc:
+                log.warning("lease_renewal_failed", error=type(exc).__name__)
+                continue
+            if not held:
+                work.cancel()
+                return
+
+    def _failure(self, lease: Lease, exc: Exception) -> _Outcome:
+        failures = lease.feed.failures + 1
+        delay_s = retry_delay_s(failures, jitter=random.random())  # noqa: S311 - spreads load only
+        match exc:
+            case LeaseLost():
+                return _Outcome("lease_lost")
+            case RateLimited(retry_after_s=wait_s):
+                return _Outcome("rate_limited", lease.feed.state, lease.feed.reason, wait_s)
+            case AccessRevoked():
+                return _Outcome("revoked", FeedState.PAUSED, "reauthorization_required")
+            case Transient():
+                log.info("feed_run_failed", reason=exc.slug, failures=failures)
+                return _Outcome("transient", FeedState.DEGRADED, exc.slug, delay_s, failed=True)
+            case AppError():
+                log.warning("feed_run_refused", reason=exc.slug, failures=failures)
+                return _Outcome("refused", FeedState.DEGRADED, exc.slug, delay_s, failed=True)
+            case _:
+                log.error("feed_run_crashed", exc_info=exc, failures=failures)
+                return _Outcome("crashed", FeedState.DEGRADED, "internal", delay_s, failed=True)
+
+    async def _finish(self, lease: Lease, outcome: _Outcome) -> None:
+        now = self._now()
+        poll = timedelta(seconds=self._kinds[lease.feed.kind].poll_every_s)
+        wait = None if outcome.wait_s is None else timedelta(seconds=outcome.wait_s)
+        succeeded = outcome.name in ("ok", "partial")
+        try:
+            async with self._pool.acquire() as conn, conn.transaction():
+                await store.finish(
+                    conn,
+                    lease.feed,
+                    lease.epoch,
+                    generation=lease.generation,
+                    due_at=now + (poll if wait is None else wait),
+                    not_before=now if wait is None else now + wait,
+                    state=outcome.state,
+                    reason=outcome.reason,
+                    failures=lease.feed.failures + 1 if outcome.failed else 0,
+                    synced_at=now if succeeded else None,
+                    now=now,
+                )
+        except FAILURES as exc:  # the lease runs out by itself, and the feed is due again
+            log.warning("feed_finish_failed", error=type(exc).__name__)
+
+    async def _stop(self) -> None:
+        for task in self._active:
+            task.cancel()
+        await asyncio.gather(*self._active, return_exceptions=True)

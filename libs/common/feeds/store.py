@@ -1,0 +1,314 @@
+"""Every SQL statement on feeds, signals and dead items. The caller owns the transaction.
+
+Locks are taken signal first, then feed, each in key order: claims, finishes and pushes
+cannot deadlock, and page commits (feed only) never wait for a push.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from libs.common.db import Connection
+from libs.common.feeds.model import Feed, FeedState, NewFeed
+from libs.common.ids import new_id
+
+CHANNEL = "feeds"
+"""NOTIFY channel that wakes idle runners."""
+
+
+def _feed(row: Any) -> Feed:
+    return Feed(
+        tenant_id=row["tenant_id"],
+        id=row["id"],
+        connection_id=row["connection_id"],
+        account_id=row["account_id"],
+        kind=row["kind"],
+        resource=row["resource"],
+        fingerprint=row["fingerprint"],
+        cursor=row["cursor"],
+        state=FeedState(row["state"]),
+        reason=row["reason"],
+        failures=row["failures"],
+        last_sync_at=row["last_sync_at"],
+    )
+
+
+REOPEN_SIGNAL = """
+UPDATE signals s
+   SET address = $5, generation = generation + 1, due_at = $6, not_before = '-infinity'
+  FROM feeds f
+ WHERE f.tenant_id = $1 AND f.connection_id = $2 AND f.kind = $3 AND f.resource = $4
+   AND s.tenant_id = f.tenant_id AND s.feed_id = f.id
+"""
+UPSERT_FEED = """
+INSERT INTO feeds
+       (tenant_id, id, connection_id, account_id, kind, resource, fingerprint, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+ON CONFLICT (tenant_id, connection_id, kind, resource) DO UPDATE
+   SET state = 'active', reason = NULL, failures = 0,
+       account_id = EXCLUDED.account_id,
+       cursor = CASE WHEN feeds.account_id = EXCLUDED.account_id
+                      AND feeds.fingerprint = EXCLUDED.fingerprint THEN feeds.cursor END,
+       fingerprint = EXCLUDED.fingerprint,
+       lease_epoch = feeds.lease_epoch + 1
+RETURNING tenant_id, id, connection_id, account_id, kind, resource, fingerprint, cursor,
+          state, reason, failures, last_sync_at
+"""
+INSERT_SIGNAL = """
+INSERT INTO signals (tenant_id, feed_id, address, due_at) VALUES ($1, $2, $3, $4)
+ON CONFLICT (tenant_id, feed_id) DO NOTHING
+"""
+
+
+async def open_feed(conn: Connection, new: NewFeed, *, now: datetime) -> Feed:
+    """Return the feed of `new`, created or opened again, due at once.
+
+    One that was paused or closed keeps its cursor, unless it now belongs to another account or
+    its fingerprint changed: then the cursor is void and dropped. A worker still running it is
+    fenced out.
+    """
+    identity = (new.tenant_id, new.connection_id, new.kind, new.resource)
+    await conn.execute(REOPEN_SIGNAL, *identity, new.address, now)
+    row = await conn.fetchrow(
+        UPSERT_FEED,
+        new.tenant_id,
+        new_id(),
+        new.connection_id,
+        new.account_id,
+        new.kind,
+        new.resource,
+        new.fingerprint,
+        now,
+    )
+    feed = _feed(row)
+    await conn.execute(INSERT_SIGNAL, feed.tenant_id, feed.id, new.address, now)
+    await conn.execute(NOTIFY)
+    return feed
+
+
+NOTIFY = f"NOTIFY {CHANNEL}"  # an identifier cannot be a parameter
+STOP_SIGNALS = """
+UPDATE signals s SET due_at = 'infinity', running = false
+  FROM (SELECT s2.tenant_id, s2.feed_id
+          FROM signals s2 JOIN feeds f ON f.tenant_id = s2.tenant_id AND f.id = s2.feed_id
+         WHERE f.tenant_id = $1 AND f.connection_id = $2
+         ORDER BY s2.tenant_id, s2.feed_id FOR UPDATE OF s2) mine
+ WHERE s.tenant_id = mine.tenant_id AND s.feed_id = mine.feed_id
+"""
+STOP_FEEDS = """
+UPDATE feeds SET state = $3, reason = $4, lease_epoch = lease_epoch + 1
+ WHERE tenant_id = $1 AND connection_id = $2 AND state <> 'closed'
+RETURNING id
+"""
+
+
+async def stop_feeds(
+    conn: Connection, tenant_id: str, connection_id: UUID, *, state: FeedState, reason: str
+) -> list[UUID]:
+    """Pause or close all feeds of a connection; return their ids.
+
+    Nothing is removed. A worker that is running one of them cannot commit any more.
+    """
+    await conn.execute(STOP_SIGNALS, tenant_id, connection_id)
+    rows = await conn.fetch(STOP_FEEDS, tenant_id, connection_id, state.value, reason)
+    return [row["id"] for row in rows]
+
+
+LIST_FEEDS = """
+SELECT f.tenant_id, f.id, f.connection_id, f.account_id, f.kind, f.resource, f.fingerprint,
+       f.cursor, f.state, f.reason, f.failures, f.last_sync_at
+  FROM feeds f WHERE f.tenant_id = $1 AND f.connection_id = ANY($2::uuid[])
+ ORDER BY f.connection_id, f.kind, f.resource
+"""
+
+
+async def list_feeds(
+    conn: Connection, tenant_id: str, connection_ids: Sequence[UUID]
+) -> list[Feed]:
+    """Return the feeds of those connections within the tenant."""
+    return [_feed(row) for row in await conn.fetch(LIST_FEEDS, tenant_id, list(connection_ids))]
+
+
+RAISE_SIGNALS = """
+WITH hit AS (
+    SELECT tenant_id, feed_id FROM signals
+     WHERE address = ANY($1::text[])
+     ORDER BY tenant_id, feed_id
+       FOR UPDATE
+), raised AS (
+    UPDATE signals s
+       SET generation = generation + 1,
+           due_at = CASE WHEN running OR due_at = 'infinity' THEN due_at
+                         ELSE LEAST(due_at, GREATEST($2::timestamptz, not_before)) END
+      FROM hit WHERE s.tenant_id = hit.tenant_id AND s.feed_id = hit.feed_id
+    RETURNING s.address
+)
+SELECT address, pg_notify($3, '') FROM raised GROUP BY address
+"""
+
+
+async def raise_signals(
+    conn: Connection, addresses: Sequence[str], *, now: datetime, timeout_s: float
+) -> set[str]:
+    """Raise the signal of every feed a push called by one of `addresses`; return those known.
+
+    A feed that is running, or must wait for Google's permission, keeps its time: the moved
+    generation alone makes it run again.
+    """
+    rows = await conn.fetch(RAISE_SIGNALS, list(addresses), now, CHANNEL, timeout=timeout_s)
+    return {row["address"] for row in rows}
+
+
+PIN_CLAIM_PLAN = """
+SELECT set_config('enable_bitmapscan', 'off', true), set_config('enable_seqscan', 'off', true),
+       set_config('enable_sort', 'off', true)
+"""
+CLAIM = """
+WITH due AS MATERIALIZED (
+    SELECT tenant_id, feed_id FROM signals
+     WHERE due_at <= $1 ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED
+), taken AS (
+    UPDATE signals s SET running = true, due_at = $3
+      FROM due WHERE s.tenant_id = due.tenant_id AND s.feed_id = due.feed_id
+    RETURNING s.tenant_id, s.feed_id, s.generation
+)
+UPDATE feeds f SET lease_epoch = f.lease_epoch + 1, lease_until = $3
+  FROM taken t WHERE f.tenant_id = t.tenant_id AND f.id = t.feed_id
+RETURNING f.tenant_id, f.id, f.connection_id, f.account_id, f.kind, f.resource, f.fingerprint,
+          f.cursor, f.state, f.reason, f.failures, f.last_sync_at, f.lease_epoch, t.generation
+"""
+
+
+async def claim(
+    conn: Connection, *, limit: int, now: datetime, lease_until: datetime
+) -> list[tuple[Feed, int, int]]:
+    """Take up to `limit` due feeds; return each with its lease epoch and signal generation.
+
+    A lease that ran out is due like any other. The plan is pinned to the ordered index, since
+    the planner otherwise flips to sorting everything that is due.
+    """
+    await conn.execute(PIN_CLAIM_PLAN)
+    rows = await conn.fetch(CLAIM, now, limit, lease_until)
+    return [(_feed(row), row["lease_epoch"], row["generation"]) for row in rows]
+
+
+RENEW_SIGNAL = """
+UPDATE signals s SET due_at = $4 FROM feeds f
+ WHERE s.tenant_id = $1 AND s.feed_id = $2 AND s.running
+   AND f.tenant_id = s.tenant_id AND f.id = s.feed_id AND f.lease_epoch = $3
+"""
+RENEW_FEED = """
+UPDATE feeds SET lease_until = $4 WHERE tenant_id = $1 AND id = $2 AND lease_epoch = $3
+RETURNING id
+"""
+
+
+async def renew(conn: Connection, feed: Feed, epoch: int, *, lease_until: datetime) -> bool:
+    """Extend the lease; False when somebody else has it."""
+    await conn.execute(RENEW_SIGNAL, feed.tenant_id, feed.id, epoch, lease_until)
+    return await conn.fetchval(RENEW_FEED, feed.tenant_id, feed.id, epoch, lease_until) is not None
+
+
+ADVANCE = """
+UPDATE feeds SET cursor = $4, fingerprint = $5
+ WHERE tenant_id = $1 AND id = $2 AND lease_epoch = $3
+RETURNING id
+"""
+
+
+async def advance(
+    conn: Connection, feed: Feed, epoch: int, *, cursor: str, fingerprint: str
+) -> bool:
+    """Move the cursor if the lease is still ours; False when it is not."""
+    row_id = await conn.fetchval(ADVANCE, feed.tenant_id, feed.id, epoch, cursor, fingerprint)
+    return row_id is not None
+
+
+FINISH_SIGNAL = """
+UPDATE signals s
+   SET running = false, not_before = $5::timestamptz,
+       due_at = CASE WHEN $8::boolean THEN 'infinity'
+                     WHEN generation <> $6 THEN GREATEST($7::timestamptz, $5)
+                     ELSE GREATEST($4::timestamptz, $5) END
+  FROM feeds f
+ WHERE s.tenant_id = $1 AND s.feed_id = $2
+   AND f.tenant_id = s.tenant_id AND f.id = s.feed_id AND f.lease_epoch = $3
+"""
+FINISH_FEED = """
+UPDATE feeds SET lease_until = NULL, state = $4, reason = $5, failures = $6,
+       last_sync_at = COALESCE($7, last_sync_at)
+ WHERE tenant_id = $1 AND id = $2 AND lease_epoch = $3
+"""
+
+
+async def finish(
+    conn: Connection,
+    feed: Feed,
+    epoch: int,
+    *,
+    generation: int,
+    due_at: datetime,
+    not_before: datetime,
+    state: FeedState,
+    reason: str | None,
+    failures: int,
+    synced_at: datetime | None,
+    now: datetime,
+) -> None:
+    """Give the lease back and say when to run next; nothing happens if it is not ours.
+
+    When the signal moved since `generation`, the feed is due again at once, though never
+    before `not_before`. A paused feed is not due until it is opened again.
+    """
+    await conn.execute(
+        FINISH_SIGNAL,
+        feed.tenant_id,
+        feed.id,
+        epoch,
+        due_at,
+        not_before,
+        generation,
+        now,
+        state is FeedState.PAUSED,
+    )
+    await conn.execute(
+        FINISH_FEED,
+        feed.tenant_id,
+        feed.id,
+        epoch,
+        state.value,
+        reason,
+        failures,
+        synced_at,
+    )
+
+
+ADD_DEAD_ITEM = """
+INSERT INTO dead_items (id, tenant_id, feed_id, kind, item, cause, payload, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+"""
+
+
+async def add_dead_item(
+    conn: Connection,
+    *,
+    kind: str,
+    item: str,
+    cause: str,
+    now: datetime,
+    feed: Feed | None = None,
+    payload: bytes | None = None,
+) -> UUID:
+    """Keep an item that could not be taken in; return its id.
+
+    Args:
+        kind: what sort of item: `gmail.message`, `gmail.push`.
+        item: its id at Google, or a hash of it when it has none.
+        cause: a short constant, never content.
+        payload: what came, when it cannot be fetched again.
+    """
+    dead_id = new_id()
+    tenant_id, feed_id = (feed.tenant_id, feed.id) if feed else (None, None)
+    await conn.execute(ADD_DEAD_ITEM, dead_id, tenant_id, feed_id, kind, item, cause, payload, now)
+    return dead_id

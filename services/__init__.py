@@ -1,0 +1,1 @@
+"""The services of Causeway: each owns one database, speaks to Google and publishes events."""
