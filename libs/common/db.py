@@ -26,15 +26,28 @@ Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProx
 
 POOL: web.AppKey["Pool"] = web.AppKey("pool", asyncpg.Pool)
 
-FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
-"""What a process loop survives: the database away, restarting, refusing or too slow."""
-
 CONNECT_TIMEOUT_S = 10.0
 ACQUIRE_TIMEOUT_S = 10.0
 CLOSE_TIMEOUT_S = 5.0
 
 # The client gives up a little after the server should have: only when the server cannot answer.
 CLIENT_GRACE_S = 5.0
+
+UNAVAILABLE: tuple[type[Exception], ...] = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,  # shutting down, starting up, terminated, timed out
+    asyncpg.InsufficientResourcesError,
+    asyncpg.TransactionRollbackError,  # deadlock, serialization
+    asyncpg.LockNotAvailableError,
+    asyncpg.InterfaceError,  # the connection is closed
+    asyncpg.InternalClientError,  # what asyncpg says when it was closed between two statements
+)
+"""Errors that say the database is away or busy: the same work may succeed later."""
+
+FAILURES: tuple[type[Exception], ...] = (asyncpg.PostgresError, *UNAVAILABLE)
+"""What a process loop survives: besides the above, a statement the database refuses."""
 
 JSONB_VERSION = b"\x01"
 """First byte of jsonb's binary form."""

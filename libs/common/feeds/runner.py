@@ -76,10 +76,19 @@ class Runner:
         async with self._bell.listening():
             try:
                 while True:
-                    if not await self._claim_free():
+                    if not await self._claim_or_wait_out():
                         await self._bell.wait(self._idle_s)
             finally:
                 await self._stop()
+
+    async def _claim_or_wait_out(self) -> bool:
+        """As `_claim_free`; while the database is away what runs goes on, and nothing starts."""
+        try:
+            return await self._claim_free()
+        except FAILURES as exc:
+            log.warning("feeds_not_claimed", error=type(exc).__name__)
+            await asyncio.sleep(self._idle_s)
+            return False
 
     async def _claim_free(self) -> bool:
         """Start what is due, up to the free slots; False when there was nothing to start."""

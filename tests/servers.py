@@ -1,0 +1,110 @@
+"""The private PostgreSQL and RabbitMQ of one test session: started when first needed."""
+
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypedDict
+
+from cli.local.postgres import PostgresServer
+from cli.local.process import ProcessId
+from cli.local.rabbitmq import RabbitServer
+
+PREFIX = "causeway-tests-"
+OWNER = "owner"
+
+
+class Addresses(TypedDict):
+    """What a pytest-xdist worker is told about the servers of its controller."""
+
+    postgres_port: int
+    postgres_password: str
+    rabbit_port: int
+    rabbit_management_port: int
+    rabbit_password: str
+
+
+@dataclass
+class Servers:
+    """Both servers in one throw-away directory; they die with this process whatever happens."""
+
+    directory: Path
+    _postgres: PostgresServer | None = field(default=None, repr=False)
+    _rabbit: RabbitServer | None = field(default=None, repr=False)
+
+    @classmethod
+    def create(cls) -> "Servers":
+        """Return servers that will live in a new directory; nothing is started yet."""
+        _sweep()
+        directory = Path(tempfile.mkdtemp(prefix=PREFIX))
+        directory.chmod(0o711)  # PostgreSQL runs as another user when we are root
+        owner = ProcessId.find(os.getpid())
+        assert owner
+        (directory / OWNER).write_text(f"{owner.pid} {owner.started}")
+        return cls(directory)
+
+    @classmethod
+    def attach(cls, addresses: Addresses) -> "Servers":
+        """Return the servers that another process started."""
+        nowhere = Path(os.devnull)
+        return cls(
+            nowhere,
+            PostgresServer(
+                nowhere,
+                port=addresses["postgres_port"],
+                password=addresses["postgres_password"],
+            ),
+            RabbitServer(
+                nowhere,
+                port=addresses["rabbit_port"],
+                management_port=addresses["rabbit_management_port"],
+                password=addresses["rabbit_password"],
+            ),
+        )
+
+    @property
+    def postgres(self) -> PostgresServer:
+        """The PostgreSQL server, running."""
+        if self._postgres is None:
+            server = PostgresServer(self.directory / "postgres", durable=False)
+            server.start()
+            self._postgres = server
+        return self._postgres
+
+    @property
+    def rabbit(self) -> RabbitServer:
+        """The RabbitMQ node, running."""
+        if self._rabbit is None:
+            server = RabbitServer(self.directory / "rabbitmq")
+            server.start()
+            self._rabbit = server
+        return self._rabbit
+
+    def addresses(self) -> Addresses:
+        """Return what a worker needs to attach; starts both servers."""
+        return {
+            "postgres_port": self.postgres.port,
+            "postgres_password": self.postgres.password,
+            "rabbit_port": self.rabbit.port,
+            "rabbit_management_port": self.rabbit.management_port,
+            "rabbit_password": self.rabbit.password,
+        }
+
+    def close(self) -> None:
+        """End what was started here and remove the directory."""
+        for server in (self._rabbit, self._postgres):
+            if server:
+                server.kill()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def _sweep() -> None:
+    """Remove the directories of sessions that were killed."""
+    for directory in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        try:
+            pid, started = (int(word) for word in (directory / OWNER).read_text().split())
+        except (OSError, ValueError):
+            continue
+        if not ProcessId(pid, started).alive():
+            shutil.rmtree(directory, ignore_errors=True)
