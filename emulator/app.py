@@ -1,0 +1,97 @@
+"""The emulator as an aiohttp application."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp_jinja2
+import jinja2
+from aiohttp import web
+
+from emulator.config import EmulatorConfig
+from emulator.control import google as control_google
+from emulator.control import http as control_http
+from emulator.control import mail as control_mail
+from emulator.control import people as control_people
+from emulator.control import pushes as control_pushes
+from emulator.gmail import account, drafts, label_api, messages, threads, writing
+from emulator.oauth import authorize, identity, token
+from emulator.pubsub import api as pubsub_api
+from emulator.pubsub.push import Pusher
+from emulator.rest import documents
+from emulator.rest import web as rest_web
+from emulator.rest.dispatch import Dispatcher
+from emulator.rest.methods import MethodTable
+from emulator.world import WORLD, World
+
+# A Gmail import may carry 150 MiB, and base64 makes a third more of it.
+_MOST_BYTES: Final = 220 * 1024 * 1024
+
+# Hand these to the AppRunner: some clients send long query strings as they are.
+RUNNER_OPTIONS: Final[dict[str, Any]] = {
+    "max_line_size": 65_536,
+    "max_field_size": 65_536,
+    "access_log": None,
+}
+
+_OPERATIONS: Final = {
+    **account.OPERATIONS,
+    **messages.OPERATIONS,
+    **writing.OPERATIONS,
+    **label_api.OPERATIONS,
+    **threads.OPERATIONS,
+    **drafts.OPERATIONS,
+    **pubsub_api.OPERATIONS,
+}
+
+
+def create_app(config: EmulatorConfig | None = None) -> web.Application:
+    """Return an emulator; it opens nothing until it is started.
+
+    Run it with `web.AppRunner(app, **RUNNER_OPTIONS)`. Every address it gives out is under the
+    origin that the request came to.
+    """
+    world = World(config or EmulatorConfig())
+    app = web.Application(
+        client_max_size=_MOST_BYTES,
+        middlewares=[control_http.errors_to_json, rest_web.inject_faults],
+    )
+    app[WORLD] = world
+    app[control_pushes.PUSHER] = Pusher(world.pubsub, world.clock)
+    table = MethodTable(documents.load("gmail", "v1"), documents.load("pubsub", "v1"))
+    app[rest_web.DISPATCHER] = Dispatcher(world, table, _OPERATIONS)
+    aiohttp_jinja2.setup(app, loader=jinja2.FileSystemLoader(Path(authorize.__file__).parent))
+    app.router.add_get("/", _index)
+    for module in (
+        control_google,
+        control_pushes,
+        control_people,
+        control_mail,
+        authorize,
+        token,
+        identity,
+    ):
+        app.router.add_routes(module.routes())
+    app.router.add_routes(rest_web.routes())
+    app.cleanup_ctx.append(_deliveries)
+    return app
+
+
+async def _index(request: web.Request) -> web.Response:
+    origin = str(request.url.origin())
+    return web.json_response(
+        {
+            "name": "Google Workspace emulator",
+            "control": f"{origin}{control_http.PREFIX}",
+            "openid_configuration": f"{origin}/.well-known/openid-configuration",
+            "apis": f"{origin}/discovery/v1/apis",
+        }
+    )
+
+
+async def _deliveries(app: web.Application) -> AsyncIterator[None]:
+    pusher = app[control_pushes.PUSHER]
+    await pusher.start()
+    yield
+    app[WORLD].watches.close()
+    await pusher.close()

@@ -1,0 +1,50 @@
+"""What an emulator is told once, at start; the control API may replace the switches later."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+DEFAULT_CLIENT_ID = "emulator-client.apps.googleusercontent.com"
+DEFAULT_CLIENT_SECRET = "emulator-secret"  # noqa: S105 - the published default of a local tool
+
+
+class Switches(BaseModel):
+    """The behaviours that a test may want to turn, each at Google's documented value by default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    replace_message_id: bool = True
+    enforce_quota: bool = True
+    units_per_minute: int = Field(default=6000, ge=1)
+    max_refresh_tokens: int = Field(default=100, ge=1)
+    access_token_ttl_s: int = Field(default=3599, ge=1)
+    refresh_token_ttl_s: int | None = Field(default=None, ge=1)
+    code_ttl_s: int = Field(default=600, ge=1)
+    notification_interval_s: float = Field(default=1.0, ge=0)
+    coalesce_notifications: bool = True
+    history_labels: bool = True
+    history_ttl_s: int = Field(default=7 * 86_400, ge=1)
+    watch_ttl_s: int = Field(default=7 * 86_400, ge=1)
+    require_publisher_binding: bool = False
+    token_error: str | None = None
+    check_answers: bool = False
+
+
+class EmulatorConfig(BaseModel):
+    """Everything needed to build one emulator.
+
+    Attributes:
+        redirect_uris: the registered ones, compared exactly; empty accepts any http(s) address.
+        project_id: when given, `users.watch` only takes topics of this project.
+        people: e-mail addresses that exist from the start.
+        topics: full topic names (`projects/p/topics/t`) that exist from the start.
+        switches: see `Switches`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    client_id: str = DEFAULT_CLIENT_ID
+    client_secret: str = Field(default=DEFAULT_CLIENT_SECRET, repr=False)
+    redirect_uris: tuple[str, ...] = ()
+    project_id: str | None = None
+    people: tuple[str, ...] = ()
+    topics: tuple[str, ...] = ()
+    switches: Switches = Switches()

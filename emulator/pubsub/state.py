@@ -1,0 +1,157 @@
+"""Topics, subscriptions and their backlogs."""
+
+import asyncio
+import base64
+import secrets
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from emulator.clock import Clock, rfc3339
+
+Json = dict[str, Any]
+
+DEFAULT_ACK_DEADLINE_S = 10
+DEFAULT_RETENTION_S = 7 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class PubsubMessage:
+    """One published message."""
+
+    id: str
+    data: bytes
+    attributes: Mapping[str, str]
+    published_s: float
+    ordering_key: str = ""
+
+    def json(self) -> Json:
+        """Return it as push bodies carry it, in both spellings."""
+        published = rfc3339(self.published_s)
+        result: Json = {
+            "data": base64.b64encode(self.data).decode(),
+            "messageId": self.id,
+            "message_id": self.id,
+            "publishTime": published,
+            "publish_time": published,
+        }
+        if self.attributes:
+            result["attributes"] = dict(self.attributes)
+        if self.ordering_key:
+            result["orderingKey"] = self.ordering_key
+        return result
+
+
+@dataclass(slots=True)
+class Topic:
+    """A topic: its resource as the API shows it, and who may publish."""
+
+    name: str
+    resource: Json
+    policy: Json = field(default_factory=dict)
+
+    def may_publish(self, member: str) -> bool:
+        """Return whether the policy lets `member` publish."""
+        return any(
+            binding.get("role") == "roles/pubsub.publisher" and member in binding.get("members", ())
+            for binding in self.policy.get("bindings", ())
+        )
+
+
+@dataclass(slots=True)
+class Delivery:
+    """A message on its way to one subscription."""
+
+    message: PubsubMessage
+    attempts: int = 0
+
+
+@dataclass(slots=True)
+class Subscription:
+    """A subscription and what it has not yet acknowledged."""
+
+    name: str
+    topic: str
+    resource: Json
+    backlog: deque[Delivery] = field(default_factory=deque)
+    leased: dict[str, tuple[Delivery, float]] = field(default_factory=dict)
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    policy: Json = field(default_factory=dict)
+
+    @property
+    def push(self) -> Json:
+        """Return the push configuration; empty for a pull subscription."""
+        config: Json = self.resource.get("pushConfig", {})
+        return config
+
+    @property
+    def ack_deadline_s(self) -> int:
+        """Return the seconds a push request may take."""
+        return int(self.resource.get("ackDeadlineSeconds") or DEFAULT_ACK_DEADLINE_S)
+
+    @property
+    def retention_s(self) -> float:
+        """Return how long an unacknowledged message is kept."""
+        text = str(self.resource.get("messageRetentionDuration", f"{DEFAULT_RETENTION_S}s"))
+        return float(text.removesuffix("s"))
+
+    def offer(self, delivery: Delivery) -> None:
+        """Put a message at the end of the backlog."""
+        self.backlog.append(delivery)
+        self.arrived.set()
+
+    def take(self, now_s: float) -> Delivery | None:
+        """Return the next message that is young enough, or None."""
+        found = None
+        while self.backlog and found is None:
+            delivery = self.backlog.popleft()
+            if delivery.message.published_s >= now_s - self.retention_s:
+                found = delivery
+        if not self.backlog:
+            self.arrived.clear()
+        return found
+
+
+class PubSub:
+    """All topics and subscriptions; `opened` and `closed` tell the pusher of subscriptions."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.topics: dict[str, Topic] = {}
+        self.subscriptions: dict[str, Subscription] = {}
+        self.opened: Callable[[Subscription], None] = _ignore
+        self.closed: Callable[[Subscription], None] = _ignore
+        self._clock = clock
+        self._next_id = 10**16 + secrets.randbelow(10**15)
+
+    def add_topic(self, name: str, resource: Json | None = None) -> Topic:
+        """Create a topic and return it."""
+        topic = Topic(name, {**(resource or {}), "name": name, "state": "ACTIVE"})
+        self.topics[name] = topic
+        return topic
+
+    def publish(
+        self, topic: str, data: bytes, attributes: Mapping[str, str] | None = None, *, key: str = ""
+    ) -> str:
+        """Hand a message to every subscription of the topic and return its id."""
+        self._next_id += 1 + secrets.randbelow(1000)
+        message = PubsubMessage(
+            str(self._next_id), data, attributes or {}, self._clock.now_s(), key
+        )
+        for subscription in self.subscriptions.values():
+            if subscription.topic == topic:
+                subscription.offer(Delivery(message))
+        return message.id
+
+    def add_subscription(self, subscription: Subscription) -> None:
+        """Keep a subscription and start to serve it."""
+        self.subscriptions[subscription.name] = subscription
+        self.opened(subscription)
+
+    def remove_subscription(self, name: str) -> None:
+        """Forget a subscription with its backlog."""
+        self.closed(self.subscriptions.pop(name))
+
+
+def _ignore(_subscription: Subscription) -> None:
+    """Serve nobody: the pusher has not been started."""

@@ -1,0 +1,77 @@
+"""Everything one emulator remembers."""
+
+from aiohttp import web
+
+from emulator.clock import Clock
+from emulator.config import EmulatorConfig, Switches
+from emulator.faults import Faults
+from emulator.gmail.mailbox import Mailbox, Record
+from emulator.gmail.watch import Watches
+from emulator.oauth.grants import OAuthState
+from emulator.people import Directory, Person
+from emulator.pubsub.state import PubSub
+from emulator.quota import UsageLedger
+from emulator.rest.upload import UploadSessions
+
+
+class World:
+    """The state behind all APIs. It lives in memory and ends with the process."""
+
+    def __init__(self, config: EmulatorConfig) -> None:
+        self.config = config
+        self.clock = Clock()
+        self.pubsub = PubSub(self.clock)
+        self._fill()
+
+    def reset(self) -> None:
+        """Go back to how the emulator was started; open push loops are told."""
+        self.watches.close()
+        for name in list(self.pubsub.subscriptions):
+            self.pubsub.remove_subscription(name)
+        self.pubsub.topics.clear()
+        self.clock.offset_s = 0.0
+        self.clock.moves_signatures = False
+        self._fill()
+
+    def add_person(self, email: str, name: str = "", *, sub: str | None = None) -> Person:
+        """Return the new person with an empty mailbox, or the one who has the address."""
+        return self.people.add(email, name, sub=sub)
+
+    def mailbox(self, email: str) -> Mailbox:
+        """Return a person's mailbox, made at first use."""
+        found = self._mailboxes.get(email)
+        if found is None:
+            found = Mailbox(email, self.clock, self._mail_changed)
+            self._mailboxes[email] = found
+        return found
+
+    def rename_mailbox(self, old: str, new: str) -> None:
+        """Keep the mail of a person whose address changed; watches of the old one end."""
+        self.watches.stop_all(old)
+        box = self.mailbox(old)
+        del self._mailboxes[old]
+        box.email = new
+        self._mailboxes[new] = box
+
+    def _fill(self) -> None:
+        self.switches: Switches = self.config.switches
+        self.people = Directory()
+        self.oauth = OAuthState(self.config, self.clock)
+        self.usage = UsageLedger(self.clock)
+        self.faults = Faults()
+        self.uploads = UploadSessions()
+        self._mailboxes: dict[str, Mailbox] = {}
+        self.watches = Watches(self.clock, self._publish, lambda: self.switches, self.mailbox)
+        for topic in self.config.topics:
+            self.pubsub.add_topic(topic)
+        for email in self.config.people:
+            self.add_person(email)
+
+    def _mail_changed(self, mailbox: Mailbox, record: Record) -> None:
+        self.watches.changed(mailbox, record)
+
+    def _publish(self, topic: str, data: bytes) -> None:
+        self.pubsub.publish(topic, data)
+
+
+WORLD: web.AppKey[World] = web.AppKey("world", World)
