@@ -1,0 +1,113 @@
+"""Composition root: the one module that knows all the others."""
+
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from libs.common import bus, migrate
+from libs.common.db import POOL, database
+from libs.common.google.roots import GoogleRoots
+from libs.common.google.wire import client_session
+from libs.common.relay import Relay
+from libs.common.web import (
+    ALL_ROLES,
+    Health,
+    background,
+    build_app,
+    database_answers,
+    migrated,
+)
+from services.auth.domain.rules import AlarmRule
+from services.auth.domain.sealing import Keyring
+from services.auth.domain.urls import ReturnUrls
+from services.auth.google import Client, GoogleAuth
+from services.auth.settings import AuthSettings
+from services.auth.sync.context import Context
+from services.auth.sync.health import HealthDesk
+from services.auth.sync.refresh import Refresher
+from services.auth.sync.worker import run_housekeeping, run_worker
+from services.auth.web.keys import CONTEXT, HEALTH, REFRESHER
+from services.auth.web.routes import ROUTES
+
+SERVICE = "auth"
+SETTINGS = web.AppKey("settings", AuthSettings)
+
+
+def migrations() -> tuple[migrate.MigrationSet, ...]:
+    """Return the sets the service's database needs, in their order."""
+    return migrate.kernel("messaging"), migrate.kernel("http"), migrate.service(SERVICE)
+
+
+def create_app(settings: AuthSettings, *, roles: frozenset[str] = ALL_ROLES) -> web.Application:
+    """Wire the service. Opens nothing: resources live in cleanup contexts."""
+    app = build_app(
+        service=SERVICE,
+        settings=settings,
+        routes=ROUTES,
+        roles=roles,
+        checks={
+            "database": database_answers,
+            "migrations": migrated(*migrations()),
+            "broker": _broker_answers,
+        },
+    )
+    app[SETTINGS] = settings
+    app.cleanup_ctx.append(
+        database(
+            settings.database_url,
+            size=settings.pool_size,
+            statement_timeout_s=settings.statement_timeout,
+            application_name=f"causeway-{SERVICE}",
+        )
+    )
+    app.cleanup_ctx.append(_tools)
+    if "worker" in roles:
+        app.cleanup_ctx.append(background("worker", _work))
+        app.cleanup_ctx.append(background("housekeeping", _clean))
+    if "relay" in roles:
+        app.cleanup_ctx.append(background("relay", _relay))
+    return app
+
+
+async def _tools(app: web.Application) -> AsyncIterator[None]:
+    settings = app[SETTINGS]
+    async with client_session() as session:
+        client = Client(
+            id=settings.google_client_id,
+            secret=settings.google_client_secret.get_secret_value(),
+            redirect_uri=settings.redirect_uri,
+        )
+        app[CONTEXT] = context = Context(
+            pool=app[POOL],
+            google=GoogleAuth(session, GoogleRoots.from_settings(settings), client),
+            keyring=Keyring(settings.keys),
+            return_urls=ReturnUrls(settings.return_urls),
+            alarm=AlarmRule(settings.alarm_minimum),
+            settings=settings,
+        )
+        app[REFRESHER] = refresher = Refresher(context)
+        app[HEALTH] = HealthDesk(context)
+        yield
+        await refresher.close()
+
+
+async def _work(app: web.Application) -> None:
+    await run_worker(app[CONTEXT], app[REFRESHER])
+
+
+async def _clean(app: web.Application) -> None:
+    await run_housekeeping(app[CONTEXT])
+
+
+async def _relay(app: web.Application) -> None:
+    settings = app[SETTINGS]
+    await Relay(settings.database_url, settings.amqp_url, service=SERVICE).run()
+
+
+async def _broker_answers(app: web.Application) -> Health:
+    """Without the broker events wait in the outbox; every request can be answered."""
+    try:
+        await bus.ping(app[SETTINGS].amqp_url)
+    except bus.BrokerLost:
+        return Health.DEGRADED
+    return Health.OK

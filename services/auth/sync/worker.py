@@ -1,0 +1,120 @@
+"""What auth does unasked: second attempts, renewals ahead of time, revocations, cleaning."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import timedelta
+from uuid import UUID
+
+import structlog
+from prometheus_client import Counter
+
+from libs.common import clock, db, idempotency
+from libs.common.db import transaction
+from libs.common.errors import AppError
+from services.auth.store import connections, consents, dues
+from services.auth.sync.context import Context
+from services.auth.sync.disconnect import end_unconfirmed, revoke
+from services.auth.sync.outcome import WATCHED, look_for_alarm
+from services.auth.sync.refresh import Refresher
+
+BATCH = 100
+AT_ONCE = 4
+KEYS_KEPT = timedelta(days=1)
+
+DELETED = Counter("causeway_auth_deleted_rows_total", "Rows housekeeping removed.", ["what"])
+
+SURVIVED: tuple[type[Exception], ...] = (AppError, *db.FAILURES)
+"""What ends a look, not the worker."""
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+async def run_worker(context: Context, refresher: Refresher) -> None:
+    """Look for what is due until cancelled; a database that is away is waited for."""
+    while True:
+        try:
+            await look(context, refresher)
+        except SURVIVED as exc:
+            log.warning("worker_look_failed", error=type(exc).__name__)
+        await asyncio.sleep(context.settings.worker_interval)
+
+
+async def run_housekeeping(context: Context) -> None:
+    """Remove what is over until cancelled; a database that is away is waited for."""
+    while True:
+        try:
+            await clean(context)
+        except SURVIVED as exc:
+            log.warning("housekeeping_failed", error=type(exc).__name__)
+        await asyncio.sleep(context.settings.housekeeping_interval)
+
+
+async def look(context: Context, refresher: Refresher) -> None:
+    """Do once what is due now."""
+    now = clock.now()
+    ahead = now + timedelta(seconds=context.settings.refresh_ahead)
+    async with transaction(context.pool) as conn:
+        await look_for_alarm(conn, context, now=now)
+        retries = await dues.list_due_retries(conn, now=now, limit=BATCH)
+        expiring = await dues.list_expiring(conn, before=ahead, limit=BATCH)
+        revocations = await dues.list_due_revocations(conn, now=now, limit=BATCH)
+
+    async def ask_again(account_id: UUID) -> None:
+        await refresher.token(account_id, force=True, even_refused=True)
+
+    async def renew(account_id: UUID) -> None:
+        await refresher.token(account_id, lasting=ahead - now)
+
+    async def end(account_id: UUID) -> None:
+        await revoke(context, account_id)
+
+    await asyncio.gather(_each(ask_again, retries), _each(renew, expiring), _each(end, revocations))
+
+
+async def _each(work: Callable[[UUID], Awaitable[None]], ids: Iterable[UUID]) -> None:
+    """Do the work for each account, a few at once; one that fails keeps no other waiting."""
+    slots = asyncio.Semaphore(AT_ONCE)
+
+    async def one(account_id: UUID) -> None:
+        async with slots:
+            try:
+                await work(account_id)
+            except AppError as exc:
+                log.info("account_work_failed", account_id=str(account_id), problem=exc.slug)
+            except db.FAILURES as exc:
+                name = type(exc).__name__
+                log.warning("account_work_failed", account_id=str(account_id), error=name)
+
+    async with asyncio.TaskGroup() as group:
+        for account_id in ids:
+            group.create_task(one(account_id))
+
+
+async def clean(context: Context) -> None:
+    """Remove once what is over: old links, unconfirmed and ended connections, empty accounts."""
+    settings, now = context.settings, clock.now()
+    async with transaction(context.pool) as conn:
+        _count("consents", await consents.delete_expired(conn, now=now))
+        _count("refreshes", await dues.delete_refreshes(conn, now - WATCHED * 2))
+    await _end_unconfirmed(context)
+    async with transaction(context.pool) as conn:
+        await dues.ask_orphan_revocations(conn, now=now)
+        before = now - timedelta(seconds=settings.retention)
+        day_before = now - KEYS_KEPT
+        _count("idempotency_keys", await idempotency.purge(conn, before=day_before))
+        _count("connections", await connections.delete_ended(conn, before, limit=BATCH))
+        _count("accounts", await dues.delete_orphans(conn, before, limit=BATCH))
+
+
+async def _end_unconfirmed(context: Context) -> None:
+    now = clock.now()
+    before = now - timedelta(seconds=context.settings.pending_ttl)
+    async with transaction(context.pool) as conn:
+        overdue = await connections.list_unconfirmed(conn, before, limit=BATCH)
+    for connection_id, account_id in overdue:
+        async with transaction(context.pool) as conn:
+            await end_unconfirmed(conn, connection_id, account_id, now=now)
+
+
+def _count(what: str, rows: int) -> None:
+    DELETED.labels(what).inc(rows)

@@ -1,0 +1,1 @@
+"""HTTP: decode, one transaction or one use case, respond."""

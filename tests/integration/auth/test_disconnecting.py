@@ -1,0 +1,231 @@
+"""Disconnecting: one product or all, and revoking only what nobody uses any more."""
+
+from libs.common.events.auth import ConnectionDisconnected
+from tests.emulated import Emulated
+from tests.integration.auth.stand import ALICE, RETURN_URL, Later, Stand, browser
+from tests.support import caller_token
+
+TWO = [{"name": "mail", "access": "write"}, {"name": "contacts", "access": "read"}]
+UMBRELLA = caller_token(tenant="umbrella", ttl_s=100_000)
+
+
+async def has_grant(emulator: Emulated) -> bool:
+    return bool((await emulator.control("GET", f"people/{ALICE}"))["grants"])
+
+
+async def end(auth: Stand, connection: dict[str, str], query: str = "", **who: str) -> object:
+    answer = await auth.call("DELETE", f"/v1/connections/{connection['id']}{query}", **who)
+    assert answer.status == 200, answer
+    return answer.body
+
+
+async def test_the_last_disconnect_revokes_at_google_and_forgets_the_tokens(
+    auth: Stand, emulator: Emulated
+) -> None:
+    connection = await auth.connect()
+
+    await end(auth, connection)
+
+    assert not await has_grant(emulator)
+    shown = await auth.show(connection["id"])
+    assert (shown["state"], shown["reason"], shown["products"]) == (
+        "disconnected",
+        "user_disconnected",
+        [],
+    )
+    [row] = await auth.fetch("SELECT state, refresh_token, access_token FROM accounts")
+    assert tuple(row) == ("disconnected", None, None)
+    assert (await auth.token(connection["id"])).problem == "not-connected"
+    event = (await auth.events())[-1].parse(ConnectionDisconnected)
+    assert (event.disconnected_products, event.purge, event.products) == (("mail",), False, ())
+
+
+async def test_one_product_of_two_ends_without_revoking(auth: Stand, emulator: Emulated) -> None:
+    connection = await auth.connect(products=TWO)
+
+    await end(auth, connection, "?product=contacts")
+
+    assert await has_grant(emulator)
+    shown = await auth.show(connection["id"])
+    assert shown["state"] == "active"
+    assert [product["name"] for product in shown["products"]] == ["mail"]
+    event = (await auth.events())[-1].parse(ConnectionDisconnected)
+    assert event.disconnected_products == ("contacts",)
+    assert [product.name for product in event.products] == ["mail"]
+    assert (await auth.token(connection["id"])).status == 200
+    assert (await auth.token(connection["id"], product="contacts")).status == 404
+
+
+async def test_ending_one_product_of_a_lost_grant_does_not_end_the_other(
+    auth: Stand, emulator: Emulated, later: Later
+) -> None:
+    connection = await auth.connect(products=TWO)
+    await emulator.control("POST", f"people/{ALICE}/grants", {"action": "revoke"})
+    await auth.check(connection["id"])
+    later(61)
+    assert (await auth.check(connection["id"]))["state"] == "reauthorization_required"
+
+    await end(auth, connection, "?product=contacts")
+
+    assert (await auth.show(connection["id"]))["state"] == "reauthorization_required"
+    event = (await auth.events())[-1].parse(ConnectionDisconnected)
+    assert [product.name for product in event.products] == ["mail"]
+
+
+async def test_products_one_by_one_revoke_with_the_last(auth: Stand, emulator: Emulated) -> None:
+    connection = await auth.connect(products=TWO)
+    await end(auth, connection, "?product=contacts")
+    await end(auth, connection, "?product=mail")
+
+    assert not await has_grant(emulator)
+    assert (await auth.show(connection["id"]))["state"] == "disconnected"
+
+
+async def test_an_account_shared_by_tenants_is_revoked_with_its_last_connection(
+    auth: Stand, emulator: Emulated
+) -> None:
+    ours = await auth.connect(access="write")
+    theirs = await auth.connect(access="read", token=UMBRELLA)
+    assert len(await auth.fetch("SELECT id FROM accounts")) == 1
+
+    await end(auth, ours)
+    assert await has_grant(emulator)
+    assert (await auth.token(theirs["id"])).status == 200
+
+    await end(auth, theirs, token=UMBRELLA)
+    assert not await has_grant(emulator)
+
+
+async def test_a_tenant_that_only_reads_stays_a_reader_beside_one_that_writes(
+    auth: Stand,
+) -> None:
+    await auth.connect(access="write")
+    theirs = await auth.connect(access="read", token=UMBRELLA)
+
+    listed = await auth.internal("GET", "/internal/v1/connections?product=mail")
+
+    access = {item["tenant_id"]: item["products"] for item in listed.body["items"]}
+    assert access == {
+        "acme": [{"name": "mail", "access": "write"}],
+        "umbrella": [{"name": "mail", "access": "read"}],
+    }
+    assert theirs["products"][0]["access"] == "read"
+
+
+async def test_a_revocation_that_fails_is_tried_again(
+    auth: Stand, emulator: Emulated, later: Later
+) -> None:
+    connection = await auth.connect()
+    await emulator.control("PUT", "faults", {"rules": [{"path_prefix": "/revoke", "status": 503}]})
+    await end(auth, connection)
+    assert await has_grant(emulator)
+    await emulator.control("DELETE", "faults")
+    later(120)
+    await auth.work()
+
+    assert not await has_grant(emulator)
+
+
+async def test_a_revocation_google_already_knows_of_is_done(
+    auth: Stand, emulator: Emulated
+) -> None:
+    connection = await auth.connect()
+    await emulator.control("POST", f"people/{ALICE}/grants", {"action": "revoke"})
+
+    await end(auth, connection)
+
+    [row] = await auth.fetch("SELECT state, revoke_at FROM accounts")
+    assert tuple(row) == ("disconnected", None)
+
+
+async def test_connecting_again_before_the_revocation_keeps_the_grant(
+    auth: Stand, emulator: Emulated, later: Later
+) -> None:
+    first = await auth.connect()
+    await emulator.control("PUT", "faults", {"rules": [{"path_prefix": "/revoke", "status": 503}]})
+    await end(auth, first)
+    await emulator.control("DELETE", "faults")
+    second = await auth.connect()
+    later(120)
+    await auth.work()
+
+    assert await has_grant(emulator)
+    assert (await auth.token(second["id"], rejected=True)).status == 200
+
+
+async def test_disconnecting_twice_tells_once_and_purging_later_is_still_told(
+    auth: Stand,
+) -> None:
+    connection = await auth.connect()
+    await end(auth, connection)
+    await end(auth, connection)
+    await end(auth, connection, "?purge=true")
+    await end(auth, connection, "?purge=true")
+
+    told = [
+        event.parse(ConnectionDisconnected).purge
+        for event in await auth.events()
+        if event.type == ConnectionDisconnected.type
+    ]
+    assert told == [False, True]
+
+
+async def test_a_product_that_was_never_there_cannot_be_disconnected(auth: Stand) -> None:
+    connection = await auth.connect()
+
+    answer = await auth.call("DELETE", f"/v1/connections/{connection['id']}?product=calendar")
+
+    assert answer.status == 404
+    assert await auth.event_types() == ["authorized"]
+
+
+async def test_a_link_made_before_the_disconnect_brings_nothing_back(auth: Stand) -> None:
+    connection = await auth.connect()
+    link = await auth.call("POST", f"/v1/connections/{connection['id']}/reauthorize")
+    await end(auth, connection)
+
+    async with browser() as mine:
+        answer = await mine.open(link.body["connect_url"])
+
+    assert (answer.status, answer.fields) == (400, ["ticket"])
+    again = await auth.call("POST", f"/v1/connections/{connection['id']}/reauthorize")
+    assert (again.status, again.problem) == (409, "disconnected")
+
+
+async def test_a_pending_connection_ends_without_a_word_to_others(auth: Stand) -> None:
+    created = await auth.create()
+
+    await end(auth, created)
+
+    assert (await auth.show(created["id"]))["state"] == "disconnected"
+    assert not await auth.events()
+
+
+async def test_events_of_a_connection_are_numbered_without_gaps(auth: Stand) -> None:
+    connection = await auth.connect(products=TWO)
+    await end(auth, connection, "?product=mail")
+    await end(auth, connection, "?purge=true")
+
+    assert [int(event.sequence) for event in await auth.events()] == [1, 2, 3]
+
+
+async def test_ended_connections_are_forgotten_after_the_retention(
+    auth: Stand, later: Later
+) -> None:
+    connection = await auth.connect()
+    await end(auth, connection)
+    later(2_592_100)
+    await auth.clean()
+    await auth.clean()
+
+    assert not await auth.fetch("SELECT id FROM connections")
+    assert not await auth.fetch("SELECT id FROM accounts")
+
+
+async def test_a_return_address_removed_from_the_list_is_refused_at_renewal(auth: Stand) -> None:
+    connection = await auth.connect()
+    body = {"return_url": RETURN_URL.replace("crm", "evil")}
+
+    answer = await auth.call("POST", f"/v1/connections/{connection['id']}/reauthorize", body)
+
+    assert (answer.status, answer.fields) == (400, ["return_url"])
