@@ -1,0 +1,66 @@
+# Everything a developer or a newcomer does with Causeway. `make` alone lists it.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON := .venv/bin/python
+CAUSEWAY := .venv/bin/causeway
+RUNTIME := .venv/.runtime-installed
+DEVELOPMENT := .venv/.development-installed
+WORKERS ?= 2
+
+.PHONY: help setup setup-dev servers demo up down status test lint format clean
+
+help: ## List what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+setup: $(RUNTIME) servers ## Install what running needs: Python packages, PostgreSQL, RabbitMQ
+
+demo: setup ## Start everything and watch mail become events (ONCE=1: end after the story)
+	@exec $(CAUSEWAY) demo $(if $(ONCE),--once)
+
+up: setup ## Start everything in the background
+	@$(CAUSEWAY) up
+
+down: ## Stop everything that `make up` started
+	@if [ -x $(CAUSEWAY) ]; then $(CAUSEWAY) down; fi
+
+status: setup ## Say how every part is
+	@$(CAUSEWAY) status
+
+test: setup-dev ## Run the tests with coverage (T=tests/unit: only those, without coverage)
+ifdef T
+	@$(PYTHON) -m pytest $(T)
+else
+	@rm -f .coverage .coverage.*
+	@$(PYTHON) -m coverage run -m pytest -q -n $(WORKERS) --dist loadfile
+	@$(PYTHON) -m coverage combine -q
+	@$(PYTHON) -m coverage report
+endif
+
+lint: $(DEVELOPMENT) ## Check style, formatting, types and the walls between packages
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+
+format: $(DEVELOPMENT) ## Format the code
+	@.venv/bin/ruff format .
+	@.venv/bin/ruff check --fix .
+
+clean: ## Stop everything and delete data, secrets and the environment
+	@if [ -x $(CAUSEWAY) ]; then $(CAUSEWAY) down --purge; fi
+	@rm -rf .venv .causeway .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+setup-dev: $(DEVELOPMENT) servers
+
+servers:
+	@sh scripts/setup.sh servers
+
+$(RUNTIME): requirements.lock scripts/setup.sh
+	@sh scripts/setup.sh python requirements.lock
+	@touch $@
+
+$(DEVELOPMENT): requirements-dev.lock $(RUNTIME)
+	@sh scripts/setup.sh python requirements-dev.lock
+	@touch $@

@@ -1,0 +1,1 @@
+"""`causeway`: the operator's and developer's command."""

@@ -1,0 +1,1 @@
+"""The main job, played live: a person consents, mail arrives, Google pushes, events come out."""

@@ -1,0 +1,65 @@
+"""What the CRM does in the story: its calls to the auth and mail services."""
+
+import asyncio
+import time
+from typing import Any
+
+import aiohttp
+
+from cli.demo.errors import StoryError
+
+POLL_S = 0.1
+WATCHED = ("watching", "lapsing")
+
+
+class Crm:
+    """A CRM user's calls, each under that user's token."""
+
+    def __init__(
+        self, session: aiohttp.ClientSession, *, auth_url: str, mail_url: str, token: str
+    ) -> None:
+        self._session = session
+        self.connections_url = f"{auth_url}/v1/connections"
+        self._mail_url = mail_url
+        self._headers = {"Authorization": f"Bearer {token}"}
+
+    async def start_connection(self, *, return_url: str, login_hint: str | None) -> str:
+        """Ask for a mail connection; return the URL the person's browser must open."""
+        body = {
+            "products": [{"name": "mail", "access": "read"}],
+            "return_url": return_url,
+            **({"login_hint": login_hint} if login_hint else {}),
+        }
+        answer = await self._call("POST", self.connections_url, body)
+        url: str = answer["connect_url"]
+        return url
+
+    async def confirm(self, connection_id: str) -> dict[str, Any]:
+        """Confirm that the person who consented is our user; return the connection."""
+        url = f"{self.connections_url}/{connection_id}/confirm"
+        connection: dict[str, Any] = await self._call("POST", url)
+        return connection
+
+    async def await_watch(self, connection_id: str, *, timeout_s: float) -> bool:
+        """Return whether Gmail was asked to push for the connection within `timeout_s`."""
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            page = await self._call("GET", f"{self._mail_url}/v1/mail/status")
+            for mailbox in page["items"]:
+                if mailbox["connection_id"] == connection_id and _is_live(mailbox):
+                    return True
+            await asyncio.sleep(POLL_S)
+        return False
+
+    async def _call(self, method: str, url: str, body: Any = None) -> Any:
+        headers = self._headers
+        async with self._session.request(method, url, json=body, headers=headers) as answer:
+            if not answer.ok:
+                raise StoryError(f"{method} {answer.url.path} answered {answer.status}")
+            return await answer.json()
+
+
+def _is_live(mailbox: dict[str, Any]) -> bool:
+    """Tell whether Gmail pushes and the history is read from a known point."""
+    pinned = any(feed["has_cursor"] for feed in mailbox["feeds"])
+    return mailbox["watch"]["state"] in WATCHED and pinned

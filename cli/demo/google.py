@@ -1,0 +1,82 @@
+"""What happens at Google in the story, by the emulator's control API."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+
+from cli.demo.errors import StoryError
+from cli.demo.letters import Letter
+
+MILLISECONDS = 1000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something that happened to a message at Google, and when (Unix seconds)."""
+
+    google_message_id: str
+    at: float
+
+
+class Person:
+    """A mailbox owner at the emulator."""
+
+    def __init__(self, session: aiohttp.ClientSession, origin: str, email: str) -> None:
+        self.email = email
+        self._session = session
+        self._people = f"{origin}/_emulator/people"
+        self._mine = f"{self._people}/{quote(email)}"
+
+    async def move_in(self, name: str) -> None:
+        """Make the person known to Google."""
+        await self._post(self._people, {"email": self.email, "name": name})
+
+    async def receive(self, letter: Letter) -> Change:
+        """Let a message arrive."""
+        return await self._message({"from": letter.other, "to": self.email}, letter)
+
+    async def send(self, letter: Letter) -> Change:
+        """Send a message, as the person does in Gmail."""
+        return await self._message({"to": letter.other, "sent": True}, letter)
+
+    async def read(self, message: Change) -> Change:
+        """Open a message: it is unread no more."""
+        return await self._edit(message, "read")
+
+    async def delete(self, message: Change) -> Change:
+        """Delete a message for good."""
+        return await self._edit(message, "delete")
+
+    async def _message(self, way: dict[str, Any], letter: Letter) -> Change:
+        body = {**way, "subject": letter.subject, "text": letter.text}
+        answer = await self._post(f"{self._mine}/messages", body)
+        return Change(answer["id"], _moment(answer))
+
+    async def _edit(self, message: Change, action: str) -> Change:
+        body = {"message": message.google_message_id, "action": action}
+        answer = await self._post(f"{self._mine}/edits", body)
+        return Change(message.google_message_id, _moment(answer))
+
+    async def _post(self, url: str, body: dict[str, Any]) -> Any:
+        async with self._session.post(url, json=body) as answer:
+            if not answer.ok:
+                raise StoryError(f"the emulator answered {answer.status}")
+            return await answer.json()
+
+
+def _moment(answer: Any) -> float:
+    if isinstance(answer, dict) and isinstance(answer.get("changed_at"), int | float):
+        return float(answer["changed_at"]) / MILLISECONDS
+    return time.time()
+
+
+async def has_control_api(session: aiohttp.ClientSession, origin: str) -> bool:
+    """Tell whether Google is our emulator, whose people we can play."""
+    try:
+        async with session.get(f"{origin}/_emulator") as answer:
+            return answer.ok
+    except aiohttp.ClientError:
+        return False

@@ -1,0 +1,113 @@
+"""The main job in eight steps; each is seen to happen or the story ends."""
+
+import asyncio
+import time
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+
+from cli.demo.browser import consent
+from cli.demo.crm import Crm
+from cli.demo.errors import StoryError
+from cli.demo.google import Change, Person
+from cli.demo.letters import ADVERT, ENQUIRY, NEWS, OFFER, PERSON_NAME, Letter
+from cli.demo.listener import Arrival, Listener, of_kind
+from cli.demo.view import View
+
+STEP_TIMEOUT_S = 30.0
+PACE_S = 1.2  # Google notifies of a mailbox once a second: faster, and the wait is all one sees
+AUTHORIZED = "auth.connection.authorized.v1"
+RECEIVED = "mail.message.received.v1"
+SENT = "mail.message.sent.v1"
+UPDATED = "mail.message.updated.v1"
+DELETED = "mail.message.deleted.v1"
+
+
+@dataclass
+class Moments:
+    """When the changes of the story were made at Google (Unix seconds)."""
+
+    authorized: float | None = None
+    messages: dict[tuple[str, str], float] = field(default_factory=dict)
+
+    def of(self, arrival: Arrival) -> float | None:
+        """Return when the change behind an event was made, if the story made it."""
+        event = arrival.envelope
+        if event.type == AUTHORIZED:
+            return self.authorized
+        if (message := arrival.google_message_id) is None:
+            return event.time.timestamp()
+        return self.messages.get((event.type, message))
+
+
+@dataclass
+class Cast:
+    """Who takes part."""
+
+    crm: Crm
+    person: Person
+    listener: Listener
+    view: View
+    moments: Moments
+    return_url: str
+
+
+class Story:
+    """Plays the main job once."""
+
+    def __init__(self, cast: Cast) -> None:
+        self._cast = cast
+
+    async def play(self) -> None:
+        """Play every step.
+
+        Raises:
+            StoryError: a step was not seen within STEP_TIMEOUT_S seconds.
+        """
+        await self._connect()
+        enquiry = await self._receive(ENQUIRY)
+        await self._receive(NEWS)
+        advert = await self._receive(ADVERT)
+        person, view = self._cast.person, self._cast.view
+        view.step(f"{PERSON_NAME} answers: {OFFER.subject!r}")
+        await self._expect(SENT, person.send(OFFER))
+        view.step(f"{PERSON_NAME} reads {ENQUIRY.subject!r}")
+        await self._expect(UPDATED, person.read(enquiry))
+        view.step(f"{PERSON_NAME} deletes {ADVERT.subject!r}")
+        await self._expect(DELETED, person.delete(advert))
+        await view.drain()
+
+    async def _connect(self) -> None:
+        cast = self._cast
+        await cast.person.move_in(PERSON_NAME)
+        cast.view.step(f"{PERSON_NAME} connects her mailbox: Google asks for her consent")
+        url = await cast.crm.start_connection(
+            return_url=cast.return_url, login_hint=cast.person.email
+        )
+        told = await consent(url, return_url=cast.return_url, person=cast.person.email)
+        if told.get("status") != "pending" or "connection_id" not in told:
+            raise StoryError(f"the consent came back with {told.get('error', 'no connection')}")
+        cast.view.done("she agreed; the browser is back at the CRM, which confirms that it is she")
+        cast.moments.authorized = time.time()
+        connection = await cast.crm.confirm(told["connection_id"])
+        await self._seen(AUTHORIZED, None)
+        if not await cast.crm.await_watch(connection["id"], timeout_s=STEP_TIMEOUT_S):
+            raise StoryError("the mailbox was not watched in time")
+        await cast.view.drain()
+        cast.view.done("her mailbox is watched: Google pushes from now on")
+
+    async def _receive(self, letter: Letter) -> Change:
+        self._cast.view.step(f"mail arrives at Google: {letter.subject!r}")
+        return await self._expect(RECEIVED, self._cast.person.receive(letter))
+
+    async def _expect(self, kind: str, change: Awaitable[Change]) -> Change:
+        await asyncio.sleep(PACE_S)
+        made = await change
+        self._cast.moments.messages[kind, made.google_message_id] = made.at
+        await self._seen(kind, made.google_message_id)
+        await self._cast.view.drain()
+        return made
+
+    async def _seen(self, kind: str, message: str | None) -> None:
+        match = of_kind(kind, message=message)
+        if await self._cast.listener.wait(match, timeout_s=STEP_TIMEOUT_S) is None:
+            raise StoryError(f"no {kind} came within {STEP_TIMEOUT_S:.0f} s")

@@ -1,0 +1,88 @@
+"""Which environment the processes of the stack get."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cli.local import environment
+from cli.local.environment import Addresses
+from cli.local.process import free_ports
+from cli.local.state import Secrets, StateDirectory
+from cli.settings import StackSettings
+
+ADMIN = "postgresql://admin:secret@127.0.0.1:5433/postgres"
+AMQP = "amqp://u:p@127.0.0.1:5672/%2F"
+
+Build = Callable[[], environment.ByProcess]
+
+
+@pytest.fixture
+def build(monkeypatch: pytest.MonkeyPatch) -> Build:
+    for name in ("CAUSEWAY_MAIL_PORT", "CAUSEWAY_MAIL_DATABASE_URL", "CAUSEWAY_CALLER_JWKS_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+    def make() -> environment.ByProcess:
+        settings = StackSettings()
+        addresses = Addresses.choose(settings, free_ports(), postgres_admin=ADMIN, amqp=AMQP)
+        return environment.build(settings, addresses, Secrets())
+
+    return make
+
+
+def test_each_service_has_a_database_and_role_of_its_own(build: Build) -> None:
+    mail = build()["mail", "web"]["CAUSEWAY_MAIL_DATABASE_URL"]
+
+    assert mail.startswith("postgresql://causeway_mail:")
+    assert mail.endswith("@127.0.0.1:5433/causeway_mail")
+
+
+def test_web_and_worker_listen_on_different_ports(build: Build) -> None:
+    built = build()
+
+    assert (
+        built["mail", "web"]["CAUSEWAY_MAIL_PORT"] != built["mail", "worker"]["CAUSEWAY_MAIL_PORT"]
+    )
+
+
+def test_a_persons_port_is_the_web_roles(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAUSEWAY_MAIL_PORT", "9123")
+    built = build()
+
+    assert built["mail", "web"]["CAUSEWAY_MAIL_PORT"] == "9123"
+    assert built["mail", "worker"]["CAUSEWAY_MAIL_PORT"] != "9123"
+
+
+def test_an_existing_database_is_used(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAUSEWAY_MAIL_DATABASE_URL", "postgresql://me@db.example/mail")
+
+    assert build()["mail", "web"]["CAUSEWAY_MAIL_DATABASE_URL"] == "postgresql://me@db.example/mail"
+
+
+def test_callers_checked_by_jwks_get_no_shared_key(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CAUSEWAY_CALLER_JWKS_URL", "https://crm.example/jwks")
+
+    assert "CAUSEWAY_CALLER_KEY" not in build()["auth", "web"]
+
+
+def test_an_address_is_shown_without_its_login() -> None:
+    assert environment.without_login(ADMIN) == "postgresql://127.0.0.1:5433/postgres"
+
+
+def test_secrets_are_made_once_and_kept_private(tmp_path: Path) -> None:
+    home = StateDirectory(tmp_path / "state")
+    home.create()
+    first = home.secrets()
+
+    assert home.secrets() == first
+    assert (home.path / "secrets.json").stat().st_mode & 0o077 == 0
+    assert home.path.stat().st_mode & 0o007 == 0
+
+
+def test_no_secret_is_in_a_representation() -> None:
+    secrets = Secrets()
+
+    assert secrets.caller_key not in repr(secrets)
+    assert secrets.sealing_key not in repr(secrets)

@@ -1,0 +1,169 @@
+"""The stack as a person meets it: up, status, token, events, down; and after a crash."""
+
+import asyncio
+import json
+import os
+import secrets
+import signal
+import subprocess
+from collections.abc import Iterator
+
+import aiohttp
+import pytest
+
+from cli.settings import SERVICES
+from tests.cli.stacks import Stack, own_stack
+from tests.databases import connected, run
+from tests.servers import Servers
+from tests.support import bearer, eventually
+
+pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.fixture
+def stack() -> Iterator[Stack]:
+    with own_stack() as stack:
+        yield stack
+
+
+async def make_databases(servers: Servers, names: dict[str, str]) -> None:
+    async with connected(servers.postgres.url()) as admin:
+        for name in names.values():
+            await run(admin, "CREATE DATABASE %I", name)
+
+
+@pytest.fixture(scope="module")
+def running(servers: Servers) -> Iterator[Stack]:
+    """A running stack on the session's servers, to be left as it is."""
+    mark = secrets.token_hex(4)  # pytest-xdist may want one in each worker
+    names = {service: f"stack_{service}_{mark}" for service in SERVICES}
+    asyncio.run(make_databases(servers, names))
+    servers.rabbit.add_vhost(f"stack-{mark}")
+    existing = {
+        f"CAUSEWAY_{service.upper()}_DATABASE_URL": servers.postgres.url(name)
+        for service, name in names.items()
+    }
+    with own_stack(**existing, CAUSEWAY_AMQP_URL=servers.rabbit.url(f"stack-{mark}")) as stack:
+        answer = stack.run("up")
+        assert answer.returncode == 0, answer.stderr
+        yield stack
+    servers.rabbit.delete_vhost(f"stack-{mark}")
+
+
+def parts(answer: "subprocess.CompletedProcess[str]") -> list[dict[str, object]]:
+    found: list[dict[str, object]] = json.loads(answer.stdout)["parts"]
+    return found
+
+
+def test_with_nothing_running_status_is_empty_and_fails(stack: Stack) -> None:
+    answer = stack.run("status", "--json")
+
+    assert json.loads(answer.stdout) == {"parts": []}
+    assert answer.returncode == 1
+
+
+def test_down_with_nothing_running_is_no_error(stack: Stack) -> None:
+    assert stack.run("down").returncode == 0
+
+
+def test_every_part_is_healthy_and_has_a_version(running: Stack) -> None:
+    answer = running.run("status", "--json")
+
+    assert answer.returncode == 0
+    assert {(part["name"], part["role"]) for part in parts(answer)} == {
+        ("postgres", "database"),
+        ("rabbitmq", "broker"),
+        ("emulator", "google"),
+        ("auth", "web"),
+        ("auth", "worker"),
+        ("mail", "web"),
+        ("mail", "worker"),
+    }
+    assert all(part["healthy"] for part in parts(answer))
+
+
+def test_status_shows_no_login(running: Stack) -> None:
+    assert "@" not in running.run("status", "--json").stdout
+
+
+def test_existing_servers_are_used_and_have_no_pid(running: Stack) -> None:
+    pids = {part["name"]: part["pid"] for part in parts(running.run("status", "--json"))}
+
+    assert pids["postgres"] is None
+    assert pids["rabbitmq"] is None
+    assert pids["mail"] is not None
+
+
+def test_a_second_up_prints_the_addresses_of_the_first(running: Stack) -> None:
+    before = parts(running.run("status", "--json"))
+    answer = running.run("up")
+
+    assert answer.returncode == 0
+    assert all(str(part["url"]) in answer.stdout for part in before)
+    assert parts(running.run("status", "--json")) == before
+
+
+async def test_the_services_accept_the_token(running: Stack) -> None:
+    token = running.run("token").stdout.strip()
+    state = running.home.read()
+    assert state
+    url = f"{state.url('auth', 'web')}/v1/connections"
+
+    async with aiohttp.ClientSession() as session, session.get(url, headers=bearer(token)) as seen:
+        assert seen.status == 200
+
+
+async def test_a_crashed_service_comes_back(running: Stack) -> None:
+    def mail() -> dict[str, object]:
+        found = parts(running.run("status", "--json"))
+        return next(p for p in found if (p["name"], p["role"]) == ("mail", "worker"))
+
+    before = mail()["pid"]
+    assert isinstance(before, int)
+    os.kill(before, signal.SIGKILL)
+
+    await eventually(lambda: mail()["healthy"] and mail()["pid"] != before, timeout_s=60)
+
+
+def test_the_story_is_played_on_a_running_stack_which_stays(running: Stack) -> None:
+    answer = running.run("demo", "--once")
+
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    for kind in ("received", "sent", "updated", "deleted"):
+        assert f"mail.message.{kind}.v1" in answer.stdout
+    assert running.run("status").returncode == 0
+    log = running.run("events", "tail", "--from-start", "--json", "--count", "3").stdout
+    assert [json.loads(line)["specversion"] for line in log.splitlines()] == ["1.0"] * 3
+
+
+async def test_a_killed_supervisor_leaves_nothing_and_up_works_again(stack: Stack) -> None:
+    assert stack.run("up").returncode == 0
+    stack.kill_supervisor()
+    await eventually(lambda: not stack.processes(), timeout_s=60)
+    assert stack.run("status", "--json").returncode == 1
+
+    again = stack.run("up")
+    assert again.returncode == 0, again.stderr
+    assert stack.run("down").returncode == 0
+    assert stack.processes() == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+async def test_a_demo_that_ends_takes_everything_with_it(
+    stack: Stack, number: signal.Signals
+) -> None:
+    demo = stack.start("demo")
+    await eventually(lambda: stack.home.locked() and len(stack.processes()) > 4, timeout_s=60)
+    demo.send_signal(number)
+
+    await eventually(lambda: not stack.processes(), timeout_s=60)
+    demo.communicate(timeout=10)
+
+
+def test_a_wrong_setting_is_named_and_nothing_is_left() -> None:
+    with own_stack(CAUSEWAY_SEALING_KEYS="nonsense") as stack:
+        answer = stack.run("up")
+
+        assert answer.returncode == 1
+        assert "CAUSEWAY_SEALING_KEYS" in answer.stderr
+        assert stack.processes() == []
