@@ -76,7 +76,7 @@ class Servers:
     def rabbit(self) -> RabbitServer:
         """The RabbitMQ node, running."""
         if self._rabbit is None:
-            server = RabbitServer(self.directory / "rabbitmq")
+            server = RabbitServer(self.directory / "rabbitmq", management=True)
             server.start()
             self._rabbit = server
         return self._rabbit

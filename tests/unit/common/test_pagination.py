@@ -1,6 +1,6 @@
 import base64
 from datetime import UTC, datetime
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 from pydantic import BaseModel
@@ -14,7 +14,7 @@ class Position(BaseModel):
     id: UUID
 
 
-HERE = Position(at=datetime(2026, 11, 22, tzinfo=UTC), id=uuid4())
+HERE = Position(at=datetime(2026, 11, 22, tzinfo=UTC), id=UUID("0199a3f2-5d1c-7c3e-9a53-0f4f7c2b1e10"))
 
 
 def encoded(raw: bytes) -> str:
@@ -61,7 +61,7 @@ def test_a_position_never_holds_what_a_database_cannot() -> None:
 
 
 def test_the_row_too_many_becomes_the_next_cursor() -> None:
-    rows = [Position(at=HERE.at, id=uuid4()) for _ in range(3)]
+    rows = [Position(at=HERE.at, id=UUID("0199a3f2-5d1c-7c3e-9a53-0f4f7c2b1e10")) for _ in range(3)]
 
     page, cursor = cut(rows, limit=2, position=lambda row: row)
 
