@@ -9,7 +9,7 @@ RUNTIME := .venv/.runtime-installed
 DEVELOPMENT := .venv/.development-installed
 WORKERS ?= 2
 
-.PHONY: help setup setup-dev servers demo up down status test lint format clean
+.PHONY: help setup setup-dev servers demo up down status test lint format docs clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -47,6 +47,9 @@ lint: $(DEVELOPMENT) ## Check style, formatting, types and the walls between pac
 format: $(DEVELOPMENT) ## Format the code
 	@.venv/bin/ruff format .
 	@.venv/bin/ruff check --fix .
+
+docs: $(DEVELOPMENT) ## Write the generated references anew
+	@$(PYTHON) -m cli.reference
 
 clean: ## Stop everything and delete data, secrets and the environment
 	@if [ -x $(CAUSEWAY) ]; then $(CAUSEWAY) down --purge; fi

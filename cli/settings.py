@@ -15,13 +15,30 @@ class StackSettings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore")
 
-    state_dir: Path = Field(PROJECT / ".causeway", validation_alias="CAUSEWAY_STATE_DIR")
-    database_admin_url: SecretStr | None = Field(
-        None, validation_alias="CAUSEWAY_DATABASE_ADMIN_URL"
+    state_dir: Path = Field(
+        PROJECT / ".causeway",
+        validation_alias="CAUSEWAY_STATE_DIR",
+        description="Where the local stack keeps data, secrets and logs",
     )
-    amqp_url: SecretStr | None = Field(None, validation_alias="CAUSEWAY_AMQP_URL")
-    google_origin: str | None = Field(None, validation_alias="CAUSEWAY_GOOGLE_ORIGIN")
-    start_timeout_s: float = Field(180, validation_alias="CAUSEWAY_START_TIMEOUT", gt=0)
+    database_admin_url: SecretStr | None = Field(
+        None,
+        validation_alias="CAUSEWAY_DATABASE_ADMIN_URL",
+        description="An existing PostgreSQL on which databases and roles are created",
+    )
+    amqp_url: SecretStr | None = Field(
+        None, validation_alias="CAUSEWAY_AMQP_URL", description="An existing RabbitMQ"
+    )
+    google_origin: str | None = Field(
+        None,
+        validation_alias="CAUSEWAY_GOOGLE_ORIGIN",
+        description="Another server that is Google; no emulator is started",
+    )
+    start_timeout_s: float = Field(
+        180,
+        validation_alias="CAUSEWAY_START_TIMEOUT",
+        gt=0,
+        description="Seconds the stack may take until it is healthy",
+    )
 
     def environment(self) -> dict[str, str]:
         """Return a copy of the environment, empty variables left out: what services inherit."""

@@ -1,0 +1,77 @@
+"""What the service tells others of messages: the events, made of the domain's values."""
+
+from uuid import UUID
+
+from libs.common.events import mail as events
+from libs.common.events.base import Origin
+from services.mail.domain.connection import Connection
+from services.mail.domain.history import Relabelled
+from services.mail.domain.message import Direction, Fetched, Known, Person, direction
+
+MOST_PEOPLE = 100
+"""Recipients named in an event; the API has them all."""
+
+
+def arrived(
+    connection: Connection, message_id: UUID, message: Fetched, origin: Origin
+) -> events.MessageReceived | events.MessageSent:
+    """Return the event of a message that is new to us."""
+    content, way = message.content, direction(message.labels)
+    kind = events.MessageSent if way is Direction.OUTBOUND else events.MessageReceived
+    return kind(
+        origin=origin,
+        message_id=message_id,
+        connection_id=connection.id,
+        user_id=connection.user_id,
+        google_message_id=message.google_id,
+        thread_id=message.thread_id,
+        occurred_at=message.internal_date,
+        direction=way.value,
+        from_=None if content.sender is None else _address(content.sender),
+        to=_addresses(content.to),
+        cc=_addresses(content.cc),
+        subject=content.subject,
+        rfc822_message_id=content.rfc822_message_id,
+        in_reply_to=content.in_reply_to,
+        labels=tuple(sorted(message.labels)),
+        has_attachments=any(not one.inline for one in content.attachments),
+    )
+
+
+def updated(
+    connection: Connection, known: Known, change: Relabelled, origin: Origin
+) -> events.MessageUpdated:
+    """Return the event of labels that changed."""
+    return events.MessageUpdated(
+        origin=origin,
+        message_id=known.id,
+        connection_id=connection.id,
+        user_id=connection.user_id,
+        google_message_id=known.google_id,
+        thread_id=known.thread_id,
+        occurred_at=known.internal_date,
+        labels=tuple(sorted(change.labels)),
+        labels_added=tuple(sorted(change.added)),
+        labels_removed=tuple(sorted(change.removed)),
+    )
+
+
+def deleted(connection: Connection, known: Known, origin: Origin) -> events.MessageDeleted:
+    """Return the event of a message that is gone for good."""
+    return events.MessageDeleted(
+        origin=origin,
+        message_id=known.id,
+        connection_id=connection.id,
+        user_id=connection.user_id,
+        google_message_id=known.google_id,
+        thread_id=known.thread_id,
+        occurred_at=known.internal_date,
+    )
+
+
+def _address(person: Person) -> events.Address:
+    return events.Address(address=person.address, name=person.name)
+
+
+def _addresses(people: tuple[Person, ...]) -> tuple[events.Address, ...]:
+    return tuple(_address(one) for one in people[:MOST_PEOPLE])

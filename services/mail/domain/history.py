@@ -1,0 +1,165 @@
+"""Gmail's history: from records to what happened to each message, in bounded steps."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from services.mail.domain.message import HIDDEN, Known
+
+MOST_FETCHED = 25
+"""Messages fetched for one commit: 25 x 20 quota units of 6,000 a minute."""
+MOST_RECORDS = 250
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """Labels that one record put on, or took from, one message."""
+
+    google_id: str
+    labels: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One history record; ids rise, with gaps."""
+
+    id: int
+    added: tuple[str, ...] = ()
+    deleted: tuple[str, ...] = ()
+    labels_added: tuple[Labelled, ...] = ()
+    labels_removed: tuple[Labelled, ...] = ()
+
+    def candidates(self) -> set[str]:
+        """Return the ids of messages that may have to be fetched."""
+        shown = {item.google_id for item in self.labels_removed if item.labels & HIDDEN}
+        return (shown | set(self.added)) - set(self.deleted)
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPage:
+    """One answer of history.list."""
+
+    records: tuple[Record, ...]
+    history_id: int
+    """The mailbox's current record."""
+    next_page_token: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one record did to a message's labels."""
+
+    record_id: int
+    added: frozenset[str] = frozenset()
+    removed: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True)
+class Change:
+    """All that a chunk of records says about one message."""
+
+    google_id: str
+    arrived: bool = False
+    """It was added, or lost a label that hid it."""
+    deleted: bool = False
+    steps: list[Step] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Whole records that are committed together; the cursor then stands at `cursor`."""
+
+    records: tuple[Record, ...]
+
+    @property
+    def cursor(self) -> int:
+        """Return the id of the last whole record."""
+        return self.records[-1].id
+
+
+@dataclass(frozen=True, slots=True)
+class Relabelled:
+    """The labels of a message after a chunk, and what that changed."""
+
+    labels: frozenset[str]
+    label_history_id: int
+    added: frozenset[str]
+    removed: frozenset[str]
+
+
+def chunks(records: Iterable[Record], *, most_fetched: int = MOST_FETCHED) -> Iterator[Chunk]:
+    """Cut records, in order, into chunks of at most `most_fetched` messages to fetch.
+
+    A single record that names more is a chunk of its own, and records that share an id stay
+    together: only an id that is done with is a safe cursor.
+    """
+    held: list[Record] = []
+    wanted: set[str] = set()
+    for record in records:
+        grown = wanted | record.candidates()
+        whole = held and record.id != held[-1].id
+        if whole and (len(grown) > most_fetched or len(held) >= MOST_RECORDS):
+            yield Chunk(tuple(held))
+            held, grown = [], record.candidates()
+        held.append(record)
+        wanted = grown
+    if held:
+        yield Chunk(tuple(held))
+
+
+def fold(records: Sequence[Record]) -> dict[str, Change]:
+    """Return what the records say, per message id, in order of first mention."""
+    changes: dict[str, Change] = {}
+
+    def change(google_id: str) -> Change:
+        return changes.setdefault(google_id, Change(google_id))
+
+    for record in records:
+        for google_id in record.added:
+            change(google_id).arrived = True
+        for item in record.labels_added:
+            change(item.google_id).steps.append(Step(record.id, added=item.labels))
+        for item in record.labels_removed:
+            one = change(item.google_id)
+            one.steps.append(Step(record.id, removed=item.labels))
+            one.arrived = one.arrived or bool(item.labels & HIDDEN)
+        for google_id in record.deleted:
+            change(google_id).deleted = True
+    return changes
+
+
+def deleted_ids(records: Iterable[Record]) -> frozenset[str]:
+    """Return the ids of messages that are gone after these records: fetching them is vain."""
+    return frozenset(google_id for record in records for google_id in record.deleted)
+
+
+def must_fetch(change: Change, known: Known | None) -> bool:
+    """Say whether the message may be new to us: its arrival has to be looked at."""
+    return known is None and change.arrived and not change.deleted
+
+
+def relabel(known: Known, steps: Sequence[Step]) -> Relabelled | None:
+    """Return the labels of `known` after `steps`; None when no step is news to it.
+
+    Steps at or before the last one that was taken in are skipped: history is delivered again,
+    and a fetched message already wears what its records say.
+    """
+    labels, last = known.labels, known.label_history_id
+    for step in steps:
+        if step.record_id > known.label_history_id:
+            labels = (labels | step.added) - step.removed
+            last = max(last, step.record_id)
+    if last == known.label_history_id:
+        return None
+    return Relabelled(labels, last, labels - known.labels, known.labels - labels)
+
+
+def settled_cursor(cursor: int, *, empty: bool, mark: int | None) -> int:
+    """Return where the cursor may stand after a complete listing.
+
+    Records show up a moment after the mailbox's number has moved, so an answer's own number
+    proves nothing yet. `mark` is the number an earlier run saw, long enough ago: when the
+    listing is empty now, nothing at or before it can still appear.
+    """
+    if not empty or mark is None:
+        return cursor
+    return max(cursor, mark)

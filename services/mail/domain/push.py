@@ -1,0 +1,73 @@
+"""Gmail's push as Pub/Sub delivers it, decoded without I/O.
+
+A push is a hint that a mailbox changed; it never says what changed, nor moves a cursor.
+"""
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
+
+from libs.common.errors import InvalidInput
+
+LONGEST_ADDRESS = 320
+"""Octets of local part, at sign and domain. Source: RFC 5321 section 4.5.3.1"""
+
+
+def _uint64(value: Any) -> Any:
+    # A JSON number on the wire, a string in the documentation; a boolean is neither.
+    if isinstance(value, bool):
+        raise ValueError("not a number")  # noqa: TRY004 - pydantic wants a ValueError
+    if isinstance(value, str) and not (value.isascii() and value.isdigit()):
+        raise ValueError("not a number")
+    return value
+
+
+class _PubsubMessage(BaseModel):
+    data: str
+
+
+class _Wrapped(BaseModel):
+    message: _PubsubMessage
+
+
+class _Notice(BaseModel):
+    email_address: str = Field(alias="emailAddress", min_length=3, max_length=LONGEST_ADDRESS)
+    history_id: Annotated[int, BeforeValidator(_uint64)] = Field(alias="historyId", ge=0, lt=2**64)
+
+
+def _is_address(text: str) -> bool:
+    return "@" in text and text.isprintable() and " " not in text
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """One delivery: `address` (case-folded) changed, and stood at `history_id` then."""
+
+    address: str
+    history_id: int
+
+    @classmethod
+    def from_body(cls, body: bytes) -> "Push":
+        """Decode the wrapped body of a Pub/Sub push.
+
+        Raises:
+            InvalidInput: it is no notification of Gmail's.
+        Source: https://developers.google.com/workspace/gmail/api/guides/push
+            https://cloud.google.com/pubsub/docs/push#receive_push
+        """
+        try:
+            data = _Wrapped.model_validate_json(body).message.data
+            notice = _Notice.model_validate_json(base64.b64decode(data, validate=True))
+        except (ValidationError, binascii.Error, ValueError) as exc:
+            raise InvalidInput("The push carries no notification of Gmail's.") from exc
+        if not _is_address(notice.email_address):
+            raise InvalidInput("The push names no mailbox.")
+        return cls(address=fold_address(notice.email_address), history_id=notice.history_id)
+
+
+def fold_address(address: str) -> str:
+    """Return the form in which addresses are compared and mailboxes are called."""
+    return address.strip().casefold()

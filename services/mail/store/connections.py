@@ -1,0 +1,253 @@
+"""SQL on connections: the service's copy of who connected which mailbox, and what goes with it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from libs.common.db import Connection as Conn
+from libs.common.errors import NotFound
+from services.mail.domain.connection import Access, Connection, Purge, State
+from services.mail.domain.message import Policy
+
+
+def _connection(row: Any) -> Connection:
+    return Connection(
+        tenant_id=row["tenant_id"],
+        id=row["connection_id"],
+        account_id=row["account_id"],
+        user_id=row["user_id"],
+        email=row["email"],
+        access=Access(row["access"]),
+        policy=Policy(row["policy"]),
+        state=State(row["state"]),
+        reauthorize_url=row["reauthorize_url"],
+        event_sequence=row["event_sequence"],
+        purge=Purge(row["purge"]),
+        updated_at=row["updated_at"],
+    )
+
+
+FIND_CONNECTION = """
+SELECT tenant_id, connection_id, account_id, user_id, email, access, policy, state,
+       reauthorize_url, event_sequence, purge, updated_at
+  FROM connections
+ WHERE tenant_id = $1 AND connection_id = $2
+"""
+
+
+async def find_connection(conn: Conn, tenant_id: str, connection_id: UUID) -> Connection | None:
+    """Return the tenant's connection, None when it has no such one (with mail)."""
+    row = await conn.fetchrow(FIND_CONNECTION, tenant_id, connection_id)
+    return None if row is None else _connection(row)
+
+
+LOCK_CONNECTION = """
+SELECT tenant_id, connection_id, account_id, user_id, email, access, policy, state,
+       reauthorize_url, event_sequence, purge, updated_at
+  FROM connections
+ WHERE tenant_id = $1 AND connection_id = $2
+   FOR UPDATE
+"""
+
+
+async def lock_connection(conn: Conn, tenant_id: str, connection_id: UUID) -> Connection | None:
+    """Return and lock the tenant's connection until the transaction ends."""
+    row = await conn.fetchrow(LOCK_CONNECTION, tenant_id, connection_id)
+    return None if row is None else _connection(row)
+
+
+LIST_CONNECTIONS = """
+SELECT tenant_id, connection_id, account_id, user_id, email, access, policy, state,
+       reauthorize_url, event_sequence, purge, updated_at
+  FROM connections
+ WHERE tenant_id = $1 AND ($2::text IS NULL OR user_id = $2) AND purge = 'none'
+ ORDER BY connection_id
+"""
+
+
+async def list_connections(conn: Conn, tenant_id: str, user_id: str | None) -> list[Connection]:
+    """Return the tenant's connections, only `user_id`'s own unless that is None."""
+    return [_connection(row) for row in await conn.fetch(LIST_CONNECTIONS, tenant_id, user_id)]
+
+
+async def get_connection(
+    conn: Conn, tenant_id: str, connection_id: UUID, *, user_id: str | None
+) -> Connection:
+    """Return a connection as the caller may see it: their own, or any for a service (None).
+
+    Raises:
+        NotFound: there is none, it is somebody else's, or it is being removed.
+    """
+    found = await find_connection(conn, tenant_id, connection_id)
+    if found is None or found.purge is not Purge.NONE or user_id not in (None, found.user_id):
+        raise NotFound("There is no such connection.")
+    return found
+
+
+PUT_CONNECTION = """
+INSERT INTO connections AS c
+       (tenant_id, connection_id, account_id, user_id, email, access, policy, state,
+        reauthorize_url, event_sequence, purge, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+ON CONFLICT (tenant_id, connection_id) DO UPDATE
+   SET account_id = EXCLUDED.account_id, user_id = EXCLUDED.user_id, email = EXCLUDED.email,
+       access = EXCLUDED.access, state = EXCLUDED.state,
+       reauthorize_url = EXCLUDED.reauthorize_url,
+       event_sequence = EXCLUDED.event_sequence,
+       purge = EXCLUDED.purge, updated_at = EXCLUDED.updated_at
+ WHERE c.event_sequence <= EXCLUDED.event_sequence
+RETURNING true
+"""
+
+
+async def put_connection(conn: Conn, new: Connection) -> bool:
+    """Add or replace a connection; False when what is there is newer.
+
+    The policy of one that exists stays as the tenant set it.
+    """
+    put = await conn.fetchval(
+        PUT_CONNECTION,
+        new.tenant_id,
+        new.id,
+        new.account_id,
+        new.user_id,
+        new.email,
+        new.access.value,
+        new.policy.value,
+        new.state.value,
+        new.reauthorize_url,
+        new.event_sequence,
+        new.purge.value,
+        new.updated_at,
+    )
+    return bool(put)
+
+
+SET_POLICY = """
+UPDATE connections SET policy = $3 WHERE tenant_id = $1 AND connection_id = $2
+"""
+
+
+async def set_policy(conn: Conn, tenant_id: str, connection_id: UUID, policy: Policy) -> None:
+    """Set what is kept of this connection's mail from now on."""
+    await conn.execute(SET_POLICY, tenant_id, connection_id, policy.value)
+
+
+LIST_LIVE = """
+SELECT tenant_id, connection_id, account_id, user_id, email, access, policy, state,
+       reauthorize_url, event_sequence, purge, updated_at
+  FROM connections
+ WHERE state <> 'disconnected' AND updated_at < $1
+   AND (tenant_id, connection_id) > ($2, $3)
+ ORDER BY tenant_id, connection_id
+ LIMIT $4
+"""
+
+
+async def list_live(
+    conn: Conn, *, unchanged_since: datetime, after: tuple[str, UUID], limit: int
+) -> list[Connection]:
+    """Return a page of connections, of any tenant, that are not over and not fresher than that."""
+    rows = await conn.fetch(LIST_LIVE, unchanged_since, *after, limit)
+    return [_connection(row) for row in rows]
+
+
+ACCOUNT_IN_USE = """
+SELECT EXISTS (SELECT FROM connections WHERE account_id = $1 AND state <> 'disconnected')
+"""
+
+
+async def is_account_in_use(conn: Conn, account_id: UUID) -> bool:
+    """Say whether any connection, of any tenant, still stands on the account."""
+    return bool(await conn.fetchval(ACCOUNT_IN_USE, account_id))
+
+
+LIST_PURGING = "SELECT tenant_id, connection_id FROM connections WHERE purge = 'wanted'"
+
+
+async def list_purging(conn: Conn) -> list[tuple[str, UUID]]:
+    """Return the connections, of any tenant, whose data must go."""
+    rows = await conn.fetch(LIST_PURGING)
+    return [(row["tenant_id"], row["connection_id"]) for row in rows]
+
+
+PURGE_MESSAGES = """
+DELETE FROM messages
+ WHERE (tenant_id, id) IN (SELECT tenant_id, id FROM messages
+                            WHERE tenant_id = $1 AND connection_id = $2 LIMIT $3)
+"""
+
+
+async def purge_messages(conn: Conn, tenant_id: str, connection_id: UUID, *, limit: int) -> int:
+    """Remove up to `limit` messages of the connection; return how many went."""
+    tag: str = await conn.execute(PURGE_MESSAGES, tenant_id, connection_id, limit)
+    return int(tag.rpartition(" ")[2])
+
+
+PURGE_DEAD_ITEMS = """
+DELETE FROM dead_items d USING feeds f
+ WHERE f.tenant_id = $1 AND f.connection_id = $2
+   AND d.tenant_id = f.tenant_id AND d.feed_id = f.id
+"""
+PURGE_FEEDS = "DELETE FROM feeds WHERE tenant_id = $1 AND connection_id = $2"
+PURGE_CONNECTION = """
+UPDATE connections SET purge = 'done', email = '', reauthorize_url = NULL
+ WHERE tenant_id = $1 AND connection_id = $2 AND purge = 'wanted'
+RETURNING true
+"""
+
+
+async def purge_connection(conn: Conn, tenant_id: str, connection_id: UUID) -> None:
+    """Remove the connection's feeds, and of itself all but ids and the newest event's number.
+
+    Those stay so that an event that comes late does not bring it back.
+    """
+    if await conn.fetchval(PURGE_CONNECTION, tenant_id, connection_id):
+        await conn.execute(PURGE_DEAD_ITEMS, tenant_id, connection_id)
+        await conn.execute(PURGE_FEEDS, tenant_id, connection_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What is held for a connection."""
+
+    messages: int
+    dead_items: int
+
+
+COUNT_MESSAGES = """
+SELECT connection_id, count(*) AS messages FROM messages
+ WHERE tenant_id = $1 AND connection_id = ANY($2::uuid[]) AND deleted_at IS NULL AND NOT traced
+ GROUP BY connection_id
+"""
+COUNT_DEAD_ITEMS = """
+SELECT f.connection_id, count(*) AS dead_items
+  FROM dead_items d JOIN feeds f ON f.tenant_id = d.tenant_id AND f.id = d.feed_id
+ WHERE d.tenant_id = $1 AND f.connection_id = ANY($2::uuid[])
+ GROUP BY f.connection_id
+"""
+
+
+async def count_held(conn: Conn, tenant_id: str, ids: Sequence[UUID]) -> dict[UUID, Counts]:
+    """Return how many messages and dead items each of those connections has."""
+    messages = {
+        row["connection_id"]: row["messages"]
+        for row in await conn.fetch(COUNT_MESSAGES, tenant_id, list(ids))
+    }
+    dead = {
+        row["connection_id"]: row["dead_items"]
+        for row in await conn.fetch(COUNT_DEAD_ITEMS, tenant_id, list(ids))
+    }
+    return {one: Counts(messages.get(one, 0), dead.get(one, 0)) for one in ids}
+
+
+HAS_DEAD_ITEMS = """
+SELECT EXISTS (SELECT FROM dead_items WHERE tenant_id = $1 AND feed_id = $2)
+"""
+
+
+async def has_dead_items(conn: Conn, tenant_id: str, feed_id: UUID) -> bool:
+    """Say whether something of this feed waits for a person."""
+    return bool(await conn.fetchval(HAS_DEAD_ITEMS, tenant_id, feed_id))

@@ -1,0 +1,339 @@
+"""SQL on messages. Rows of one transaction are locked in the order of their Google ids."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from libs.common.db import Connection as Conn
+from libs.common.errors import NotFound
+from services.mail.domain.history import Relabelled
+from services.mail.domain.message import (
+    Attachment,
+    Content,
+    Direction,
+    Fetched,
+    Known,
+    Person,
+    direction,
+)
+
+
+def _known(row: Any) -> Known:
+    return Known(
+        id=row["id"],
+        google_id=row["google_id"],
+        thread_id=row["thread_id"],
+        labels=frozenset(row["labels"]),
+        label_history_id=row["label_history_id"],
+        sequence=row["sequence"],
+        internal_date=row["internal_date"],
+        traced=row["traced"],
+        deleted=row["deleted"],
+    )
+
+
+LIST_KNOWN = """
+SELECT id, google_id, thread_id, labels, label_history_id, sequence, internal_date, traced,
+       deleted_at IS NOT NULL AS deleted
+  FROM messages
+ WHERE tenant_id = $1 AND connection_id = $2 AND google_id = ANY($3::text[])
+"""
+
+
+async def list_known(
+    conn: Conn, tenant_id: str, connection_id: UUID, google_ids: Sequence[str]
+) -> dict[str, Known]:
+    """Return what is held of those messages, by Google's id; tombstones included."""
+    rows = await conn.fetch(LIST_KNOWN, tenant_id, connection_id, list(google_ids))
+    return {row["google_id"]: _known(row) for row in rows}
+
+
+LOCK_KNOWN = """
+SELECT id, google_id, thread_id, labels, label_history_id, sequence, internal_date, traced,
+       deleted_at IS NOT NULL AS deleted
+  FROM messages
+ WHERE tenant_id = $1 AND connection_id = $2 AND google_id = ANY($3::text[])
+ ORDER BY google_id
+   FOR UPDATE
+"""
+
+
+async def lock_known(
+    conn: Conn, tenant_id: str, connection_id: UUID, google_ids: Sequence[str]
+) -> dict[str, Known]:
+    """Return and lock what is held of those messages, by Google's id."""
+    rows = await conn.fetch(LOCK_KNOWN, tenant_id, connection_id, list(google_ids))
+    return {row["google_id"]: _known(row) for row in rows}
+
+
+LIST_HELD = """
+SELECT id, google_id, thread_id, labels, label_history_id, sequence, internal_date, traced,
+       deleted_at IS NOT NULL AS deleted
+  FROM messages
+ WHERE tenant_id = $1 AND connection_id = $2
+"""
+
+
+async def list_held(conn: Conn, tenant_id: str, connection_id: UUID) -> dict[str, Known]:
+    """Return what is held of the whole mailbox, by Google's id; tombstones included."""
+    rows = await conn.fetch(LIST_HELD, tenant_id, connection_id)
+    return {row["google_id"]: _known(row) for row in rows}
+
+
+ADD_MESSAGE = """
+INSERT INTO messages
+       (tenant_id, id, connection_id, google_id, thread_id, internal_date, traced, direction,
+        sender, recipients, subject, snippet, body_text, rfc822_message_id, in_reply_to,
+        reference_ids, attachments, size, labels, label_history_id, sequence, stored_at)
+VALUES ($1, $2, $3, $4, $5, $6, false, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+        $19, 1, $20)
+ON CONFLICT (tenant_id, connection_id, google_id) DO NOTHING
+RETURNING true
+"""
+
+
+async def add_message(
+    conn: Conn,
+    tenant_id: str,
+    connection_id: UUID,
+    *,
+    message_id: UUID,
+    message: Fetched,
+    now: datetime,
+) -> bool:
+    """Add a message, with sequence 1; False when it is there already."""
+    content = message.content
+    added = await conn.fetchval(
+        ADD_MESSAGE,
+        tenant_id,
+        message_id,
+        connection_id,
+        message.google_id,
+        message.thread_id,
+        message.internal_date,
+        direction(message.labels).value,
+        None if content.sender is None else asdict(content.sender),
+        {kind: [asdict(one) for one in getattr(content, kind)] for kind in ("to", "cc", "bcc")},
+        content.subject,
+        message.snippet,
+        content.text,
+        content.rfc822_message_id,
+        content.in_reply_to,
+        list(content.references),
+        [asdict(one) for one in content.attachments],
+        message.size,
+        sorted(message.labels),
+        message.history_id,
+        now,
+    )
+    return bool(added)
+
+
+ADD_TRACE = """
+INSERT INTO messages
+       (tenant_id, id, connection_id, google_id, thread_id, internal_date, traced,
+        address_hashes, label_history_id, stored_at)
+VALUES ($1, $2, $3, $4, $5, $6, true, $7, $8, $9)
+ON CONFLICT (tenant_id, connection_id, google_id) DO NOTHING
+"""
+
+
+async def add_trace(
+    conn: Conn,
+    tenant_id: str,
+    connection_id: UUID,
+    *,
+    message_id: UUID,
+    message: Fetched,
+    hashes: Sequence[bytes],
+    now: datetime,
+) -> None:
+    """Keep of a message only that it exists, when, and whom it concerns by keyed hashes."""
+    await conn.execute(
+        ADD_TRACE,
+        tenant_id,
+        message_id,
+        connection_id,
+        message.google_id,
+        message.thread_id,
+        message.internal_date,
+        list(hashes),
+        message.history_id,
+        now,
+    )
+
+
+SET_LABELS = """
+UPDATE messages SET labels = $3, label_history_id = $4, sequence = sequence + $5
+ WHERE tenant_id = $1 AND id = $2
+RETURNING sequence
+"""
+
+
+async def set_labels(
+    conn: Conn, tenant_id: str, message_id: UUID, change: Relabelled, *, told: bool
+) -> int:
+    """Set the labels; return the sequence, one higher when an event tells of it (`told`)."""
+    labels = sorted(change.labels)
+    sequence: int = await conn.fetchval(
+        SET_LABELS, tenant_id, message_id, labels, change.label_history_id, int(told)
+    )
+    return sequence
+
+
+BURY_MESSAGE = """
+UPDATE messages
+   SET deleted_at = $3, sequence = sequence + 1, sender = NULL, recipients = NULL, subject = NULL,
+       snippet = NULL, body_text = NULL, attachments = NULL
+ WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL
+RETURNING sequence
+"""
+
+
+async def bury_message(conn: Conn, tenant_id: str, message_id: UUID, *, now: datetime) -> int:
+    """Leave a tombstone, without the content, of a message that is gone; return the sequence."""
+    sequence: int = await conn.fetchval(BURY_MESSAGE, tenant_id, message_id, now)
+    return sequence
+
+
+REMOVE_TRACE = "DELETE FROM messages WHERE tenant_id = $1 AND id = $2 AND traced"
+
+
+async def remove_trace(conn: Conn, tenant_id: str, message_id: UUID) -> None:
+    """Remove the trace of a message that is gone."""
+    await conn.execute(REMOVE_TRACE, tenant_id, message_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredMessage:
+    """A whole row."""
+
+    id: UUID
+    connection_id: UUID
+    google_id: str
+    thread_id: str
+    internal_date: datetime
+    direction: Direction
+    content: Content
+    snippet: str
+    size: int
+    labels: tuple[str, ...]
+
+
+def _person(value: Any) -> Person:
+    return Person(address=value["address"], name=value["name"])
+
+
+def _people(value: Any) -> tuple[Person, ...]:
+    return tuple(_person(one) for one in value)
+
+
+def _stored(row: Any) -> StoredMessage:
+    return StoredMessage(
+        id=row["id"],
+        connection_id=row["connection_id"],
+        google_id=row["google_id"],
+        thread_id=row["thread_id"],
+        internal_date=row["internal_date"],
+        direction=Direction(row["direction"]),
+        content=Content(
+            sender=None if row["sender"] is None else _person(row["sender"]),
+            to=_people(row["recipients"]["to"]),
+            cc=_people(row["recipients"]["cc"]),
+            bcc=_people(row["recipients"]["bcc"]),
+            subject=row["subject"],
+            rfc822_message_id=row["rfc822_message_id"],
+            in_reply_to=row["in_reply_to"],
+            references=tuple(row["reference_ids"]),
+            text=row["body_text"],
+            attachments=tuple(Attachment(**one) for one in row["attachments"]),
+        ),
+        snippet=row["snippet"],
+        size=row["size"],
+        labels=tuple(row["labels"]),
+    )
+
+
+FIND_MESSAGE = """
+SELECT m.id, m.connection_id, m.google_id, m.thread_id, m.internal_date, m.direction, m.sender,
+       m.recipients, m.subject, m.snippet, m.body_text, m.rfc822_message_id, m.in_reply_to,
+       m.reference_ids, m.attachments, m.size, m.labels
+  FROM messages m
+  JOIN connections c ON c.tenant_id = m.tenant_id AND c.connection_id = m.connection_id
+ WHERE m.tenant_id = $1 AND m.id = $2 AND m.deleted_at IS NULL AND NOT m.traced
+   AND c.purge = 'none' AND ($3::text IS NULL OR c.user_id = $3)
+"""
+
+
+async def get_message(
+    conn: Conn, tenant_id: str, message_id: UUID, *, user_id: str | None
+) -> StoredMessage:
+    """Return a message as the caller may see it: of their own mailboxes, or any for a service.
+
+    Raises:
+        NotFound: there is none, it is gone, or it is somebody else's.
+    """
+    row = await conn.fetchrow(FIND_MESSAGE, tenant_id, message_id, user_id)
+    if row is None:
+        raise NotFound("There is no such message.")
+    return _stored(row)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which messages to list; None does not restrict."""
+
+    tenant_id: str
+    user_id: str | None
+    connection_id: UUID | None = None
+    thread_id: str | None = None
+    label: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    before: tuple[datetime, UUID] | None = None
+    """Date and id of the last one the caller has seen."""
+    limit: int
+
+
+LIST_MESSAGES = """
+SELECT m.id, m.connection_id, m.google_id, m.thread_id, m.internal_date, m.direction, m.sender,
+       m.recipients, m.subject, m.snippet, m.body_text, m.rfc822_message_id, m.in_reply_to,
+       m.reference_ids, m.attachments, m.size, m.labels
+  FROM connections c
+ CROSS JOIN LATERAL (
+       SELECT *
+         FROM messages m
+        WHERE m.tenant_id = c.tenant_id AND m.connection_id = c.connection_id
+          AND m.deleted_at IS NULL AND NOT m.traced
+          AND ($4::text IS NULL OR m.thread_id = $4)
+          AND ($5::text IS NULL OR m.labels @> ARRAY[$5])
+          AND m.internal_date >= COALESCE($6, '-infinity'::timestamptz)
+          AND m.internal_date < COALESCE($7, 'infinity'::timestamptz)
+          AND ($8::timestamptz IS NULL OR (m.internal_date, m.id) < ($8, $9::uuid))
+        ORDER BY m.internal_date DESC, m.id DESC
+        LIMIT $10) m
+ WHERE c.tenant_id = $1 AND ($2::text IS NULL OR c.user_id = $2) AND c.purge = 'none'
+   AND ($3::uuid IS NULL OR c.connection_id = $3)
+ ORDER BY m.internal_date DESC, m.id DESC
+ LIMIT $10
+"""
+
+
+async def list_messages(conn: Conn, wanted: Wanted) -> list[StoredMessage]:
+    """Return up to `limit` messages, newest first."""
+    before = wanted.before or (None, None)
+    rows = await conn.fetch(
+        LIST_MESSAGES,
+        wanted.tenant_id,
+        wanted.user_id,
+        wanted.connection_id,
+        wanted.thread_id,
+        wanted.label,
+        wanted.since,
+        wanted.until,
+        *before,
+        wanted.limit,
+    )
+    return [_stored(row) for row in rows]

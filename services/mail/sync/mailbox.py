@@ -1,0 +1,123 @@
+"""A run of a mailbox's live feed: from the cursor to now."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from libs.common.db import Pool, transaction
+from libs.common.errors import AppError, CursorExpired, Transient
+from libs.common.feeds import Lease
+from services.mail.domain.connection import RUNNING, Connection
+from services.mail.domain.history import HistoryPage, chunks, deleted_ids, settled_cursor
+from services.mail.google import Gmail
+from services.mail.store import connections, watches
+from services.mail.sync.intake import Intake
+from services.mail.sync.repair import Repair
+from services.mail.sync.watching import Watching
+
+KIND = "mail.live"
+RESOURCE = "mailbox"
+SETTLED = timedelta(seconds=60)
+"""A record shows up in Gmail's history this long after the mailbox's number moved, at most."""
+
+
+class Mailbox:
+    """Runs feeds of the kind `mail.live`."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        gmail: Gmail,
+        *,
+        intake: Intake,
+        watching: Watching,
+        repair: Repair,
+        now: Callable[[], datetime],
+    ) -> None:
+        """Use the given parts; `now` is the product's clock."""
+        self._pool = pool
+        self._gmail = gmail
+        self._intake = intake
+        self._watching = watching
+        self._repair = repair
+        self._now = now
+
+    async def run(self, lease: Lease) -> None:
+        """Take in all that changed since the cursor.
+
+        Raises:
+            LeaseLost: another worker has the feed.
+            AccessRevoked, RateLimited, PermissionDenied, Transient: from Google or auth; what
+                was committed stays, and the next run goes on from there.
+        """
+        feed = lease.feed
+        async with self._pool.acquire() as conn:
+            connection = await connections.find_connection(conn, feed.tenant_id, feed.connection_id)
+        if connection is None or connection.state not in RUNNING:
+            return  # it ended between the claim and now
+        await self._pin(lease, connection)
+        unwatched = await self._watching.keep(connection)
+        try:
+            await self._catch_up(lease, connection)
+        except CursorExpired:
+            await self._repair.run(lease, connection)
+        await self._report(lease, connection, unwatched)
+
+    async def _pin(self, lease: Lease, connection: Connection) -> None:
+        """Begin at the present: what comes after this number is ours to tell."""
+        if lease.cursor is not None:
+            return
+        history_id = await self._gmail.current_history_id(connection.id)
+        async with transaction(self._pool) as conn:
+            await lease.advance(conn, cursor=str(history_id))
+
+    async def _catch_up(self, lease: Lease, connection: Connection) -> None:
+        started, after = self._now(), int(lease.cursor or 0)
+        page = await self._gmail.history(connection.id, after=after, page_token=None)
+        empty = not page.records
+        while True:
+            await self._take(lease, connection, page)
+            if page.next_page_token is None:
+                break
+            page = await self._gmail.history(
+                connection.id, after=after, page_token=page.next_page_token
+            )
+            empty = empty and not page.records
+        await self._settle(lease, connection, page.history_id, empty=empty, started=started)
+
+    async def _take(self, lease: Lease, connection: Connection, page: HistoryPage) -> None:
+        gone = deleted_ids(page.records)
+        for chunk in chunks(page.records):
+            await self._intake.take(lease, connection, chunk, gone=gone)
+
+    async def _settle(
+        self,
+        lease: Lease,
+        connection: Connection,
+        history_id: int,
+        *,
+        empty: bool,
+        started: datetime,
+    ) -> None:
+        """Move the cursor of a quiet mailbox along, so that it never grows too old."""
+        account_id, old = connection.account_id, int(lease.cursor or 0)
+        async with transaction(self._pool) as conn:
+            mark = await watches.find_mark(conn, account_id, before=started - SETTLED)
+            cursor = settled_cursor(old, empty=empty, mark=mark)
+            if cursor != old:
+                await lease.advance(conn, cursor=str(cursor))
+            await watches.set_mark(
+                conn, account_id, history_id, now=self._now(), unless_after=started - SETTLED
+            )
+
+    async def _report(
+        self, lease: Lease, connection: Connection, unwatched: AppError | None
+    ) -> None:
+        """Show what is wrong although the mailbox was read."""
+        if isinstance(unwatched, Transient):
+            raise unwatched  # tried again soon, with growing pauses
+        async with self._pool.acquire() as conn:
+            dead = await connections.has_dead_items(conn, lease.feed.tenant_id, lease.feed.id)
+        if dead:
+            lease.leave_behind("dead-items")
+        if await self._watching.failure(connection) is not None:
+            lease.leave_behind("watch-failed")

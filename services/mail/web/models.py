@@ -1,0 +1,159 @@
+"""What goes in and out over HTTP."""
+
+from datetime import datetime
+from typing import Annotated, Self
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+from libs.common.pagination import Page, PageQuery
+from services.mail.domain.message import Direction, Policy
+from services.mail.domain.watch import WatchState
+
+LabelId = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^\S+$")]
+
+
+class MessageQuery(PageQuery):
+    """Which messages to list."""
+
+    connection_id: UUID | None = Field(default=None, description="Only of this connection")
+    thread_id: str | None = Field(default=None, max_length=64, description="Only of this thread")
+    label: LabelId | None = Field(default=None, description="Only with this label (Gmail's id)")
+    since: AwareDatetime | None = Field(default=None, description="Accepted by Google from then on")
+    until: AwareDatetime | None = Field(default=None, description="Accepted by Google before then")
+
+
+class MessagePosition(BaseModel):
+    """Where a message stands in the list."""
+
+    date: AwareDatetime
+    id: UUID
+
+
+class PersonOut(BaseModel):
+    """A mailbox in a header."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    address: str
+    name: str | None
+
+
+class AttachmentOut(BaseModel):
+    """A part that is attached; its content stays at Google."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    part: str = Field(description="Path in the MIME tree, such as `2.1`")
+    filename: str | None
+    content_type: str
+    size: int = Field(description="Bytes after decoding")
+    inline: bool
+    content_id: str | None
+
+
+class MessageSummary(BaseModel):
+    """A message in a list."""
+
+    id: UUID
+    connection_id: UUID
+    google_message_id: str
+    thread_id: str
+    direction: Direction
+    sender: PersonOut | None = Field(serialization_alias="from")
+    to: list[PersonOut]
+    cc: list[PersonOut]
+    subject: str
+    snippet: str
+    labels: list[str]
+    has_attachments: bool
+    occurred_at: datetime = Field(description="When Google accepted it")
+
+
+class MessageOut(MessageSummary):
+    """A message with its text."""
+
+    bcc: list[PersonOut]
+    text: str
+    attachments: list[AttachmentOut]
+    rfc822_message_id: str | None
+    in_reply_to: str | None
+    references: list[str]
+    size: int
+
+
+MessagePage = Page[MessageSummary]
+
+
+class LabelChange(BaseModel):
+    """Labels to put on and to take off, by Gmail's ids; read = without UNREAD."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    add: list[LabelId] = Field(default=[], max_length=100)
+    remove: list[LabelId] = Field(default=[], max_length=100)
+
+    @model_validator(mode="after")
+    def _asks_for_something(self) -> Self:
+        if not self.add and not self.remove:
+            raise ValueError("add or remove must name a label")
+        if set(self.add) & set(self.remove):
+            raise ValueError("a label cannot be added and removed at once")
+        return self
+
+
+class Labels(BaseModel):
+    """The labels a message has."""
+
+    labels: list[str]
+
+
+class ConnectionSettings(BaseModel):
+    """What is kept of a connection's mail."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    policy: Policy = Field(
+        description="all: everything; known: only mail with known correspondents, of the rest "
+        "ids, dates and keyed hashes of addresses"
+    )
+
+
+class FeedOut(BaseModel):
+    """How a mailbox is being read."""
+
+    id: UUID
+    kind: str
+    state: str
+    reason: str | None
+    has_cursor: bool
+    failures: int
+    last_sync_at: datetime | None
+
+
+class WatchOut(BaseModel):
+    """Whether Gmail tells us of changes."""
+
+    state: WatchState
+    expires_at: datetime | None
+    failure: str | None
+
+
+class ConnectionStatus(BaseModel):
+    """One mailbox."""
+
+    connection_id: UUID
+    user_id: str
+    state: str
+    access: str
+    policy: Policy
+    feeds: list[FeedOut]
+    watch: WatchOut
+    messages: int
+    dead_items: int
+
+
+class StatusOut(BaseModel):
+    """All mailboxes the caller may see."""
+
+    items: list[ConnectionStatus]

@@ -1,0 +1,102 @@
+"""What Google, and auth before it, may answer."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from libs.common.errors import Conflict
+from libs.common.google import discovery
+from libs.common.google.accounts import AuthClient, ConnectedGoogle
+from libs.common.google.roots import GoogleRoots
+from libs.common.google.transport import GoogleClient
+from libs.common.google.wire import client_session
+from services.mail.google import Gmail, Unreadable
+from tests.integration.mail.stand import ALICE, TOPIC, Stand
+from tests.support import SERVICE_KEY, eventually
+
+MESSAGE = {
+    "id": "m1",
+    "threadId": "t1",
+    "historyId": "7",
+    "internalDate": "1767225600000",
+    "snippet": "x",
+    "raw": "U3ViamVjdDogeA0KDQp4",
+}
+
+
+@pytest.fixture
+async def gmail(stand: Stand) -> AsyncIterator[Gmail]:
+    """Gmail as the service speaks to it, without the service."""
+    async with client_session() as session:
+        auth = AuthClient(session, stand.auth.origin, SERVICE_KEY, caller="mail")
+        google = ConnectedGoogle(GoogleClient(session), auth)
+        yield Gmail(google, discovery.gmail(GoogleRoots.at(stand.google.origin)))
+        await auth.close()
+
+
+async def answering(stand: Stand, body: Any, *, path: str = "/gmail/v1/") -> UUID:
+    """Connect, and let Google's next answer be `body`."""
+    connection = await stand.auth.connect()
+    rule = {"path_prefix": path, "times": 1, "status": 200, "body": body}
+    await stand.google.control("PUT", "faults", {"rules": [rule]})
+    return UUID(connection["id"])
+
+
+async def test_a_connection_that_is_gone_does_not_read_as_a_message_that_is(gmail: Gmail) -> None:
+    with pytest.raises(Conflict) as exc:
+        await gmail.fetch_raw(uuid4(), "m1")
+    assert exc.value.slug == "not-connected"
+
+
+async def test_a_connection_that_is_gone_does_not_read_as_a_dead_cursor(gmail: Gmail) -> None:
+    with pytest.raises(Conflict):
+        await gmail.history(uuid4(), after=1, page_token=None)
+
+
+WRONG: tuple[dict[str, Any], ...] = (
+    {"id": "m\u00001"},
+    {"threadId": ""},
+    {"internalDate": "99999999999999999"},
+    {"internalDate": None},
+    {"historyId": "-1"},
+    {"labelIds": ["A\u0000"]},
+    {"raw": "é"},
+    {"raw": None},
+)
+
+
+async def test_an_answer_that_is_none_of_the_apis_is_unreadable(stand: Stand, gmail: Gmail) -> None:
+    connection = await stand.auth.connect()
+    for wrong in WRONG:
+        rule = {"path_prefix": "/gmail/v1/", "times": 1, "status": 200}
+        await stand.google.control("PUT", "faults", {"rules": [{**rule, "body": MESSAGE | wrong}]})
+        with pytest.raises(Unreadable):
+            await gmail.fetch_raw(UUID(connection["id"]), "m1")
+
+
+async def test_history_numbers_may_be_numbers_or_texts(stand: Stand, gmail: Gmail) -> None:
+    record = {"id": 5, "messagesAdded": [{"message": {"id": "m1", "threadId": "t1"}}]}
+    connection_id = await answering(stand, {"history": [record], "historyId": 9})
+    page = await gmail.history(connection_id, after=1, page_token=None)
+    assert (page.history_id, page.records[0].id, page.records[0].added) == (9, 5, ("m1",))
+
+
+async def test_a_watch_lasts_as_long_as_google_says(stand: Stand, gmail: Gmail) -> None:
+    body = {"historyId": "3", "expiration": "1767225600000"}
+    watch = await gmail.watch(await answering(stand, body), TOPIC)
+    assert watch.expires_at.isoformat() == "2026-01-01T00:00:00+00:00"
+
+
+async def test_watches_are_renewed_in_time(stand: Stand) -> None:
+    often = {"watch_interval": 0.2, "poll_interval": 0.1}
+    stand.settings = stand.settings.model_copy(update=often)
+    async with stand.serving():
+        await stand.connect()
+
+        async def is_renewed() -> bool:
+            usage = await stand.google.control("GET", "usage")
+            return bool(usage["people"][ALICE]["methods"]["gmail.users.watch"]["calls"] >= 3)
+
+        await eventually(is_renewed)
