@@ -1,6 +1,7 @@
 """Google's own behaviour: the clock, the switches, faults, usage and the whole state."""
 
 import json
+from importlib import metadata
 from typing import Any, Final
 
 from aiohttp import web
@@ -34,7 +35,17 @@ class FaultList(BaseModel):
 
 async def index(_request: web.Request) -> web.Response:
     """Say what there is."""
-    return web.json_response({"name": "Google Workspace emulator", "routes": _INDEX})
+    return web.json_response(
+        {"name": "Google Workspace emulator", "version": _version(), "routes": _INDEX}
+    )
+
+
+def _version() -> str | None:
+    """Return the release it came with; None from a tree that is not installed."""
+    try:
+        return metadata.version("causeway")
+    except metadata.PackageNotFoundError:
+        return None
 
 
 async def get_clock(request: web.Request) -> web.Response:

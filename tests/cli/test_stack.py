@@ -14,6 +14,7 @@ import pytest
 from cli.settings import SERVICES
 from tests.cli.stacks import Stack, own_stack
 from tests.databases import connected, run
+from tests.logs import PRIVATE
 from tests.servers import Servers
 from tests.support import bearer, eventually
 
@@ -125,15 +126,28 @@ async def test_a_crashed_service_comes_back(running: Stack) -> None:
     await eventually(lambda: mail()["healthy"] and mail()["pid"] != before, timeout_s=60)
 
 
-def test_the_story_is_played_on_a_running_stack_which_stays(running: Stack) -> None:
+@pytest.fixture(scope="module")
+def told(running: Stack) -> str:
+    """What the demo printed while its story was played on the running stack."""
     answer = running.run("demo", "--once")
-
     assert answer.returncode == 0, answer.stdout + answer.stderr
+    return answer.stdout
+
+
+def test_the_story_is_played_on_a_running_stack_which_stays(running: Stack, told: str) -> None:
     for kind in ("received", "sent", "updated", "deleted"):
-        assert f"mail.message.{kind}.v1" in answer.stdout
+        assert f"mail.message.{kind}.v1" in told
     assert running.run("status").returncode == 0
     log = running.run("events", "tail", "--from-start", "--json", "--count", "3").stdout
     assert [json.loads(line)["specversion"] for line in log.splitlines()] == ["1.0"] * 3
+
+
+def test_no_process_logs_a_secret_a_token_or_an_address(running: Stack, told: str) -> None:
+    assert told
+    written = {log.name: log.read_text() for log in running.home.logs.glob("*.log")}
+
+    assert any('"event":"request"' in text for text in written.values())
+    assert [name for name, text in written.items() if PRIVATE.search(text)] == []
 
 
 async def test_a_killed_supervisor_leaves_nothing_and_up_works_again(stack: Stack) -> None:

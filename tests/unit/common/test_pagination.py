@@ -14,7 +14,9 @@ class Position(BaseModel):
     id: UUID
 
 
-HERE = Position(at=datetime(2026, 11, 22, tzinfo=UTC), id=UUID("0199a3f2-5d1c-7c3e-9a53-0f4f7c2b1e10"))
+HERE = Position(
+    at=datetime(2026, 11, 22, tzinfo=UTC), id=UUID("0199a3f2-5d1c-7c3e-9a53-0f4f7c2b1e10")
+)
 
 
 def encoded(raw: bytes) -> str:
