@@ -34,7 +34,7 @@ SETTINGS_HEAD = """# Settings
 Everything is set by environment variables. A service that misses one, or cannot use its value,
 stops at start with one line for each. Secrets are never printed. Durations are in seconds.
 """
-ENV_HEAD = """# Every setting of Causeway. Copy to .env for a deployment of your own; fill in what is empty.
+ENV_HEAD = """# Every setting of Causeway. Copy to .env for a deployment; fill in what has no value.
 # Commented lines show defaults. See docs/reference/settings.md.
 """
 CLI_HEAD = """# The command `causeway`

@@ -3,7 +3,6 @@
 Source: https://www.rfc-editor.org/rfc/rfc8725
 """
 
-import math
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, TypeGuard
@@ -13,6 +12,8 @@ import jwt
 from libs.common.errors import Unauthenticated
 
 NOT_BEFORE_LEEWAY_S = 30
+MAX_TIME = 2**53
+"""Beyond it a float no longer counts seconds, and an integer may be too large to become one."""
 REFUSALS: tuple[tuple[type[Exception], str], ...] = (
     (jwt.InvalidSignatureError, "signature"),
     (jwt.InvalidIssuerError, "issuer"),
@@ -74,7 +75,7 @@ def _check_times(claims: Mapping[str, Any], now: datetime) -> None:
 
 
 def is_time(value: object) -> TypeGuard[int | float]:
-    """Tell whether a claim is a NumericDate (RFC 7519, section 2)."""
+    """Tell whether a claim is a NumericDate (RFC 7519, section 2); claims may be a stranger's."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    return math.isfinite(value)
+    return -MAX_TIME <= value <= MAX_TIME  # NaN is not

@@ -84,7 +84,13 @@ class CommonSettings(BaseSettings):
     """What every service needs; each field's description is what an operator reads."""
 
     model_config = SettingsConfigDict(
-        frozen=True, populate_by_name=True, env_ignore_empty=True, hide_input_in_errors=True
+        frozen=True,
+        populate_by_name=True,
+        # Populating by name would also read variables called like fields: HOST, PORT, ... are
+        # other programs'. Behind this prefix, which aliases do not have, nobody sets them.
+        env_prefix="CAUSEWAY_NOT_A_VARIABLE_",
+        env_ignore_empty=True,
+        hide_input_in_errors=True,
     )
 
     host: str = Field(

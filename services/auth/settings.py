@@ -4,6 +4,7 @@ import base64
 import binascii
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import orjson
 from pydantic import AfterValidator, Field, SecretStr, TypeAdapter, ValidationInfo, field_validator
@@ -186,7 +187,7 @@ class AuthSettings(CommonSettings):
     @property
     def is_secure(self) -> bool:
         """Return whether browsers reach us by https."""
-        return self.public_url.startswith("https://")
+        return urlsplit(self.public_url).scheme == "https"
 
 
 def _web_client(path: Path) -> dict[str, str]:

@@ -19,6 +19,7 @@ from prometheus_client import Counter
 
 from libs.common.errors import Unauthenticated
 from libs.common.google.certs import CertStore
+from libs.common.jwt_rules import is_time
 
 __all__ = ["CertStore", "Identity", "PushVerifier", "verify_id_token"]
 
@@ -187,16 +188,12 @@ def _key_id(token: str) -> str:
         _refuse("malformed")
     if header.get("alg") != "RS256":
         _refuse("algorithm")
-    if "crit" in header or not all(_is_time(claims.get(name)) for name in ("iat", "exp")):
+    if "crit" in header or not all(is_time(claims.get(name)) for name in ("iat", "exp")):
         _refuse("malformed")
     key_id = header.get("kid")
     if not isinstance(key_id, str) or not key_id:
         _refuse("unknown_key")
     return key_id
-
-
-def _is_time(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _within_times(claims: Mapping[str, Any], now_s: float) -> bool:

@@ -36,5 +36,8 @@ def observe(*, method: str, route: str, status: int, seconds: float) -> None:
 
 async def show_metrics(request: web.Request) -> web.Response:
     """GET /metrics: everything counted by this process, in the format that was asked for."""
-    encoder, content_type = choose_encoder(request.headers.get("Accept", ""))
+    try:
+        encoder, content_type = choose_encoder(request.headers.get("Accept", ""))
+    except (TypeError, ValueError):  # the library compares versions that are no numbers
+        encoder, content_type = choose_encoder("")
     return web.Response(body=encoder(REGISTRY), headers={"Content-Type": content_type})

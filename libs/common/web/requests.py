@@ -18,6 +18,8 @@ M = TypeVar("M", bound=BaseModel)
 BODY: web.RequestKey[bytes] = web.RequestKey("body", bytes)
 JSON = "application/json"
 MAX_ERRORS = 20
+MAX_DEPTH = 32
+"""Deeper than any model; what is searched for a field's path must not nest without end."""
 NUL_ESCAPE = b"\\u0000"
 TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
@@ -26,15 +28,18 @@ async def read_bytes(request: web.Request) -> bytes:
     """Return the body, at most the route's `max_body` bytes; a second call costs nothing.
 
     Nothing is read, nor invited (`Expect: 100-continue`), when the announced length is
-    already too much.
+    already too much, or says nothing of how long the body becomes.
 
     Raises:
         TooLarge: the body is larger.
+        UnsupportedMediaType: it is compressed.
     """
     kept: bytes | None = request.get(BODY)
     if kept is not None:
         return kept
     check_length(request)
+    if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
+        raise UnsupportedMediaType("The body must not be compressed.")
     await _invite(request)
     limit = max_body(request)
     raw = bytearray()
@@ -120,6 +125,13 @@ def parse_json(raw: bytes, model: type[M]) -> M:
 
 
 def _nul_paths(value: Any, path: tuple[int | str, ...]) -> Iterator[tuple[int | str, ...]]:
+    """Yield where texts hold NUL.
+
+    Raises:
+        InvalidInput: field `body`, when it nests too deeply to be looked through.
+    """
+    if len(path) > MAX_DEPTH:
+        raise InvalidInput.field("body", "nests too deeply")
     if isinstance(value, str):
         if "\0" in value:
             yield path

@@ -79,7 +79,7 @@ class Keyring:
         nonce, box = sealed.box[:NONCE_BYTES], sealed.box[NONCE_BYTES:]
         try:
             return cipher.decrypt(nonce, box, place.bound()).decode()
-        except InvalidTag as exc:
+        except (InvalidTag, ValueError) as exc:  # ValueError: too short to hold a nonce
             raise Unsealable("A stored secret does not belong to its row.") from exc
 
     def is_newest(self, sealed: Sealed) -> bool:

@@ -18,8 +18,11 @@ def new_secret() -> str:
 
 
 def digest(secret: str) -> bytes:
-    """Return what is stored in place of `secret` (it is random: a plain hash is enough)."""
-    return hashlib.sha256(secret.encode()).digest()
+    """Return what is stored in place of `secret` (it is random: a plain hash is enough).
+
+    A stranger's cookie may be no text at all: bytes that are not UTF-8 arrive as surrogates.
+    """
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
 
 
 def cookie_name(state: str, *, secure: bool) -> str:

@@ -20,6 +20,7 @@ from services.auth.domain.model import (
     Connection,
     Consent,
     Identity,
+    Reason,
     State,
 )
 from services.auth.domain.sealing import revocation_keys
@@ -124,7 +125,8 @@ async def arrive(
         confirmation = secrets.new_secret()
         status = await _accept(context, consent, grant, identity, confirmation, now=now)
     except (_Refused, ExchangeFailed) as exc:
-        CONSENTS.labels(exc.code).inc()
+        # An error in the code's place is whatever the browser's user wrote: no metric's name.
+        CONSENTS.labels(exc.code if error is None else _known(exc.code)).inc()
         log.info("consent_refused", connection_id=str(consent.connection_id), outcome=exc.code)
         await _note_failure(context, consent, exc.code, now=now)
         return Arrival(consent=consent, status="error", error=exc.code)
@@ -143,6 +145,10 @@ def _usable(code: str | None, error: str | None) -> str:
         return code
     name = error or "invalid_request"
     raise _Refused(name if PLAIN_ERROR.fullmatch(name) else "google_error")
+
+
+def _known(error: str) -> str:
+    return error if error == Reason.ACCESS_DENIED else "google_error"
 
 
 async def _note_failure(context: Context, consent: Consent, code: str, *, now: datetime) -> None:

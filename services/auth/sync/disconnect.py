@@ -10,7 +10,7 @@ from prometheus_client import Counter
 from libs.common import clock
 from libs.common.db import Connection as Database
 from libs.common.db import transaction
-from libs.common.errors import NotFound, UpstreamError
+from libs.common.errors import NotFound, Transient, UpstreamError
 from libs.common.ids import new_id
 from services.auth.domain.model import Account, Connection, Product, Reason, State
 from services.auth.domain.sealing import Unsealable
@@ -48,11 +48,14 @@ async def disconnect(
 
     Raises:
         NotFound: the connection never had that product.
+        Transient: a consent tied it to another account since `connection` was read.
     """
     account = await _lock_account(conn, connection)
     mine = await store.lock_connection(conn, connection.id)
     if mine is None:
         raise NotFound("There is no such connection.")
+    if mine.account_id != connection.account_id:  # locking that one now could deadlock
+        raise Transient("The connection is being consented to at this moment.")
     ended = await store.end_products(conn, mine, product, purge=purge, now=now)
     if not ended:
         if product is not None and not await store.had_product(conn, mine, product):

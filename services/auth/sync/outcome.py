@@ -110,7 +110,10 @@ async def keep_failure(
         account = await _reclaim(conn, vault, lease_id)
         if account is None:
             return False
-        await dues.add_refresh(conn, account.id, failed=True, now=now)
+        # A grant known to be lost says nothing new: were it counted, people who keep asking
+        # about theirs could ring the alarm, and stop what is concluded about everybody's.
+        if account.state is not State.REAUTHORIZATION_REQUIRED:
+            await dues.add_refresh(conn, account.id, failed=True, now=now)
         alarm = await look_for_alarm(conn, context, now=now)
         wait = timedelta(seconds=context.settings.retry_after)
         verdict = rules.judge(account, error.failure, alarm=alarm, wait=wait, now=now)

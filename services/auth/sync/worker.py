@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -11,6 +12,7 @@ from prometheus_client import Counter
 from libs.common import clock, db, idempotency
 from libs.common.db import transaction
 from libs.common.errors import AppError
+from services.auth.domain.sealing import Unsealable
 from services.auth.store import connections, consents, dues
 from services.auth.sync.context import Context
 from services.auth.sync.disconnect import end_unconfirmed, revoke
@@ -20,6 +22,7 @@ from services.auth.sync.refresh import Refresher
 BATCH = 100
 AT_ONCE = 4
 KEYS_KEPT = timedelta(days=1)
+UNSEALABLE_WAIT = timedelta(hours=1)
 
 DELETED = Counter("causeway_auth_deleted_rows_total", "Rows housekeeping removed.", ["what"])
 
@@ -68,10 +71,16 @@ async def look(context: Context, refresher: Refresher) -> None:
     async def end(account_id: UUID) -> None:
         await revoke(context, account_id)
 
-    await asyncio.gather(_each(ask_again, retries), _each(renew, expiring), _each(end, revocations))
+    await asyncio.gather(
+        _each(context, ask_again, retries),
+        _each(context, renew, expiring),
+        _each(context, end, revocations),
+    )
 
 
-async def _each(work: Callable[[UUID], Awaitable[None]], ids: Iterable[UUID]) -> None:
+async def _each(
+    context: Context, work: Callable[[UUID], Awaitable[None]], ids: Iterable[UUID]
+) -> None:
     """Do the work for each account, a few at once; one that fails keeps no other waiting."""
     slots = asyncio.Semaphore(AT_ONCE)
 
@@ -79,6 +88,8 @@ async def _each(work: Callable[[UUID], Awaitable[None]], ids: Iterable[UUID]) ->
         async with slots:
             try:
                 await work(account_id)
+            except Unsealable:
+                await _put_off(context, account_id)
             except AppError as exc:
                 log.info("account_work_failed", account_id=str(account_id), problem=exc.slug)
             except db.FAILURES as exc:
@@ -90,30 +101,55 @@ async def _each(work: Callable[[UUID], Awaitable[None]], ids: Iterable[UUID]) ->
             group.create_task(one(account_id))
 
 
+async def _put_off(context: Context, account_id: UUID) -> None:
+    """Look again later at an account whose sealing key is gone: it must keep no place in line."""
+    now = clock.now()
+    log.error("account_unsealable", account_id=str(account_id))
+    async with transaction(context.pool) as conn:
+        await dues.put_off_retry(conn, account_id, retry_at=now + UNSEALABLE_WAIT, now=now)
+
+
 async def clean(context: Context) -> None:
     """Remove once what is over: old links, unconfirmed and ended connections, empty accounts."""
     settings, now = context.settings, clock.now()
     async with transaction(context.pool) as conn:
         _count("consents", await consents.delete_expired(conn, now=now))
         _count("refreshes", await dues.delete_refreshes(conn, now - WATCHED * 2))
-    await _end_unconfirmed(context)
+    while await _end_unconfirmed(context):
+        pass
     async with transaction(context.pool) as conn:
         await dues.ask_orphan_revocations(conn, now=now)
-        before = now - timedelta(seconds=settings.retention)
-        day_before = now - KEYS_KEPT
-        _count("idempotency_keys", await idempotency.purge(conn, before=day_before))
-        _count("connections", await connections.delete_ended(conn, before, limit=BATCH))
-        _count("accounts", await dues.delete_orphans(conn, before, limit=BATCH))
+    before = now - timedelta(seconds=settings.retention)
+    day_before = now - KEYS_KEPT
+    await _drain(context, "idempotency_keys", partial(idempotency.purge, before=day_before))
+    await _drain(
+        context, "connections", partial(connections.delete_ended, before=before, limit=BATCH)
+    )
+    await _drain(context, "accounts", partial(dues.delete_orphans, before=before, limit=BATCH))
 
 
-async def _end_unconfirmed(context: Context) -> None:
+async def _end_unconfirmed(context: Context) -> int:
+    """End a batch of connections nobody confirmed in time; return how many that were."""
     now = clock.now()
     before = now - timedelta(seconds=context.settings.pending_ttl)
     async with transaction(context.pool) as conn:
         overdue = await connections.list_unconfirmed(conn, before, limit=BATCH)
+    ended = 0
     for connection_id, account_id in overdue:
         async with transaction(context.pool) as conn:
-            await end_unconfirmed(conn, connection_id, account_id, now=now)
+            ended += await end_unconfirmed(conn, connection_id, account_id, now=now)
+    return ended
+
+
+async def _drain(
+    context: Context, what: str, delete: Callable[[db.Connection], Awaitable[int]]
+) -> None:
+    """Delete batch by batch, each in a transaction of its own, until nothing is left."""
+    rows = 1
+    while rows:
+        async with transaction(context.pool) as conn:
+            rows = await delete(conn)
+        _count(what, rows)
 
 
 def _count(what: str, rows: int) -> None:

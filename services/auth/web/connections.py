@@ -105,7 +105,7 @@ async def renew(request: web.Request) -> web.Response:
 
 async def check(request: web.Request) -> web.Response:
     """POST /v1/connections/{id}/check: ask Google for a new token, and say how that went."""
-    connection = await _own(request)
+    body, connection = await _body_bytes(request), await _own(request)
     if connection.state not in LIVE or connection.account_id is None:
         raise Conflict("The connection is not in use.", slug="not-connected")
     problem = None
@@ -119,7 +119,7 @@ async def check(request: web.Request) -> web.Response:
     # Asked afterwards, since no transaction may be open while Google is asked: a repeated
     # request asks Google again, which does no harm, but is answered as the first one was.
     async with transaction(request.app[CONTEXT].pool) as conn:
-        kept = await idempotency.claim(conn, request, await _body_bytes(request))
+        kept = await idempotency.claim(conn, request, body)
         if kept is not None:
             return kept
         await idempotency.keep(conn, request, answer)

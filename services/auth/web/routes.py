@@ -6,6 +6,8 @@ from libs.common.web import Access, Route
 from services.auth.web import connections, health, internal, models, oauth
 
 CRM = Access.USER_OR_SERVICE
+MAX_BODY = 16_384
+"""More than the longest body needs: checking a large one would keep everybody waiting."""
 
 ROUTES = (
     Route(
@@ -18,6 +20,7 @@ ROUTES = (
         returns=models.LinkedConnection,
         status=201,
         idempotent=True,
+        max_body=MAX_BODY,
         errors=(InvalidInput, Conflict),
         tags=("connections",),
     ),
@@ -51,6 +54,7 @@ ROUTES = (
         body=models.Confirmation,
         returns=models.ConnectionView,
         idempotent=True,
+        max_body=MAX_BODY,
         errors=(InvalidInput, Forbidden, NotFound, Conflict),
         tags=("connections",),
     ),
@@ -62,6 +66,7 @@ ROUTES = (
         summary="Ask Google whether the grant still works",
         returns=models.CheckedConnection,
         idempotent=True,
+        max_body=MAX_BODY,
         errors=(NotFound, Conflict),
         tags=("connections",),
     ),
@@ -74,6 +79,7 @@ ROUTES = (
         body=models.Renewal,
         returns=models.LinkedConnection,
         idempotent=True,
+        max_body=MAX_BODY,
         errors=(InvalidInput, NotFound, Conflict),
         tags=("connections",),
     ),
@@ -138,6 +144,7 @@ ROUTES = (
         summary="Get an access token for a product of a connection",
         body=internal.TokenRequest,
         returns=internal.TokenView,
+        max_body=MAX_BODY,
         errors=(InvalidInput, NotFound, Conflict, Transient),
         tags=("internal",),
     ),

@@ -15,6 +15,9 @@ from services.mail.web.models import (
 )
 from services.mail.web.push import PUSH_MAX_BODY, PUSH_TIMEOUT_S, receive_push
 
+MAX_BODY = 65_536
+"""Of requests that only name labels or settings."""
+
 ROUTES = (
     Route(
         method="POST",
@@ -55,6 +58,7 @@ ROUTES = (
         access=Access.USER_OR_SERVICE,
         summary="Put labels on a message, take others off; doing it twice changes nothing",
         body=LabelChange,
+        max_body=MAX_BODY,
         returns=Labels,
         errors=(NotFound, Forbidden, Conflict, Transient),
         tags=("messages",),
@@ -85,6 +89,7 @@ ROUTES = (
         access=Access.USER_OR_SERVICE,
         summary="Set what is kept of a connection's mail from now on",
         body=ConnectionSettings,
+        max_body=MAX_BODY,
         returns=ConnectionSettings,
         errors=(NotFound,),
         tags=("connections",),

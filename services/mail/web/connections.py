@@ -50,7 +50,7 @@ async def read_status(request: web.Request) -> web.Response:
 async def read_settings(request: web.Request) -> web.Response:
     """GET /v1/mail/connections/{id}/settings."""
     who, connection_id = caller(request), path_uuid(request)
-    async with request.app[POOL].acquire() as conn:
+    async with transaction(request.app[POOL]) as conn:
         found = await store.get_connection(conn, who.tenant_id, connection_id, user_id=seen_by(who))
     return reply(ConnectionSettings(policy=found.policy))
 

@@ -39,7 +39,7 @@ async def read_messages(request: web.Request) -> web.Response:
         limit=query.limit + 1,
         **query.model_dump(exclude={"cursor", "limit"}),
     )
-    async with request.app[POOL].acquire() as conn:
+    async with transaction(request.app[POOL]) as conn:
         rows = await store.list_messages(conn, wanted)
     kept, next_cursor = pagination.cut(rows, limit=query.limit, position=_position)
     return reply(MessagePage(items=[_summary(row) for row in kept], next_cursor=next_cursor))
@@ -48,7 +48,7 @@ async def read_messages(request: web.Request) -> web.Response:
 async def read_message(request: web.Request) -> web.Response:
     """GET /v1/mail/messages/{id}: one message with its text."""
     who, message_id = caller(request), path_uuid(request)
-    async with request.app[POOL].acquire() as conn:
+    async with transaction(request.app[POOL]) as conn:
         row = await store.get_message(conn, who.tenant_id, message_id, user_id=seen_by(who))
     return reply(_whole(row))
 

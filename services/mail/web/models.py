@@ -4,8 +4,9 @@ from datetime import datetime
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from libs.common.moments import Moment
 from libs.common.pagination import Page, PageQuery
 from services.mail.domain.message import Direction, Policy
 from services.mail.domain.watch import WatchState
@@ -19,14 +20,14 @@ class MessageQuery(PageQuery):
     connection_id: UUID | None = Field(default=None, description="Only of this connection")
     thread_id: str | None = Field(default=None, max_length=64, description="Only of this thread")
     label: LabelId | None = Field(default=None, description="Only with this label (Gmail's id)")
-    since: AwareDatetime | None = Field(default=None, description="Accepted by Google from then on")
-    until: AwareDatetime | None = Field(default=None, description="Accepted by Google before then")
+    since: Moment | None = Field(default=None, description="Accepted by Google from then on")
+    until: Moment | None = Field(default=None, description="Accepted by Google before then")
 
 
 class MessagePosition(BaseModel):
     """Where a message stands in the list."""
 
-    date: AwareDatetime
+    date: Moment
     id: UUID
 
 

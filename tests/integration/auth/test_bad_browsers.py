@@ -1,9 +1,11 @@
 """Replays, thieves, strangers and forgeries on the browser's way: refused, and nothing written."""
 
+import asyncio
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
+from services.auth.domain import secrets
 from tests.integration.auth.stand import ALICE, RETURN_URL, Browser, Later, Stand, browser
 from tests.support import caller_token
 
@@ -27,6 +29,16 @@ async def test_a_ticket_opens_once(auth: Stand) -> None:
         again = await thief.open(created["connect_url"])
 
     assert (again.status, again.problem, again.fields) == (400, "invalid-input", ["ticket"])
+
+
+async def test_of_many_who_open_a_ticket_at_once_one_gets_through(auth: Stand) -> None:
+    created = await auth.create()
+    async with browser() as anyone:
+        answers = await asyncio.gather(*(anyone.open(created["connect_url"]) for _ in range(12)))
+
+    assert sorted(answer.status for answer in answers) == [302] + [400] * 11
+    [row] = await auth.fetch("SELECT count(*) AS consents FROM consents")
+    assert row["consents"] == 1
 
 
 async def test_a_ticket_is_over_after_five_minutes(auth: Stand, later: Later) -> None:
@@ -91,6 +103,31 @@ async def test_a_state_is_used_once(auth: Stand) -> None:
     assert (replayed.status, replayed.fields) == (400, ["state"])
 
 
+async def test_of_many_callbacks_with_one_state_at_once_one_gets_through(auth: Stand) -> None:
+    created = await auth.create()
+    async with browser() as mine:
+        callback = await mine.decide(await mine.start(created["connect_url"]), person=ALICE)
+        answers = await asyncio.gather(*(mine.open(callback) for _ in range(12)))
+
+    assert sorted(answer.status for answer in answers) == [302] + [400] * 11
+    [row] = await auth.fetch("SELECT token_version FROM accounts")
+    assert row["token_version"] == 1
+
+
+@pytest.mark.parametrize("value", [b"\xff", b'"\xff"', b"\xed\xa0\x80"])
+async def test_a_cookie_that_is_no_text_is_another_browsers(auth: Stand, value: bytes) -> None:
+    name = secrets.cookie_name("made-up", secure=False).encode()
+    reader, writer = await asyncio.open_connection("127.0.0.1", auth.settings.port)
+    writer.write(
+        b"GET /v1/oauth/callback?state=made-up&code=x HTTP/1.1\r\nHost: auth\r\n"
+        b"Cookie: " + name + b"=" + value + b"\r\nConnection: close\r\n\r\n"
+    )
+    answer = await asyncio.wait_for(reader.read(), 5)
+    writer.close()
+
+    assert answer.startswith(b"HTTP/1.1 400 ")
+
+
 async def test_a_state_is_over_after_ten_minutes(auth: Stand, later: Later) -> None:
     created = await auth.create()
     async with browser() as mine:
@@ -140,6 +177,18 @@ async def test_an_error_that_is_no_plain_name_is_not_repeated(auth: Stand) -> No
         answer = await forge(mine, google, error="<script>alice@example.com</script>")
 
     assert answer["error"] == "google_error"
+
+
+async def test_errors_made_up_by_a_browser_make_no_metrics_of_their_own(auth: Stand) -> None:
+    created = await auth.create()
+    async with browser() as mine:
+        google = await mine.start(created["connect_url"])
+        answer = await forge(mine, google, error="made_up_by_mallory")
+    async with auth.session.get(f"{auth.origin}/metrics") as response:
+        metrics = await response.text()
+
+    assert answer["error"] == "made_up_by_mallory"
+    assert "made_up_by_mallory" not in metrics
 
 
 async def forge(mine: Browser, google_url: str, **query: str) -> dict[str, str]:

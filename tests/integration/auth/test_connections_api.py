@@ -348,6 +348,15 @@ async def test_an_address_that_changed_is_still_the_same_account(
     assert len(await auth.fetch("SELECT id FROM accounts")) == 1
 
 
+async def test_a_body_longer_than_any_request_needs_is_refused(auth: Stand) -> None:
+    longest = f"{RETURN_URL}?next={'x' * 2000}"
+    created = await auth.create(return_url=longest, login_hint="x" * 320)
+    answer = await auth.call("POST", "/v1/connections", {"padding": "x" * 20_000})
+
+    assert created["state"] == "pending"
+    assert (answer.status, answer.problem) == (413, "too-large")
+
+
 async def test_unconfirmed_connections_end_and_their_grant_is_revoked(
     auth: Stand, emulator: Emulated, later: Later
 ) -> None:

@@ -1,6 +1,16 @@
 """Disconnecting: one product or all, and revoking only what nobody uses any more."""
 
+from uuid import UUID
+
+import pytest
+
+from libs.common import clock
+from libs.common.db import transaction
+from libs.common.errors import Transient
 from libs.common.events.auth import ConnectionDisconnected
+from services.auth.store import connections as store
+from services.auth.sync.disconnect import disconnect
+from services.auth.web.keys import CONTEXT
 from tests.emulated import Emulated
 from tests.integration.auth.stand import ALICE, RETURN_URL, Later, Stand, browser
 from tests.support import caller_token
@@ -220,6 +230,52 @@ async def test_ended_connections_are_forgotten_after_the_retention(
 
     assert not await auth.fetch("SELECT id FROM connections")
     assert not await auth.fetch("SELECT id FROM accounts")
+
+
+ADD_KEYS = """
+INSERT INTO idempotency_keys (tenant_id, scope, request_hash, created_at)
+SELECT 'acme', int4send(n), '', now() FROM generate_series(1, 2100) AS n
+"""
+ADD_PENDING = """
+INSERT INTO connections (tenant_id, id, user_id, state, return_url, created_at, updated_at)
+SELECT 'acme', gen_random_uuid(), 'ada', 'pending', '', now(), now()
+  FROM generate_series(1, 250)
+"""
+LEFT = """
+SELECT (SELECT count(*) FROM idempotency_keys) AS keys,
+       (SELECT count(*) FROM connections WHERE state = 'pending') AS pending
+"""
+
+
+async def test_housekeeping_ends_only_when_nothing_is_left_to_clean(
+    auth: Stand, later: Later
+) -> None:
+    await auth.fetch(ADD_KEYS)
+    await auth.fetch(ADD_PENDING)
+    later(86_401)
+    await auth.clean()
+
+    [row] = await auth.fetch(LEFT)
+    assert tuple(row) == (0, 0)
+    later(86_401 + 2_592_001)
+    await auth.clean()
+    assert not await auth.fetch("SELECT id FROM connections")
+
+
+async def test_a_disconnect_that_a_consent_overtook_changes_nothing(auth: Stand) -> None:
+    created = await auth.create()
+    context = auth.app[CONTEXT]
+    async with transaction(context.pool) as conn:
+        seen = await store.find_connection(conn, UUID(created["id"]))
+    assert seen is not None
+    async with browser() as mine:
+        await mine.consent(created["connect_url"])
+
+    with pytest.raises(Transient):
+        async with transaction(context.pool) as conn:
+            await disconnect(conn, seen, None, purge=False, now=clock.now())
+
+    assert (await auth.show(created["id"]))["reason"] == "confirmation_pending"
 
 
 async def test_a_return_address_removed_from_the_list_is_refused_at_renewal(auth: Stand) -> None:

@@ -290,6 +290,53 @@ async def test_when_many_refreshes_fail_no_account_changes_and_an_alarm_sounds(
         assert REGISTRY.get_sample_value("causeway_auth_refresh_alarm") == 0
 
 
+async def test_a_check_whose_body_never_comes_keeps_nobody_waiting(
+    new_database: NewDatabase, emulator: Emulated
+) -> None:
+    settings = settings_for(await new_database(*migrations()), emulator.origin, pool_size=1)
+    async with running(settings) as auth:
+        await emulator.add_person(ALICE)
+        connection = await auth.connect()
+        _, writer = await asyncio.open_connection("127.0.0.1", auth.settings.port)
+        writer.write(
+            f"POST /v1/connections/{connection['id']}/check HTTP/1.1\r\nHost: auth\r\n"
+            f"Authorization: Bearer {caller_token()}\r\nIdempotency-Key: k\r\n"
+            "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n".encode()
+        )
+        async with asyncio.timeout(5):
+            for _ in range(30):
+                await auth.show(connection["id"])
+        writer.close()
+
+
+async def test_asking_about_a_lost_grant_again_and_again_raises_no_alarm(
+    new_database: NewDatabase, emulator: Emulated, later: Later
+) -> None:
+    token = caller_token(ttl_s=100_000)
+
+    async def check(auth: Stand, connection: dict[str, Any]) -> dict[str, Any]:
+        path = f"/v1/connections/{connection['id']}/check"
+        return dict((await auth.call("POST", path, token=token)).body)
+
+    settings = settings_for(await new_database(*migrations()), emulator.origin, alarm_minimum=2)
+    async with running(settings) as auth:
+        connections = []
+        for person in (ALICE, "bob@example.com"):
+            await emulator.add_person(person)
+            connections.append(await auth.connect(person=person))
+            await emulator.control("POST", f"people/{person}/grants", {"action": "revoke"})
+        lost, refused = connections
+        await check(auth, lost)
+        later(61)
+        assert (await check(auth, lost))["state"] == "reauthorization_required"
+        later(601)  # nobody looks as far back as to those two refusals
+
+        assert (await check(auth, lost))["check"]["ok"] is False
+
+        # Had that counted, two of two accounts would fail, and nothing would be concluded.
+        assert (await check(auth, refused))["state"] == "degraded"
+
+
 async def test_the_worker_renews_ahead_of_time(auth: Stand, later: Later) -> None:
     connection = await auth.connect()
     before = (await auth.token(connection["id"])).body

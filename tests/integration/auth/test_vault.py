@@ -72,3 +72,17 @@ async def test_a_key_that_is_gone_is_our_problem_and_nobodys_state(
     async with running(settings_for(url, emulator.origin, sealing_keys=other)) as keyless:
         assert (await keyless.token(connection["id"], rejected=True)).status == 500
         assert (await keyless.show(connection["id"]))["state"] == "active"
+
+
+async def test_an_account_that_cannot_be_unsealed_keeps_no_place_in_line(
+    auth: Stand, emulator: Emulated
+) -> None:
+    await auth.connect()
+    await auth.fetch("UPDATE accounts SET access_expires_at = now() RETURNING id")
+    url = auth.settings.database_url.get_secret_value()
+    other = "other:" + base64.b64encode(os.urandom(32)).decode()
+    async with running(settings_for(url, emulator.origin, sealing_keys=other)) as keyless:
+        await keyless.work()
+        [row] = await keyless.fetch("SELECT retry_at > now() AS put_off, state FROM accounts")
+
+    assert tuple(row) == (True, "active")

@@ -1,5 +1,6 @@
 import asyncio
 import json
+import zlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -153,6 +154,23 @@ async def test_a_body_without_announced_length_is_cut_off_at_the_limit(client: C
     response = await client.post("/v1/notes", headers=headers, data=endless())
 
     await problem(response, 413, "too-large")
+
+
+async def test_a_compressed_body_is_refused_unread(client: Client) -> None:
+    bomb = zlib.compress(b" " * 5_000_000)
+    headers = {**USER, "Content-Type": "application/json", "Content-Encoding": "deflate"}
+    response = await client.post("/v1/notes", data=bomb, headers=headers)
+
+    await problem(response, 415, "unsupported-media-type")
+
+
+@pytest.mark.parametrize(
+    "accept", ["application/openmetrics-text; version=abc", "text/plain; version=1.x.-"]
+)
+async def test_metrics_are_told_whatever_format_is_asked_for(client: Client, accept: str) -> None:
+    response = await client.get("/metrics", headers={"Accept": accept})
+
+    assert response.status == 200
 
 
 async def test_no_body_may_stand_for_an_empty_one(client: Client) -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.auth.domain import secrets
-from services.auth.domain.sealing import Keyring, Place, Unsealable, revocation_keys
+from services.auth.domain.sealing import Keyring, Place, Sealed, Unsealable, revocation_keys
 
 OLD, NEW = ("old", b"o" * 32), ("new", b"n" * 32)
 PLACE = Place("accounts", "refresh_token", UUID(int=7))
@@ -101,3 +101,14 @@ def test_verifier_and_nonce_take_both_the_state_and_the_browser() -> None:
 
     assert len(derived) == 8
     assert {len(value) for value in derived} == {43}
+
+
+@pytest.mark.parametrize("box", [b"", b"short", b"n" * 12])
+def test_a_box_cut_short_does_not_open(box: bytes) -> None:
+    with pytest.raises(Unsealable):
+        Keyring([NEW]).open(Sealed("new", box), PLACE)
+
+
+def test_a_secret_that_is_no_text_has_a_digest_like_any_other() -> None:
+    # A header's bytes that are not UTF-8 arrive as lone surrogates.
+    assert secrets.digest("\udcff") != secrets.digest("\udcfe")

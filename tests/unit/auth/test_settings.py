@@ -33,6 +33,10 @@ def test_good_settings_are_taken() -> None:
     assert settings.is_secure
 
 
+def test_https_is_https_however_it_is_written() -> None:
+    assert AuthSettings(**{**GOOD, "public_url": "HTTPS://causeway.test"}).is_secure
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

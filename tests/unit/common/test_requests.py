@@ -45,6 +45,7 @@ def refused(raw: bytes) -> list[str]:
         (b'"\xff"', ["body"]),
         (b'{"id": NaN}', ["body"]),
         (b"[" * 100_000, ["body"]),
+        (b"[" * 1000 + b'"\\u0000"' + b"]" * 1000, ["body"]),
         (b"{}", ["id"]),
         (b'{"id": "x"}', ["id"]),
         (b'{"id": "%s", "more": 1}' % ID.encode(), ["more"]),

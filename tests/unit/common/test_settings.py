@@ -58,6 +58,12 @@ def test_settings_are_read_from_the_environment() -> None:
     assert done.stdout == ("8123 ('a', 'b', 'c') https://causeway.example () 3 **********\n")
 
 
+def test_a_variable_called_like_a_field_is_somebody_elses() -> None:
+    done = load(PORT="1", POOL_SIZE="9", PUBLIC_URL="https://evil.example", NAMES="x")
+
+    assert done.stdout == "8099 () https://causeway.example () 8 **********\n"
+
+
 def test_each_missing_setting_gets_one_line_that_says_what_it_is_for() -> None:
     done = load(CAUSEWAY_AMQP_URL=None, CAUSEWAY_TEST_DATABASE_URL="")
 

@@ -145,6 +145,7 @@ FORGERIES: list[tuple[Callable[[], str], str]] = [
     (lambda: signed(exp="tomorrow"), "malformed"),
     (lambda: signed(iat=None), "malformed"),
     (lambda: signed(exp=True), "malformed"),
+    (lambda: signed(exp=10**400), "malformed"),
     (unsigned, "algorithm"),
     (signed_with_the_public_key_as_a_secret, "algorithm"),
     (signed_with_another_algorithm, "algorithm"),
