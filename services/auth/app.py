@@ -4,15 +4,15 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from libs.common import bus, migrate
+from libs.common import migrate
 from libs.common.db import POOL, database
 from libs.common.google.roots import GoogleRoots
 from libs.common.google.wire import client_session
 from libs.common.relay import Relay
 from libs.common.web import (
     ALL_ROLES,
-    Health,
     background,
+    broker_answers,
     build_app,
     database_answers,
     migrated,
@@ -48,7 +48,7 @@ def create_app(settings: AuthSettings, *, roles: frozenset[str] = ALL_ROLES) -> 
         checks={
             "database": database_answers,
             "migrations": migrated(*migrations()),
-            "broker": _broker_answers,
+            "broker": broker_answers(settings.amqp_url),
         },
     )
     app[SETTINGS] = settings
@@ -102,12 +102,3 @@ async def _clean(app: web.Application) -> None:
 async def _relay(app: web.Application) -> None:
     settings = app[SETTINGS]
     await Relay(settings.database_url, settings.amqp_url, service=SERVICE).run()
-
-
-async def _broker_answers(app: web.Application) -> Health:
-    """Without the broker events wait in the outbox; every request can be answered."""
-    try:
-        await bus.ping(app[SETTINGS].amqp_url)
-    except bus.BrokerLost:
-        return Health.DEGRADED
-    return Health.OK

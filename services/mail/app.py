@@ -20,7 +20,14 @@ from libs.common.google.roots import GoogleRoots
 from libs.common.google.transport import GoogleClient
 from libs.common.google.wire import client_session
 from libs.common.relay import Relay
-from libs.common.web import ALL_ROLES, Health, background, build_app, database_answers, migrated
+from libs.common.web import (
+    ALL_ROLES,
+    background,
+    broker_answers,
+    build_app,
+    database_answers,
+    migrated,
+)
 from services.mail import consumers
 from services.mail.domain.message import Policy
 from services.mail.google import Gmail
@@ -62,7 +69,7 @@ def create_app(settings: MailSettings, *, roles: frozenset[str] = ALL_ROLES) -> 
         checks={
             "database": database_answers,
             "migrations": migrated(*migrations()),
-            "broker": _broker_answers,
+            "broker": broker_answers(settings.amqp_url),
         },
     )
     app[SETTINGS] = settings
@@ -186,11 +193,3 @@ async def _declare(app: web.Application, subscription: bus.Subscription) -> None
         except bus.BrokerLost as exc:
             log.warning("queue_not_declared", cause=exc.data.get("cause"))
         await backoff.wait()
-
-
-async def _broker_answers(app: web.Application) -> Health:
-    try:
-        await bus.ping(app[SETTINGS].amqp_url)
-    except bus.BrokerLost:
-        return Health.DEGRADED
-    return Health.OK

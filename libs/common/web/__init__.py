@@ -3,7 +3,7 @@
 from libs.common.web.app import ALL_ROLES, ROLES, SERVICE, build_app, version
 from libs.common.web.callers import Caller, bearer, caller, internal_caller
 from libs.common.web.edge import REQUEST_ID
-from libs.common.web.health import Check, Health, database_answers, migrated
+from libs.common.web.health import Check, Health, broker_answers, database_answers, migrated
 from libs.common.web.loops import background
 from libs.common.web.problems import Problem, UnsupportedMediaType
 from libs.common.web.requests import (
@@ -34,6 +34,7 @@ __all__ = [
     "UnsupportedMediaType",
     "background",
     "bearer",
+    "broker_answers",
     "build_app",
     "caller",
     "database_answers",

@@ -6,11 +6,16 @@ from enum import StrEnum
 
 import structlog
 from aiohttp import web
+from prometheus_client import Gauge
+from pydantic import SecretStr
 
-from libs.common import db, migrate
+from libs.common import bus, db, migrate
 from libs.common.web.requests import reply
 
 CHECK_TIMEOUT_S = 3.0
+BROKER_REMEMBERED_S = 2.0
+
+BROKER_UP = Gauge("causeway_broker_up", "1 while the broker took a connection when last asked.")
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -60,6 +65,40 @@ async def database_answers(app: web.Application) -> Health:
     """Check that the pool's database answers."""
     await db.ping(app[db.POOL])
     return Health.OK
+
+
+def broker_answers(amqp_url: SecretStr) -> Check:
+    """Return the check that the broker takes connections.
+
+    Without it events wait in the outbox and requests are answered all the same: DEGRADED.
+    """
+    return _Broker(amqp_url).look
+
+
+class _Broker:
+    """Asks every 2 seconds at most: anybody may ask us, and an answer costs a connection."""
+
+    def __init__(self, amqp_url: SecretStr) -> None:
+        self._amqp_url = amqp_url
+        self._asking = asyncio.Lock()
+        self._found = Health.DEGRADED
+        self._good_until = 0.0
+
+    async def look(self, _app: web.Application) -> Health:
+        async with self._asking:
+            if asyncio.get_running_loop().time() >= self._good_until:
+                self._found = await self._ask()
+                self._good_until = asyncio.get_running_loop().time() + BROKER_REMEMBERED_S
+        return self._found
+
+    async def _ask(self) -> Health:
+        try:
+            await bus.ping(self._amqp_url)
+        except bus.BrokerLost:
+            BROKER_UP.set(0)
+            return Health.DEGRADED
+        BROKER_UP.set(1)
+        return Health.OK
 
 
 def migrated(*sets: migrate.MigrationSet) -> Check:
