@@ -225,6 +225,13 @@ class CommonSettings(BaseSettings):
         return value
 
 
+class ServiceSettings(CommonSettings):
+    """A service's settings: each declares these two again, under variables of its own name."""
+
+    port: int
+    database_url: PostgresUrl
+
+
 S = TypeVar("S", bound=BaseSettings)
 
 

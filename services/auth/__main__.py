@@ -1,39 +1,8 @@
 """`python -m services.auth [--roles web,worker,relay]`: serve; `... migrate`: only migrate."""
 
-import argparse
-import asyncio
-
-from libs.common import log
-from libs.common.migrate import migrate
-from libs.common.web import ALL_ROLES, run
+from libs.common.service import main
 from services.auth.app import SERVICE, create_app, migrations
-from services.auth.settings import AuthSettings, from_environment
-
-
-def _roles(text: str) -> frozenset[str]:
-    roles = frozenset(part.strip() for part in text.split(",") if part.strip())
-    if not roles or not roles <= ALL_ROLES:
-        raise argparse.ArgumentTypeError(f"choose among {', '.join(sorted(ALL_ROLES))}")
-    return roles
-
-
-def _migrate(settings: AuthSettings) -> None:
-    log.configure(settings.log_format, settings.log_level, service=SERVICE, role="migrate")
-    asyncio.run(migrate(settings.database_url, *migrations()))
-
-
-def main() -> None:
-    """Do what the command line says."""
-    parser = argparse.ArgumentParser(prog="python -m services.auth", description=__doc__)
-    parser.add_argument("command", nargs="?", choices=("serve", "migrate"), default="serve")
-    parser.add_argument("--roles", type=_roles, default=ALL_ROLES, help="default: all")
-    given = parser.parse_args()
-    settings = from_environment()
-    if given.command == "migrate":
-        _migrate(settings)
-    else:
-        run(create_app(settings, roles=given.roles), settings)
-
+from services.auth.settings import from_environment
 
 if __name__ == "__main__":
-    main()
+    main(SERVICE, settings=from_environment, create_app=create_app, migrations=migrations())

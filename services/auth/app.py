@@ -5,18 +5,11 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from libs.common import migrate
-from libs.common.db import POOL, database
+from libs.common.db import POOL
 from libs.common.google.roots import GoogleRoots
 from libs.common.google.wire import client_session
-from libs.common.relay import Relay
-from libs.common.web import (
-    ALL_ROLES,
-    background,
-    broker_answers,
-    build_app,
-    database_answers,
-    migrated,
-)
+from libs.common.service import build_service
+from libs.common.web import ALL_ROLES, background
 from services.auth.domain.rules import AlarmRule
 from services.auth.domain.sealing import Keyring
 from services.auth.domain.urls import ReturnUrls
@@ -40,32 +33,18 @@ def migrations() -> tuple[migrate.MigrationSet, ...]:
 
 def create_app(settings: AuthSettings, *, roles: frozenset[str] = ALL_ROLES) -> web.Application:
     """Wire the service. Opens nothing: resources live in cleanup contexts."""
-    app = build_app(
+    app = build_service(
         service=SERVICE,
         settings=settings,
         routes=ROUTES,
+        migrations=migrations(),
         roles=roles,
-        checks={
-            "database": database_answers,
-            "migrations": migrated(*migrations()),
-            "broker": broker_answers(settings.amqp_url),
-        },
     )
     app[SETTINGS] = settings
-    app.cleanup_ctx.append(
-        database(
-            settings.database_url,
-            size=settings.pool_size,
-            statement_timeout_s=settings.statement_timeout,
-            application_name=f"causeway-{SERVICE}",
-        )
-    )
     app.cleanup_ctx.append(_tools)
     if "worker" in roles:
         app.cleanup_ctx.append(background("worker", _work))
         app.cleanup_ctx.append(background("housekeeping", _clean))
-    if "relay" in roles:
-        app.cleanup_ctx.append(background("relay", _relay))
     return app
 
 
@@ -97,8 +76,3 @@ async def _work(app: web.Application) -> None:
 
 async def _clean(app: web.Application) -> None:
     await run_housekeeping(app[CONTEXT])
-
-
-async def _relay(app: web.Application) -> None:
-    settings = app[SETTINGS]
-    await Relay(settings.database_url, settings.amqp_url, service=SERVICE).run()

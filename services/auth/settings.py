@@ -11,9 +11,9 @@ from pydantic import AfterValidator, Field, SecretStr, TypeAdapter, ValidationIn
 
 from libs.common.settings import (
     CommaSeparated,
-    CommonSettings,
     HttpRoot,
     PostgresUrl,
+    ServiceSettings,
     load_settings,
 )
 
@@ -50,7 +50,7 @@ def _check_sealing_keys(value: SecretStr) -> SecretStr:
     return value
 
 
-class AuthSettings(CommonSettings):
+class AuthSettings(ServiceSettings):
     """The settings of the auth service."""
 
     port: int = Field(

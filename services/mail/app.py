@@ -1,7 +1,7 @@
 """Composition root: the one module that knows all the others. Opens nothing itself."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 
 import structlog
 from aiohttp import web
@@ -19,19 +19,15 @@ from libs.common.google.oidc import CertStore, PushVerifier
 from libs.common.google.roots import GoogleRoots
 from libs.common.google.transport import GoogleClient
 from libs.common.google.wire import client_session
-from libs.common.relay import Relay
+from libs.common.service import Loop, build_service
 from libs.common.web import (
     ALL_ROLES,
     background,
-    broker_answers,
-    build_app,
-    database_answers,
-    migrated,
 )
 from services.mail import consumers
 from services.mail.domain.message import Policy
 from services.mail.google import Gmail
-from services.mail.settings import SETTINGS, MailSettings
+from services.mail.settings import MailSettings
 from services.mail.sync.connections import Connections
 from services.mail.sync.intake import Intake
 from services.mail.sync.labels import LabelWriter
@@ -44,9 +40,8 @@ from services.mail.web.push import DOOR, VERIFIER
 
 log = structlog.get_logger(__name__)
 
-Loop = Callable[[web.Application], Awaitable[None]]
-
 SERVICE = "mail"
+SETTINGS = web.AppKey("settings", MailSettings)
 RECONCILE_RETRY_S = 5.0
 RECONCILE_FAILURES: tuple[type[Exception], ...] = (AppError, *db.FAILURES)
 
@@ -61,26 +56,14 @@ def migrations() -> tuple[migrate.MigrationSet, ...]:
 
 def create_app(settings: MailSettings, *, roles: frozenset[str] = ALL_ROLES) -> web.Application:
     """Wire the service for `roles`; resources live in cleanup contexts."""
-    app = build_app(
+    app = build_service(
         service=SERVICE,
         settings=settings,
         routes=ROUTES,
+        migrations=migrations(),
         roles=roles,
-        checks={
-            "database": database_answers,
-            "migrations": migrated(*migrations()),
-            "broker": broker_answers(settings.amqp_url),
-        },
     )
     app[SETTINGS] = settings
-    app.cleanup_ctx.append(
-        db.database(
-            settings.database_url,
-            size=settings.pool_size,
-            statement_timeout_s=settings.statement_timeout,
-            application_name="causeway-mail",
-        )
-    )
     app.cleanup_ctx.append(_google)
     for name, loop in _loops(roles):
         app.cleanup_ctx.append(background(name, loop))
@@ -93,8 +76,6 @@ def _loops(roles: frozenset[str]) -> list[tuple[str, Loop]]:
         loops.append(("door", _run_door))
     if "worker" in roles:
         loops += [("feeds", _run_feeds), ("reconcile", _run_reconcile)]
-    if "relay" in roles:
-        loops.append(("relay", _run_relay))
     if "consumer" in roles:
         loops.append(("consumer", _run_consumer))
     return loops
@@ -166,11 +147,6 @@ async def _reconcile(app: web.Application) -> None:
         except RECONCILE_FAILURES as exc:
             log.warning("reconcile_failed", error=type(exc).__name__)
         await asyncio.sleep(RECONCILE_RETRY_S)
-
-
-async def _run_relay(app: web.Application) -> None:
-    settings = app[SETTINGS]
-    await Relay(settings.database_url, settings.amqp_url, service=SERVICE).run()
 
 
 async def _run_consumer(app: web.Application) -> None:

@@ -6,10 +6,9 @@ import hmac
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from aiohttp import web
 from pydantic import AfterValidator, Field, SecretStr
 
-from libs.common.settings import CommonSettings, PostgresUrl
+from libs.common.settings import PostgresUrl, ServiceSettings, load_settings
 
 HASH_KEY_BYTES = 32
 HASH_KEY_PURPOSE = b"causeway mail address hashes v1"
@@ -28,7 +27,7 @@ def _hash_key(value: SecretStr) -> SecretStr:
 HashKey = Annotated[SecretStr, AfterValidator(_hash_key)]
 
 
-class MailSettings(CommonSettings):
+class MailSettings(ServiceSettings):
     """What the mail service needs to run."""
 
     database_url: PostgresUrl = Field(
@@ -110,4 +109,6 @@ class MailSettings(CommonSettings):
         return hmac.digest(secret, HASH_KEY_PURPOSE, "sha256")
 
 
-SETTINGS = web.AppKey("settings", MailSettings)
+def from_environment() -> MailSettings:
+    """Return the settings, or end the process with a line for each wrong one."""
+    return load_settings(MailSettings)

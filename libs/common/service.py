@@ -1,0 +1,117 @@
+"""What every service process is: a command line, and an application on a database of its own."""
+
+import argparse
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol, TypeVar
+
+from aiohttp import web
+
+from libs.common import log
+from libs.common.db import database
+from libs.common.migrate import MigrationSet, migrate
+from libs.common.relay import Relay
+from libs.common.settings import ServiceSettings
+from libs.common.web import (
+    ALL_ROLES,
+    Route,
+    background,
+    broker_answers,
+    build_app,
+    database_answers,
+    migrated,
+    run,
+)
+
+S = TypeVar("S", bound=ServiceSettings)
+S_contra = TypeVar("S_contra", bound=ServiceSettings, contravariant=True)
+
+Loop = Callable[[web.Application], Awaitable[None]]
+
+
+class CreateApp(Protocol[S_contra]):
+    """Wires a service."""
+
+    def __call__(self, settings: S_contra, *, roles: frozenset[str]) -> web.Application:
+        """Return the application for `roles`; it opens nothing yet."""
+        ...
+
+
+def build_service(
+    *,
+    service: str,
+    settings: ServiceSettings,
+    routes: Sequence[Route],
+    migrations: Sequence[MigrationSet],
+    roles: frozenset[str],
+) -> web.Application:
+    """Return what all services start from: see `build_app`; with pool, relay and readiness.
+
+    Args:
+        migrations: what the service's database must have before it is ready.
+    """
+    app = build_app(
+        service=service,
+        settings=settings,
+        routes=routes,
+        roles=roles,
+        checks={
+            "database": database_answers,
+            "migrations": migrated(*migrations),
+            "broker": broker_answers(settings.amqp_url),
+        },
+    )
+    app.cleanup_ctx.append(
+        database(
+            settings.database_url,
+            size=settings.pool_size,
+            statement_timeout_s=settings.statement_timeout,
+            application_name=f"causeway-{service}",
+        )
+    )
+    if "relay" in roles:
+        app.cleanup_ctx.append(background("relay", _relay(service, settings)))
+    return app
+
+
+def _relay(service: str, settings: ServiceSettings) -> Loop:
+    async def carry(_app: web.Application) -> None:
+        await Relay(settings.database_url, settings.amqp_url, service=service).run()
+
+    return carry
+
+
+def main(
+    service: str,
+    *,
+    settings: Callable[[], S],
+    create_app: CreateApp[S],
+    migrations: Sequence[MigrationSet],
+) -> None:
+    """Do what the command line says: serve some roles, or bring the database up to date.
+
+    Args:
+        settings: reads them, or ends the process saying what is wrong.
+    """
+    parser = argparse.ArgumentParser(prog=f"python -m services.{service}")
+    parser.add_argument("command", nargs="?", choices=("serve", "migrate"), default="serve")
+    parser.add_argument(
+        "--roles",
+        type=_roles,
+        default=ALL_ROLES,
+        help=f"what this process does, between commas: {', '.join(sorted(ALL_ROLES))} (all)",
+    )
+    given = parser.parse_args()
+    read = settings()
+    if given.command == "serve":
+        run(create_app(read, roles=given.roles), read)
+        return
+    log.configure(read.log_format, read.log_level, service=service, role="migrate")
+    asyncio.run(migrate(read.database_url, *migrations))
+
+
+def _roles(text: str) -> frozenset[str]:
+    roles = frozenset(part.strip() for part in text.split(",") if part.strip())
+    if not roles or not roles <= ALL_ROLES:
+        raise argparse.ArgumentTypeError(f"choose among {', '.join(sorted(ALL_ROLES))}")
+    return roles
