@@ -30,7 +30,7 @@ async def eventually(
 
 
 async def eventually(
-    condition: Callable[[], Awaitable[T] | T], *, timeout_s: float = 10, what: str = ""
+    condition: Callable[[], Awaitable[T] | T], *, timeout_s: float = 30, what: str = ""
 ) -> T:
     """Return the first true value of `condition` (plain or async); fail after `timeout_s`.
 

@@ -69,7 +69,7 @@ async def serving(env: dict[str, str], origin: str) -> AsyncIterator[list[str]]:
     reading = asyncio.create_task(read())
     try:
         async with aiohttp.ClientSession() as session:
-            await eventually(lambda: _ready(session, origin), timeout_s=20)
+            await eventually(lambda: _ready(session, origin))
         yield lines
         process.terminate()
         async with asyncio.timeout(STOPS_WITHIN_S):

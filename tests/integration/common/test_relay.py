@@ -80,10 +80,10 @@ async def test_events_are_published_in_the_order_of_their_ids(database: str, amq
         await outbox.append(conn, *envelopes)
 
     async with listening(amqp_url) as seen, running(relay(database, amqp_url).run()):
-        await eventually(lambda: len(seen) == len(envelopes), timeout_s=30)
+        await eventually(lambda: len(seen) == len(envelopes))
+        await eventually(lambda: _empty(database))
 
     assert [message.message_id for message in seen] == [str(item.id) for item in envelopes]
-    assert await _empty(database)
 
 
 async def test_what_is_confirmed_is_deleted(database: str, amqp_url: str) -> None:

@@ -143,6 +143,22 @@ async def test_a_reconnected_mailbox_goes_on_where_it_stood(mail: Stand) -> None
     await mail.told("received", "received")
 
 
+async def test_a_reconnected_mailbox_is_watched_anew(mail: Stand) -> None:
+    await mail.connect()
+    assert await watches(mail) == 1
+    amqp_url = mail.settings.amqp_url.get_secret_value()
+    event = changed(await row(mail), events.ConnectionReauthorizationRequired)
+    await messaging.send(amqp_url, event.to_json(), key=event.type)
+    await eventually(lambda: _is(mail, "paused"))
+    event = changed(await row(mail), events.ConnectionAuthorized)
+    await messaging.send(amqp_url, event.to_json(), key=event.type)
+
+    async def is_watched_anew() -> bool:
+        return await watches(mail) == 2
+
+    await eventually(is_watched_anew)
+
+
 async def test_an_older_event_that_comes_late_changes_nothing(mail: Stand) -> None:
     await mail.connect()
     facts = dict(await row(mail))

@@ -34,7 +34,7 @@ async def test_a_commit_that_fails_leaves_neither_rows_nor_events_nor_cursor(mai
     assert row["n"] == 25
     async with mail.pool() as conn:
         await conn.execute("DROP TRIGGER boom ON messages")
-    await eventually(lambda: len(mail.types()) == 31, timeout_s=20)
+    await eventually(lambda: len(mail.types()) == 31)
     await mail.quiet()
     told = Counter(one.data["google_message_id"] for one in mail.events())
     assert set(told.values()) == {1}
@@ -64,7 +64,7 @@ async def test_a_worker_that_ends_in_the_middle_is_carried_on(stand: Stand) -> N
 
         await eventually(has_begun)
     async with stand.serving():
-        await eventually(lambda: len(stand.types()) >= 60, timeout_s=20)
+        await eventually(lambda: len(stand.types()) >= 60)
         await stand.quiet()
         told = Counter(one.data["google_message_id"] for one in stand.events())
         assert len(told) == 60
@@ -76,7 +76,7 @@ async def test_two_workers_tell_everything_once(stand: Stand) -> None:
         await stand.connect()
         for number in range(10):
             await stand.deliver(subject=f"mail {number}", count=3)
-        await eventually(lambda: len(stand.types()) >= 30, timeout_s=20)
+        await eventually(lambda: len(stand.types()) >= 30)
         await stand.quiet()
         told = Counter(one.data["google_message_id"] for one in stand.events())
         assert len(told) == 30
@@ -133,7 +133,7 @@ async def test_when_gmail_has_forgotten_the_history_the_difference_is_repaired(
     await mail.google.control("POST", f"people/{ALICE}/history", {"action": "expire"})
     await mail.google.control("PUT", "pushes", {"drop": 1000})
     assert await mail.forge() == 204
-    await eventually(lambda: len(mail.types()) == 6, timeout_s=20)
+    await eventually(lambda: len(mail.types()) == 6)
     await mail.quiet()
     assert mail.types(kept["id"]) == ["received"]
     assert mail.types(starred["id"]) == ["received", "updated"]

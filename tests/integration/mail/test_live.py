@@ -125,7 +125,7 @@ async def test_a_burst_is_one_event_per_message_and_few_runs(mail: Stand) -> Non
     await mail.connect()
     await mail.google.control("DELETE", "usage")
     await mail.deliver(count=60)
-    await eventually(lambda: len(mail.types()) == 60, timeout_s=20)
+    await eventually(lambda: len(mail.types()) == 60)
     await mail.quiet()
     assert mail.types() == ["received"] * 60
     usage = await mail.google.control("GET", "usage")
@@ -198,4 +198,4 @@ async def test_google_failing_for_a_while_loses_nothing(mail: Stand) -> None:
     rule = {"path_prefix": "/gmail/v1/users/me/messages/", "times": 4, "status": 503}
     await mail.google.control("PUT", "faults", {"rules": [rule]})
     await mail.deliver()
-    await eventually(lambda: mail.types() == ["received"], timeout_s=25)
+    await eventually(lambda: mail.types() == ["received"])

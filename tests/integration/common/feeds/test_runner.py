@@ -61,7 +61,7 @@ async def test_a_push_runs_the_feed_within_a_moment(pool: Pool, running: Started
         await eventually(lambda: runs == [0])
         await eventually(lambda: idle(pool, feed.tenant_id))
         await knock(pool)
-        await eventually(lambda: runs == [0, 1], timeout_s=5)
+        await eventually(lambda: runs == [0, 1])
 
 
 async def idle(pool: Pool, tenant_id: str) -> bool:

@@ -284,6 +284,24 @@ async def test_made_up_key_ids_do_not_hammer_google(store: CertStore, certs: Cer
     assert certs.fetches == 1
 
 
+async def test_keys_are_found_where_only_the_other_address_has_them(
+    serve: Serve, session: aiohttp.ClientSession
+) -> None:
+    served = Certs()
+
+    async def only_v3(request: web.Request) -> web.StreamResponse:
+        return (
+            await served(request)
+            if request.path == "/oauth2/v3/certs"
+            else web.Response(status=404)
+        )
+
+    origin = await serve(only_v3)
+    store = CertStore(session, f"{origin}/oauth2/v1/certs", f"{origin}/oauth2/v3/certs")
+
+    assert await store.key("k1", now=NOW) == pem(KEY)
+
+
 async def test_known_keys_outlast_a_failure_of_google_for_an_hour(
     store: CertStore, certs: Certs
 ) -> None:
