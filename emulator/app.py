@@ -15,7 +15,7 @@ from emulator.control import mail as control_mail
 from emulator.control import people as control_people
 from emulator.control import pushes as control_pushes
 from emulator.gmail import account, drafts, label_api, messages, threads, writing
-from emulator.oauth import authorize, identity, token
+from emulator.oauth import authorize, identity, token, tokeninfo
 from emulator.pubsub import api as pubsub_api
 from emulator.pubsub.push import Pusher
 from emulator.rest import documents
@@ -54,7 +54,11 @@ def create_app(config: EmulatorConfig | None = None) -> web.Application:
     world = World(config or EmulatorConfig())
     app = web.Application(
         client_max_size=_MOST_BYTES,
-        middlewares=[control_http.errors_to_json, rest_web.inject_faults],
+        middlewares=[
+            rest_web.refuse_unreadable,
+            control_http.errors_to_json,
+            rest_web.inject_faults,
+        ],
     )
     app[WORLD] = world
     app[control_pushes.PUSHER] = Pusher(world.pubsub, world.clock)
@@ -70,6 +74,7 @@ def create_app(config: EmulatorConfig | None = None) -> web.Application:
         authorize,
         token,
         identity,
+        tokeninfo,
     ):
         app.router.add_routes(module.routes())
     app.router.add_routes(rest_web.routes())

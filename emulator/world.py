@@ -1,5 +1,7 @@
 """Everything one emulator remembers."""
 
+from typing import Any
+
 from aiohttp import web
 
 from emulator.clock import Clock
@@ -11,7 +13,7 @@ from emulator.oauth.grants import OAuthState
 from emulator.people import Directory, Person
 from emulator.pubsub.state import PubSub
 from emulator.quota import UsageLedger
-from emulator.rest.upload import UploadSessions
+from emulator.rest.sessions import Sessions
 
 
 class World:
@@ -59,7 +61,7 @@ class World:
         self.oauth = OAuthState(self.config, self.clock)
         self.usage = UsageLedger(self.clock)
         self.faults = Faults()
-        self.uploads = UploadSessions()
+        self.uploads: Sessions[Any] = Sessions()
         self._mailboxes: dict[str, Mailbox] = {}
         self.watches = Watches(self.clock, self._publish, lambda: self.switches, self.mailbox)
         for topic in self.config.topics:

@@ -19,7 +19,7 @@ def create(call: Call) -> Json:
     """Create a draft."""
     box = mailbox(call)
     message = call.body.get("message", {})
-    stored = box.add(raw_of(message, call.media), ["DRAFT"], thread_id=message.get("threadId"))
+    stored = box.add(raw_of(call, message), ["DRAFT"], thread_id=message.get("threadId"))
     draft_id = box.new_draft_id()
     box.drafts[draft_id] = stored.id
     return _draft(draft_id, stored)
@@ -63,7 +63,7 @@ def update(call: Call) -> Json:
     """Replace the message inside a draft."""
     box = mailbox(call)
     draft_id = call.path["id"]
-    stored = _replace(box, draft_id, raw_of(call.body.get("message", {}), call.media))
+    stored = _replace(box, draft_id, raw_of(call, call.body.get("message", {})))
     return _draft(draft_id, stored)
 
 
@@ -80,10 +80,10 @@ def send(call: Call) -> Json:
     if not draft_id and call.media is None:
         raise invalid_argument("Invalid draft: an id is needed")
     if not draft_id:
-        return render.with_labels(deliver(call.world, box, raw_of({}, call.media), None))
+        return render.with_labels(deliver(call.world, box, raw_of(call, {}), None))
     draft = box.draft_message(draft_id)
     newer = call.body.get("message", {})
-    raw = raw_of(newer, call.media) if newer.get("raw") or call.media else draft.raw
+    raw = raw_of(call, newer) if newer.get("raw") or call.media else draft.raw
     sent = deliver(call.world, box, raw, draft.thread_id, keep_thread=True)
     box.delete(draft.id)
     return render.with_labels(box.messages[sent.id])

@@ -82,10 +82,13 @@ def _name(box: Mailbox, body: Json, old: Label | None) -> str:
 
 def _keep(box: Mailbox, label: Label, body: Json) -> Json:
     color = body.get("color")
-    pair = (color.get("textColor", ""), color.get("backgroundColor", "")) if color else label.color
+    if color and not {"textColor", "backgroundColor"} <= color.keys():
+        raise invalid_argument("A label color needs both textColor and backgroundColor")
+    pair = (color["textColor"], color["backgroundColor"]) if color else label.color
+    message_list = body.get("messageListVisibility", label.message_list)
     kept = replace(
         label,
-        message_list=body.get("messageListVisibility", label.message_list),
+        message_list=message_list and message_list.lower(),
         label_list=body.get("labelListVisibility", label.label_list),
         color=pair,
     )

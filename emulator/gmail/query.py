@@ -1,24 +1,25 @@
-"""The search language of `q`: the operators that clients use.
+"""The search language of `q`: how terms are joined.
 
 Source: https://support.google.com/mail/answer/7190
 """
 
 import re
-import shlex
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from emulator.gmail import mime
+from emulator.gmail import query_terms
 from emulator.gmail.mailbox import Mailbox, StoredMessage
+from emulator.gmail.query_terms import Term, Test
 
-Test = Callable[[StoredMessage], bool]
-
-_AGES: Final = {"d": 1, "w": 7, "m": 30, "y": 365}
-_STATES: Final = {"unread": "UNREAD", "starred": "STARRED", "important": "IMPORTANT"}
-_HEADERS: Final = {"from": ("from",), "to": ("to",), "cc": ("cc",), "bcc": ("bcc",)}
-_OPERATOR: Final = re.compile(r"(-?)(?:([a-z_0-9]+):)?(.*)", re.DOTALL)
+_TOKEN: Final = re.compile(
+    r"""
+    (?P<minus>-?) (?:(?P<name>\w+):)? (?P<open>[({])
+    | (?P<close>[)}])
+    | (?P<not>-?) (?:(?P<operator>\w+):)? (?P<value>"[^"]*"|[^\s(){}]+)
+    """,
+    re.VERBOSE | re.ASCII,
+)
+_DEEPEST: Final = 20
 
 
 @dataclass(slots=True)
@@ -33,125 +34,72 @@ class Search:
         """Return whether the message is selected."""
         return all(test(stored) for test in self.tests)
 
+    def take(self, term: Term, *, negative: bool) -> Test:
+        """Return the term's test; a place that is asked for is searched although it is hidden."""
+        if negative:
+            return _negated(term.test)
+        self.anywhere = self.anywhere or term.anywhere
+        self.places |= {term.place} if term.place else set()
+        return term.test
+
+
+@dataclass(slots=True)
+class _Group:
+    """What stands between brackets: alternatives, all of which hold, or any when in braces."""
+
+    name: str = ""
+    negative: bool = False
+    any_of: bool = False
+    alternatives: list[list[Test]] = field(default_factory=list)
+    joining: bool = False
+
+    def add(self, test: Test) -> None:
+        if self.joining and self.alternatives:
+            self.alternatives[-1].append(test)
+        else:
+            self.alternatives.append([test])
+        self.joining = False
+
+    def test(self) -> Test:
+        together = any if self.any_of else all
+        options = [tuple(tests) for tests in self.alternatives]
+        whole: Test = lambda s: together(any(t(s) for t in tests) for tests in options)  # noqa: E731
+        return _negated(whole) if self.negative else whole
+
 
 def parse(text: str, box: Mailbox, *, now_s: float) -> Search:
-    """Return the search that `text` describes; unknown operators select nothing."""
+    """Return the search that `text` describes; unknown operators select nothing.
+
+    Terms have to hold together; `OR` joins its two neighbours, braces join all inside them, and
+    an operator before brackets is meant for every word inside.
+    """
     search = Search()
-    for word in _words(text):
-        match = _OPERATOR.fullmatch(word)
-        if match is None:
-            continue
-        test = _test(search, box, match[2] or "", match[3].strip("()"), now_s)
-        if test is not None:
-            search.tests.append(_negated(test) if match[1] else test)
+    groups = [_Group()]
+    for token in _TOKEN.finditer(text):
+        if token["open"]:
+            name = (token["name"] or groups[-1].name).lower()
+            if len(groups) < _DEEPEST:
+                groups.append(_Group(name, bool(token["minus"]), token["open"] == "{"))
+        elif token["close"]:
+            _close(groups)
+        elif token["value"] in {"OR", "AND"} and not token["operator"]:
+            groups[-1].joining = token["value"] == "OR"
+        else:
+            name = (token["operator"] or groups[-1].name).lower()
+            value = token["value"].strip('"')
+            term = query_terms.term(name, value, box, now_s=now_s)
+            groups[-1].add(search.take(term, negative=bool(token["not"])))
+    while len(groups) > 1:
+        _close(groups)
+    search.tests.append(groups[0].test())
     return search
 
 
-def _words(text: str) -> list[str]:
-    lexer = shlex.shlex(text, posix=True, punctuation_chars=False)
-    lexer.whitespace_split = True
-    lexer.quotes, lexer.commenters, lexer.escape = '"', "", ""
-    try:
-        return list(lexer)
-    except ValueError:  # an unclosed quotation mark
-        return text.split()
-
-
-def _test(search: Search, box: Mailbox, name: str, value: str, now_s: float) -> Test | None:
-    if name in {"in", "label", "is"}:
-        return _place(search, box, value.lower(), is_state=name == "is")
-    if name in {"after", "newer", "before", "older"}:
-        return _date(value, after=name in {"after", "newer"})
-    if name in {"newer_than", "older_than"}:
-        return _age(value, now_s, newer=name == "newer_than")
-    if name == "rfc822msgid":
-        wanted = value.strip("<>")
-        return lambda s: mime.header(s.parsed(), "message-id").strip("<> ") == wanted
-    if name == "has":
-        return _has_attachment if value == "attachment" else _nothing
-    return _words_in(name, value.casefold())
-
-
-def _words_in(name: str, wanted: str) -> Test | None:
-    if name in _HEADERS:
-        names = _HEADERS[name]
-        return lambda s: any(wanted in mime.header(s.parsed(), n).casefold() for n in names)
-    if name == "subject":
-        return lambda s: wanted in mime.header(s.parsed(), "subject").casefold()
-    if name:
-        return _nothing
-    return _plain(wanted) if wanted else None
-
-
-def _plain(wanted: str) -> Test:
-    def test(stored: StoredMessage) -> bool:
-        message = stored.parsed()
-        heads = (mime.header(message, name) for name in ("subject", "from", "to", "cc"))
-        return any(wanted in part.casefold() for part in (*heads, mime.text(message)))
-
-    return test
-
-
-def _place(search: Search, box: Mailbox, value: str, *, is_state: bool) -> Test:
-    if value == "anywhere":
-        search.anywhere = True
-        return lambda _stored: True
-    if value == "read" and is_state:
-        return lambda stored: "UNREAD" not in stored.labels
-    label = _STATES.get(value) if is_state else _label_id(box, value)
-    if label is None:
-        return _nothing
-    search.places.add(label)
-    return lambda stored: label in stored.labels
-
-
-def _label_id(box: Mailbox, value: str) -> str | None:
-    special = {"sent": "SENT", "drafts": "DRAFT", "bin": "TRASH"}
-    if value in special:
-        return special[value]
-    dashed = value.replace(" ", "-")
-    for label in box.labels.values():
-        if label.name.lower().replace(" ", "-") == dashed:
-            return label.id
-    return None
-
-
-def _date(value: str, *, after: bool) -> Test:
-    limit_ms = _moment_ms(value)
-    if limit_ms is None:
-        return _nothing
-    if after:
-        return lambda stored: stored.internal_date_ms >= limit_ms
-    return lambda stored: stored.internal_date_ms < limit_ms
-
-
-def _moment_ms(value: str) -> int | None:
-    if value.isdecimal():
-        return int(value) * 1000
-    for form in ("%Y/%m/%d", "%Y-%m-%d", "%m/%d/%Y"):
-        try:
-            day = datetime.strptime(value, form).replace(tzinfo=UTC)
-        except ValueError:
-            continue
-        return int(day.timestamp() * 1000)
-    return None
-
-
-def _age(value: str, now_s: float, *, newer: bool) -> Test:
-    number, unit = value[:-1], value[-1:]
-    if not number.isdecimal() or unit not in _AGES:
-        return _nothing
-    span = timedelta(days=int(number) * _AGES[unit])
-    limit_ms = int((now_s - span.total_seconds()) * 1000)
-    return lambda stored: (stored.internal_date_ms >= limit_ms) is newer
-
-
-def _has_attachment(stored: StoredMessage) -> bool:
-    return any(part.get_filename() for part in stored.parsed().walk())
-
-
-def _nothing(_stored: StoredMessage) -> bool:
-    return False
+def _close(groups: list[_Group]) -> None:
+    if len(groups) > 1:
+        closed = groups.pop()
+        if closed.alternatives:
+            groups[-1].add(closed.test())
 
 
 def _negated(test: Test) -> Test:

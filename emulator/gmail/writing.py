@@ -5,6 +5,7 @@ Source: https://developers.google.com/workspace/gmail/api/guides/sending
 
 import re
 import secrets
+from email.message import Message
 from email.utils import formatdate
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from emulator.gmail.access import mailbox
 from emulator.gmail.labels import IMMUTABLE
 from emulator.gmail.mailbox import Mailbox, StoredMessage
 from emulator.rest.call import Call, Operation
+from emulator.rest.upload import check_size
 from emulator.world import World
 
 Json = dict[str, Any]
@@ -36,18 +38,18 @@ def import_message(call: Call) -> Json:
 def send(call: Call) -> Json:
     """Send a message and keep it under SENT."""
     box = mailbox(call)
-    raw = raw_of(call.body, call.media)
+    raw = raw_of(call, call.body)
     return render.with_labels(deliver(call.world, box, raw, call.body.get("threadId")))
 
 
-def raw_of(message: Json, media: bytes | None) -> bytes:
-    """Return the RFC 5322 bytes of a Message body or of its upload.
+def raw_of(call: Call, message: Json) -> bytes:
+    """Return the RFC 5322 bytes of the call's upload, else of the Message body.
 
     Raises:
-        ApiError: 400; there are none, or they are not base64url.
+        ApiError: 400; there are none, or they are not base64url. 413; too many.
     """
-    if media is not None:
-        raw = media
+    if call.media is not None:
+        raw = call.media
     elif not message.get("raw"):
         text = "'raw' RFC822 payload message string or uploading message via /upload/* URL required"
         raise invalid_argument(text)
@@ -58,6 +60,7 @@ def raw_of(message: Json, media: bytes | None) -> bytes:
             raise invalid_argument("Invalid value for ByteString: raw") from exc
     if not raw.strip():
         raise invalid_argument("The message is empty.")
+    check_size(call.method, len(raw))
     return raw
 
 
@@ -67,6 +70,7 @@ def deliver(
     """Send from `box`: the copy under SENT, and a new mail for every recipient who lives here."""
     message = mime.parse(raw)
     recipients = mime.addresses(message, *_RECIPIENTS)
+    _check_addresses(message)
     if not recipients:
         raise invalid_argument("Recipient address required")
     if len(recipients) > MOST_RECIPIENTS:
@@ -82,9 +86,15 @@ def deliver(
     return sent
 
 
+def _check_addresses(message: Message) -> None:
+    for name in _RECIPIENTS:
+        if any("@" not in address for address in mime.addresses(message, name)):
+            raise invalid_argument(f"Invalid {name.title()} header")
+
+
 def _put(call: Call, *, default_source: str) -> StoredMessage:
     box = mailbox(call)
-    raw = raw_of(call.body, call.media)
+    raw = raw_of(call, call.body)
     labels = call.body.get("labelIds", [])
     if call.query.get("deleted"):
         raise invalid_argument("The 'deleted' parameter needs a Vault archive; there is none here.")

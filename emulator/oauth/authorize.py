@@ -11,8 +11,9 @@ from aiohttp import web
 from multidict import MultiMapping
 
 from emulator.keys import ISSUER
+from emulator.oauth import forms
 from emulator.oauth import scopes as scope_names
-from emulator.oauth.grants import AuthorizationRequest
+from emulator.oauth.grants import AuthorizationRequest, Client
 from emulator.people import Person
 from emulator.world import WORLD, World
 
@@ -67,15 +68,15 @@ async def authorize(request: web.Request) -> web.StreamResponse:
 async def consent(request: web.Request) -> web.StreamResponse:
     """Take the person's decision and go back to the client with a code or `access_denied`."""
     world = request.app[WORLD]
-    form = await request.post()
-    key = str(form.get("request", ""))
+    form = await forms.fields(request)
+    key = form.get("request", "")
     try:
         wanted = _pending(world, key)
         if form.get("decision") != "allow":
             del world.oauth.pending[key]
             return _redirect(wanted, {"error": "access_denied"})
         person = _chosen(world, form)
-        ticked = frozenset(str(value) for value in form.getall("scope", []))
+        ticked = frozenset(form.getall("scope", []))
         del world.oauth.pending[key]
         return _redirect(wanted, _allowed(world, wanted, person, ticked))
     except PageError as exc:
@@ -89,11 +90,11 @@ def _pending(world: World, key: str) -> AuthorizationRequest:
     return wanted
 
 
-async def _parameters(request: web.Request) -> MultiMapping[Any]:
-    return await request.post() if request.method == "POST" else request.query
+async def _parameters(request: web.Request) -> MultiMapping[str]:
+    return await forms.fields(request) if request.method == "POST" else request.query
 
 
-def _read(given: MultiMapping[Any], world: World) -> AuthorizationRequest:
+def _read(given: MultiMapping[str], world: World) -> AuthorizationRequest:
     client = world.oauth.clients.get(given.get("client_id", ""))
     if not given.get("client_id"):
         raise PageError("invalid_request", "Missing required parameter: client_id")
@@ -102,15 +103,12 @@ def _read(given: MultiMapping[Any], world: World) -> AuthorizationRequest:
     redirect_uri = given.get("redirect_uri", "")
     if not redirect_uri:
         raise PageError("invalid_request", "Missing required parameter: redirect_uri")
-    parts = urlsplit(redirect_uri)
-    listed = redirect_uri in client.redirect_uris
-    open_door = not client.redirect_uris and parts.scheme in {"http", "https"} and parts.netloc
-    if parts.fragment or not (listed or open_door):
+    if not _may_return_to(client, redirect_uri):
         raise PageError("redirect_uri_mismatch", "The redirect address is not registered.")
     return AuthorizationRequest(
         client_id=client.id,
         redirect_uri=redirect_uri,
-        scopes=scope_names.normalise(given.get("scope", "")),
+        scopes=scope_names.consented(given.get("scope", "")),
         state=given.get("state"),
         nonce=given.get("nonce"),
         prompt=frozenset(given.get("prompt", "").split()),
@@ -123,7 +121,19 @@ def _read(given: MultiMapping[Any], world: World) -> AuthorizationRequest:
     )
 
 
-def _check(given: MultiMapping[Any], wanted: AuthorizationRequest) -> None:
+def _may_return_to(client: Client, redirect_uri: str) -> bool:
+    try:
+        parts = urlsplit(redirect_uri)
+    except ValueError:
+        return False
+    if parts.fragment or not redirect_uri.isprintable():
+        return False
+    if client.redirect_uris:
+        return redirect_uri in client.redirect_uris
+    return parts.scheme in {"http", "https"} and bool(parts.netloc)
+
+
+def _check(given: MultiMapping[str], wanted: AuthorizationRequest) -> None:
     if not given.get("response_type"):
         raise PageError("invalid_request", "Missing required parameter: response_type")
     if given["response_type"] != "code":
@@ -166,13 +176,13 @@ def _allowed(
     }
 
 
-def _chosen(world: World, form: MultiMapping[Any]) -> Person:
-    typed = str(form.get("new_person", "")).strip()
+def _chosen(world: World, form: MultiMapping[str]) -> Person:
+    typed = form.get("new_person", "").strip()
     if typed:
         if typed.count("@") != 1 or typed.startswith("@") or typed.endswith("@"):
             raise PageError("invalid_request", "This is not an e-mail address.")
         return world.add_person(typed)
-    person = world.people.find(str(form.get("person", "")))
+    person = world.people.find(form.get("person", ""))
     if person is None:
         raise PageError("invalid_request", "Choose a person, or type an address.")
     if person.disabled:
@@ -188,6 +198,7 @@ def _page(request: web.Request, wanted: AuthorizationRequest, key: str) -> web.R
         "action": CONSENT_PATH,
         "request": key,
         "client_id": wanted.client_id,
+        "host": urlsplit(wanted.redirect_uri).netloc.rpartition("@")[2],
         "people": people,
         "typed": wanted.login_hint if not hinted and "@" in wanted.login_hint else "",
         "sign_in": [s for s in wanted.scopes if s in scope_names.SIGN_IN],

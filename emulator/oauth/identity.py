@@ -9,8 +9,7 @@ from http import HTTPStatus
 from aiohttp import web
 
 from emulator.keys import ISSUER, signing_key
-from emulator.oauth import authorize, idtoken
-from emulator.oauth.grants import AccessToken
+from emulator.oauth import authorize, forms, idtoken
 from emulator.oauth.scopes import EMAIL, OPENID, PROFILE
 from emulator.rest import documents
 from emulator.world import WORLD
@@ -59,9 +58,7 @@ async def configuration(request: web.Request) -> web.Response:
 async def userinfo(request: web.Request) -> web.Response:
     """Say who the bearer of an access token is."""
     world = request.app[WORLD]
-    scheme, _, value = request.headers.get("Authorization", "").partition(" ")
-    value = value if scheme == "Bearer" else request.query.get("access_token", "")
-    found = world.oauth.find_access(value)
+    found = world.oauth.find_access(await forms.access_token(request))
     if found is None or not {OPENID, EMAIL, PROFILE} & set(found.scopes):
         body = {"error": "invalid_request", "error_description": "Invalid Credentials"}
         return web.json_response(body, status=401, headers={"WWW-Authenticate": "Bearer"})
@@ -76,35 +73,6 @@ async def userinfo_v2(request: web.Request) -> web.Response:
     names = {"sub": "id", "email_verified": "verified_email"}
     body = {names.get(name, name): value for name, value in json.loads(answer.text).items()}
     return web.json_response(body)
-
-
-async def tokeninfo(request: web.Request) -> web.Response:
-    """Say what an access token allows and for how long."""
-    world = request.app[WORLD]
-    given = {**request.query, **(await request.post())}
-    found = world.oauth.find_access(str(given.get("access_token", "")))
-    if found is None:
-        body = {"error": "invalid_token", "error_description": "Invalid Value"}
-        return web.json_response(body, status=400)
-    return web.json_response(_described(request, found))
-
-
-def _described(request: web.Request, found: AccessToken) -> dict[str, str]:
-    world = request.app[WORLD]
-    body = {
-        "azp": found.client_id,
-        "aud": found.client_id,
-        "sub": found.sub,
-        "scope": " ".join(found.scopes),
-        "exp": str(int(found.expires_s)),
-        "expires_in": str(int(found.expires_s - world.clock.now_s())),
-        "access_type": "offline",
-    }
-    person = world.people.find(found.sub)
-    if person is not None and EMAIL in found.scopes:
-        body["email"] = person.email
-        body["email_verified"] = str(person.email_verified).lower()
-    return body
 
 
 async def discovery_document(request: web.Request) -> web.Response:
@@ -133,17 +101,22 @@ async def discovery_list(request: web.Request) -> web.Response:
 
 def routes() -> list[web.RouteDef]:
     """Return the routes of this module."""
+    about_people = [
+        web.route(verb, path, handler)
+        for verb in ("GET", "POST")
+        for path, handler in (
+            ("/oauth2/v3/userinfo", userinfo),
+            ("/v1/userinfo", userinfo),
+            ("/oauth2/v1/userinfo", userinfo_v2),
+            ("/oauth2/v2/userinfo", userinfo_v2),
+            ("/userinfo/v2/me", userinfo_v2),
+        )
+    ]
     return [
+        *about_people,
         web.get("/oauth2/v1/certs", pem_certs),
         web.get("/oauth2/v3/certs", jwks),
         web.get("/.well-known/openid-configuration", configuration),
-        web.get("/oauth2/v3/userinfo", userinfo),
-        web.get("/oauth2/v2/userinfo", userinfo_v2),
-        web.get("/v1/userinfo", userinfo),
-        web.get("/tokeninfo", tokeninfo),
-        web.post("/tokeninfo", tokeninfo),
-        web.get("/oauth2/v3/tokeninfo", tokeninfo),
-        web.post("/oauth2/v3/tokeninfo", tokeninfo),
         web.get("/discovery/v1/apis", discovery_list),
         web.get("/discovery/v1/apis/{api}/{version}/rest", discovery_document),
         web.get("/$discovery/rest", own_discovery),

@@ -37,6 +37,14 @@ def normalise(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_ALIASES.get(name, name) for name in text.split()))
 
 
+def consented(text: str) -> tuple[str, ...]:
+    """Return the scopes that a consent covers: whoever asks who somebody is, gets `openid` too."""
+    scopes = normalise(text)
+    if OPENID not in scopes and SIGN_IN & set(scopes):
+        return (*scopes, OPENID)
+    return scopes
+
+
 def unknown(scopes: Iterable[str]) -> list[str]:
     """Return those that no Google API here knows."""
     return [name for name in scopes if name not in DESCRIPTIONS]

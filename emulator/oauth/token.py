@@ -4,19 +4,18 @@ Source: https://developers.google.com/identity/protocols/oauth2/web-server#excha
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
-import json
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
 from aiohttp import web
 
-from emulator.oauth import idtoken
+from emulator.oauth import forms, idtoken
 from emulator.oauth.grants import AccessToken, Client, Code, RefreshToken
 from emulator.oauth.scopes import OPENID, normalise
+from emulator.rest import jsontext
 from emulator.world import WORLD, World
 
 Json = dict[str, Any]
@@ -83,11 +82,11 @@ def _by_grant_type(world: World, client: Client, form: Mapping[str, str]) -> Jso
 async def _form(request: web.Request) -> Mapping[str, str]:
     if request.content_type == "application/json":
         try:
-            value = json.loads(await request.read())
+            value = jsontext.loads(await request.read())
         except ValueError as exc:
             raise TokenError("invalid_request", "Could not parse the JSON body.") from exc
         return {str(k): str(v) for k, v in value.items()} if isinstance(value, dict) else {}
-    return {name: str(value) for name, value in (await request.post()).items()}
+    return await forms.fields(request)
 
 
 def _refuse_by_switch(world: World) -> None:
@@ -110,15 +109,22 @@ def _client(authorization: str, form: Mapping[str, str], world: World) -> Client
         raise TokenError("invalid_client", "The OAuth client was not found.", 401)
     if secret is None:
         raise TokenError("invalid_request", "client_secret is missing.")
-    if not hmac.compare_digest(secret.encode(), client.secret.encode()):
+    if not _same(secret, client.secret):
         raise TokenError("invalid_client", "Unauthorized", 401)
     return client
+
+
+def _same(given: str, kept: str) -> bool:
+    # JSON may carry halves of surrogate pairs, which plain UTF-8 cannot.
+    return hmac.compare_digest(
+        given.encode("utf-8", "surrogatepass"), kept.encode("utf-8", "surrogatepass")
+    )
 
 
 def _basic(encoded: str) -> tuple[str, str]:
     try:
         name, _, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError) as exc:
+    except ValueError as exc:
         raise TokenError("invalid_client", "Unauthorized", 401) from exc
     return unquote(name), unquote(secret)
 
@@ -181,9 +187,9 @@ def _check_verifier(code: Code, verifier: str | None) -> None:
         raise TokenError("invalid_grant", "Missing code verifier.")
     made = verifier
     if code.request.challenge_method == "S256":
-        digest = hashlib.sha256(verifier.encode()).digest()
+        digest = hashlib.sha256(verifier.encode("utf-8", "surrogatepass")).digest()
         made = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
-    if not hmac.compare_digest(made.encode(), challenge.encode()):
+    if not _same(made, challenge):
         raise TokenError("invalid_grant", "Invalid code verifier.")
 
 

@@ -1,23 +1,16 @@
 """The REST methods of topics and subscriptions."""
 
-import base64
-import binascii
 import secrets
 from typing import Any, Final
 
 from emulator.errors import ApiError, invalid_argument
-from emulator.pubsub.state import (
-    DEFAULT_ACK_DEADLINE_S,
-    DEFAULT_RETENTION_S,
-    Delivery,
-    Subscription,
-    Topic,
-)
+from emulator.pubsub import checks
+from emulator.pubsub.state import Delivery, Subscription, Topic
 from emulator.rest.call import Call, Operation
 
 Json = dict[str, Any]
 
-_DEADLINES: Final = range(10, 601)
+_LONGEST_LEASE_S: Final = 600
 
 
 def create_topic(call: Call) -> Json:
@@ -25,6 +18,7 @@ def create_topic(call: Call) -> Json:
     name = call.path["name"]
     if name in call.world.pubsub.topics:
         raise _exists("topic", name)
+    checks.resource_id(name)
     return call.world.pubsub.add_topic(name, call.body).resource
 
 
@@ -63,7 +57,9 @@ def publish(call: Call) -> Json:
         if not data and not attributes:
             raise invalid_argument("One or more messages in the publish request is empty.")
         key = message.get("orderingKey", "")
-        ids.append(call.world.pubsub.publish(topic.name, _decode(data), attributes, key=key))
+        ids.append(
+            call.world.pubsub.publish(topic.name, checks.data_bytes(data), attributes, key=key)
+        )
     return {"messageIds": ids}
 
 
@@ -73,18 +69,8 @@ def create_subscription(call: Call) -> Json:
     if name in call.world.pubsub.subscriptions:
         raise _exists("subscription", name)
     topic = _topic(call, str(call.body.get("topic", "")))
-    deadline_s = call.body.get("ackDeadlineSeconds") or DEFAULT_ACK_DEADLINE_S
-    if deadline_s not in _DEADLINES:
-        raise invalid_argument(f"Invalid ack deadline given: {deadline_s}. It must be 10 to 600.")
-    resource = {
-        "pushConfig": {},
-        "messageRetentionDuration": f"{DEFAULT_RETENTION_S}s",
-        "expirationPolicy": {"ttl": "2678400s"},
-        **call.body,
-        "name": name,
-        "ackDeadlineSeconds": deadline_s,
-        "state": "ACTIVE",
-    }
+    checks.resource_id(name)
+    resource = {**checks.subscription(call.body), "name": name, "state": "ACTIVE"}
     call.world.pubsub.add_subscription(Subscription(name, topic.name, resource))
     return resource
 
@@ -114,6 +100,16 @@ def delete_subscription(call: Call) -> Json:
     return {}
 
 
+def patch_subscription(call: Call) -> Json:
+    """Change the settings that `updateMask` names and return the subscription."""
+    subscription = _subscription(call, "name")
+    old, new = subscription.resource, call.body.get("subscription", {})
+    subscription.resource = checks.changed(old, new, str(call.body.get("updateMask", "")))
+    if subscription.resource["pushConfig"] != old["pushConfig"]:
+        call.world.pubsub.opened(subscription)
+    return subscription.resource
+
+
 def modify_push_config(call: Call) -> Json:
     """Replace endpoint and token settings; an empty configuration makes it a pull subscription."""
     subscription = _subscription(call)
@@ -130,8 +126,11 @@ def pull(call: Call) -> Json:
         if until <= now_s:
             del subscription.leased[ack_id]
             subscription.offer(delivery)
+    most = call.body.get("maxMessages", 0)
+    if most < 1:
+        raise invalid_argument("maxMessages must be at least 1.")
     received = []
-    for _ in range(max(1, call.body.get("maxMessages", 1))):
+    for _ in range(most):
         taken = subscription.take(now_s)
         if taken is None:
             break
@@ -151,6 +150,8 @@ def modify_ack_deadline(call: Call) -> Json:
     """Move the end of leases; 0 gives the messages back at once."""
     subscription = _subscription(call)
     seconds = call.body.get("ackDeadlineSeconds", 0)
+    if not 0 <= seconds <= _LONGEST_LEASE_S:
+        raise invalid_argument(f"Invalid ack deadline given: {seconds}. It must be 0 to 600.")
     for ack_id in call.body.get("ackIds", ()):
         if ack_id in subscription.leased:
             delivery, _ = subscription.leased[ack_id]
@@ -195,10 +196,10 @@ def _topic(call: Call, name: str) -> Topic:
     return found
 
 
-def _subscription(call: Call) -> Subscription:
-    found = call.world.pubsub.subscriptions.get(call.path["subscription"])
+def _subscription(call: Call, parameter: str = "subscription") -> Subscription:
+    found = call.world.pubsub.subscriptions.get(call.path[parameter])
     if found is None:
-        raise _missing(call.path["subscription"])
+        raise _missing(call.path[parameter])
     return found
 
 
@@ -217,13 +218,6 @@ def _listed(name: str, items: list[Any]) -> Json:
     return {name: items} if items else {}
 
 
-def _decode(data: str) -> bytes:
-    try:
-        return base64.b64decode(data.replace("-", "+").replace("_", "/"), validate=True)
-    except binascii.Error as exc:
-        raise invalid_argument("Invalid value at 'messages.data' (TYPE_BYTES)") from exc
-
-
 _TOPICS: Final = "pubsub.projects.topics."
 _SUBSCRIPTIONS: Final = "pubsub.projects.subscriptions."
 _RUNS: Final = {
@@ -239,6 +233,7 @@ _RUNS: Final = {
     f"{_SUBSCRIPTIONS}get": get_subscription,
     f"{_SUBSCRIPTIONS}list": list_subscriptions,
     f"{_SUBSCRIPTIONS}delete": delete_subscription,
+    f"{_SUBSCRIPTIONS}patch": patch_subscription,
     f"{_SUBSCRIPTIONS}modifyPushConfig": modify_push_config,
     f"{_SUBSCRIPTIONS}pull": pull,
     f"{_SUBSCRIPTIONS}acknowledge": acknowledge,

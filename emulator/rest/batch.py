@@ -3,6 +3,7 @@
 Source: https://developers.google.com/workspace/gmail/api/guides/batch
 """
 
+import http.client
 import secrets
 from collections.abc import Callable
 from email import policy
@@ -61,18 +62,26 @@ def _request(part: Message, outer: RestRequest) -> RestRequest:
     text = content if isinstance(content, bytes) else b""
     first, _, rest = text.lstrip().partition(b"\n")
     words = first.decode("latin-1").split()
-    if len(words) < len(("verb", "path")) or urlsplit(words[1]).netloc:
-        raise invalid_argument("Failed to parse batch request, error: a part needs verb and path.")
+    target = _target(words)
     head, _, body = rest.replace(b"\r\n", b"\n").partition(b"\n\n")
     if rest.startswith((b"\n", b"\r\n")):
         head, body = b"", rest.lstrip(b"\r\n")
     headers = _headers(outer, BytesHeaderParser(policy=policy.compat32).parsebytes(head + b"\n\n"))
-    target = URL(words[1], encoded=True)
     # The path stays as it was sent; only the query is decoded.
     query: MultiDict[str] = MultiDict(target.query)
     query.extend({k: v for k, v in outer.query.items() if k == "access_token"})
     verb = headers.get("x-http-method-override", words[0]).upper()
     return RestRequest(verb, target.raw_path, query, headers, body.strip())
+
+
+def _target(words: list[str]) -> URL:
+    """Return the path and query of a request line; a whole address is not allowed there."""
+    try:
+        if not urlsplit(words[1]).netloc:
+            return URL(words[1], encoded=True)
+    except (IndexError, ValueError):
+        pass
+    raise invalid_argument("Failed to parse batch request, error: a part needs verb and path.")
 
 
 def _headers(outer: RestRequest, inner: Message) -> CIMultiDict[str]:
@@ -91,8 +100,10 @@ def _answer_part(part: Message, answer: Answer) -> list[bytes]:
     content_id = str(part.get("Content-ID", "")).strip()
     if content_id:
         lines.append(f"Content-ID: <response-{content_id.strip('<>')}>".encode())
-    status = HTTPStatus(answer.status)
-    lines += [b"", f"HTTP/1.1 {status.value} {status.phrase}".encode()]
+    lines += [
+        b"",
+        f"HTTP/1.1 {answer.status} {http.client.responses.get(answer.status, '')}".encode(),
+    ]
     lines += [f"{name}: {value}".encode() for name, value in answer.headers.items()]
     lines += [f"Content-Length: {len(answer.body)}".encode(), b"", answer.body]
     return lines

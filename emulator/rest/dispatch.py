@@ -4,7 +4,13 @@ import json
 from collections.abc import Mapping
 from typing import Final
 
-from emulator.errors import ApiError, insufficient_scope, invalid_credentials, login_required
+from emulator.errors import (
+    ApiError,
+    insufficient_scope,
+    invalid_argument,
+    invalid_credentials,
+    login_required,
+)
 from emulator.oauth.grants import AccessToken
 from emulator.rest import fields, params, schemas, upload
 from emulator.rest.call import Answer, Call, Operation, RestRequest
@@ -12,6 +18,7 @@ from emulator.rest.methods import Method, MethodTable
 from emulator.world import World
 
 _UPLOAD_PREFIXES: Final = ("/resumable/upload/", "/upload/")
+_SIMPLE: Final = frozenset({"media", "raw"})
 _NO_BODY: Final = 204
 
 
@@ -66,6 +73,7 @@ class Dispatcher:
         if token is not None:
             self._charge(token, method, operation)
         selection = fields.parse(text) if (text := request.query.get("fields")) else {}
+        fields.check(selection, method.response or {}, method.document["schemas"])
         value = operation.run(call)
         if value is None:
             return Answer(_NO_BODY)
@@ -96,8 +104,7 @@ class Dispatcher:
         upload_id = request.query.get("upload_id")
         if upload_id is not None:
             return self._resume(request, upload_id)
-        verb = request.verb
-        found = self._table.find(verb, path)
+        found = self._table.find(request.verb, path)
         if found is None or found[0].upload is None:
             raise ApiError(404, "Not Found", "notFound")
         method = found[0]
@@ -105,20 +112,25 @@ class Dispatcher:
         if kind == "resumable":
             self._authenticate(request, method)
             upload.decoded_metadata(request.body)
-            return self._world.uploads.begin(request, method)
+            return upload.begin(self._world.uploads, request, method)
+        media_type = request.headers.get("Content-Type", "")
         metadata, media = b"{}", request.body
         if kind == "multipart":
-            metadata, media = upload.split_related(
-                request.headers.get("Content-Type", ""), request.body
-            )
+            metadata, media, media_type = upload.split_related(media_type, request.body)
+        elif kind not in _SIMPLE:
+            raise invalid_argument(f"Invalid value for uploadType: {kind}")
+        upload.check_type(method, media_type)
         return self._finish(request, method, path, metadata, media)
 
     def _resume(self, request: RestRequest, upload_id: str) -> Answer:
-        session = self._world.uploads.find(upload_id)
+        session = upload.find(self._world.uploads, upload_id)
+        if request.verb == "DELETE":
+            return upload.cancel(self._world.uploads, upload_id)
+        if session.answer is not None:
+            return session.answer
         unfinished = upload.receive(session, request)
         if unfinished is not None:
             return unfinished
-        self._world.uploads.end(upload_id)
         first = session.request
         path = first.path
         for prefix in _UPLOAD_PREFIXES:
@@ -126,12 +138,14 @@ class Dispatcher:
         # A chunk may carry a newer token than the request that began the upload.
         headers = request.headers if "Authorization" in request.headers else first.headers
         whole = RestRequest(first.verb, first.path, first.query, headers, first.body)
-        return self._finish(whole, session.method, path, first.body, bytes(session.received))
+        received = bytes(session.received)
+        # After a failure the session stays open: the client may send its last chunk again.
+        return session.complete(self._finish(whole, session.method, path, first.body, received))
 
     def _finish(
         self, request: RestRequest, method: Method, path: str, metadata: bytes, media: bytes
     ) -> Answer:
-        upload.check_size(method, media)
+        upload.check_size(method, len(media))
         body = upload.decoded_metadata(metadata)
         whole = RestRequest(
             request.verb, request.path, request.query, request.headers, body, media=media

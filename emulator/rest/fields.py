@@ -8,6 +8,7 @@ from typing import Any
 
 from emulator.errors import ApiError
 
+Json = dict[str, Any]
 Selection = dict[str, "Selection"]  # an empty selection keeps everything below
 
 _TOKEN = re.compile(r"[\w.$@-]+|\*|[,/()]")
@@ -26,6 +27,24 @@ def parse(text: str) -> Selection:
     if rest:
         raise _invalid(text)
     return selection
+
+
+def check(selection: Selection, schema: Json, schemas: Json) -> None:
+    """Raise a 400 when the selection names a field that answers of this schema do not have."""
+    if "$ref" in schema:
+        schema = schemas[schema["$ref"]]
+    if "items" in schema:
+        return check(selection, schema["items"], schemas)
+    known = schema.get("properties", {})
+    other = schema.get("additionalProperties")
+    for name, inner in selection.items():
+        if name == "*":
+            continue
+        found = known.get(name) or other
+        if found is None:
+            raise _invalid(name)
+        check(inner, found, schemas)
+    return None
 
 
 def select(value: Any, selection: Selection) -> Any:

@@ -1,12 +1,11 @@
 """Query parameters and bodies, checked as Google's front end checks them."""
 
-import json
 from typing import Any
 
 from multidict import MultiDict
 
 from emulator.errors import ApiError, invalid_argument
-from emulator.rest import schemas
+from emulator.rest import jsontext, schemas
 from emulator.rest.methods import Method
 
 Json = dict[str, Any]
@@ -47,15 +46,13 @@ def body(method: Method, raw: bytes) -> Json:
     if method.request is None or not raw.strip():
         return {}
     try:
-        value = json.loads(raw)
+        value: Json = jsontext.loads(raw)
     except ValueError as exc:
         raise ApiError(400, "Parse Error", "parseError") from exc
     faults = schemas.problems(value, method.request, method.document["schemas"], lenient=True)
     if faults:
         raise _invalid_payload(faults)
-    if not isinstance(value, dict):
-        raise _invalid_payload(["not an object"])
-    return {name: item for name, item in value.items() if item is not None}
+    return value
 
 
 def _convert(name: str, text: str, spec: Json) -> Any:

@@ -3,57 +3,72 @@
 Source: https://developers.google.com/workspace/gmail/api/guides/uploads
 """
 
-import json
 import re
-import secrets
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from email import policy
 from email.message import Message
 from email.parser import BytesParser
+from fnmatch import fnmatchcase
 
 from emulator.errors import ApiError, invalid_argument
+from emulator.rest import jsontext
 from emulator.rest.call import Answer, RestRequest
 from emulator.rest.methods import Method
+from emulator.rest.sessions import Sessions
 
-_CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")
-_MOST_SESSIONS = 100
+_CONTENT_RANGE = re.compile(r"bytes (?:([0-9]{1,18})-([0-9]{1,18})|\*)/([0-9]{1,18}|\*)")
 _RESUME_INCOMPLETE = 308
+_FIRST_FAILURE = 300
+_CANCELLED = 499
 
 
 @dataclass(slots=True)
 class UploadSession:
-    """A resumable upload that has begun."""
+    """A resumable upload that has begun; `answer` is what its completion brought."""
 
     request: RestRequest
     method: Method
     received: bytearray = field(default_factory=bytearray)
+    answer: Answer | None = None
+
+    def complete(self, answer: Answer) -> Answer:
+        """Keep a success, so that a client that missed it is told again; return the answer."""
+        if answer.status < _FIRST_FAILURE:
+            self.answer = answer
+            self.received.clear()
+        return answer
 
 
-class UploadSessions:
-    """The resumable uploads under way; the oldest are forgotten."""
+Uploads = Sessions[UploadSession]
 
-    def __init__(self) -> None:
-        self._open: OrderedDict[str, UploadSession] = OrderedDict()
 
-    def begin(self, request: RestRequest, method: Method) -> Answer:
-        """Return the answer that tells the client where to send the bytes."""
-        upload_id = secrets.token_urlsafe(32)
-        self._open[upload_id] = UploadSession(request, method)
-        while len(self._open) > _MOST_SESSIONS:
-            self._open.popitem(last=False)
-        address = f"{request.origin}{request.path}?uploadType=resumable&upload_id={upload_id}"
-        return Answer(200, b"", {"Location": address, "X-GUploader-UploadID": upload_id})
+def begin(sessions: Uploads, request: RestRequest, method: Method) -> Answer:
+    """Return the answer that tells the client where to send the bytes.
 
-    def find(self, upload_id: str) -> UploadSession:
-        """Return the session, or raise the 404 that makes a client start again."""
-        if upload_id not in self._open:
-            raise ApiError(404, "Not Found", "notFound")
-        return self._open[upload_id]
+    Raises:
+        ApiError: 413, 400; the client announces more, or something else, than the method takes.
+    """
+    announced = request.headers.get("X-Upload-Content-Length", "")
+    if announced.isascii() and announced.isdigit():
+        check_size(method, int(announced[:18]))
+    check_type(method, request.headers.get("X-Upload-Content-Type", ""))
+    upload_id = sessions.add(UploadSession(request, method))
+    address = f"{request.origin}{request.path}?uploadType=resumable&upload_id={upload_id}"
+    return Answer(200, b"", {"Location": address, "X-GUploader-UploadID": upload_id})
 
-    def end(self, upload_id: str) -> None:
-        """Forget a session that is complete."""
-        self._open.pop(upload_id, None)
+
+def find(sessions: Uploads, upload_id: str) -> UploadSession:
+    """Return the session, or raise the 404 that makes a client start again."""
+    session = sessions.find(upload_id)
+    if session is None:
+        raise ApiError(404, "Not Found", "notFound")
+    return session
+
+
+def cancel(sessions: Uploads, upload_id: str) -> Answer:
+    """Forget a session, and everything that was received."""
+    sessions.drop(upload_id)
+    return Answer(_CANCELLED)
 
 
 def receive(session: UploadSession, request: RestRequest) -> Answer | None:
@@ -82,8 +97,8 @@ def receive(session: UploadSession, request: RestRequest) -> Answer | None:
     return Answer(_RESUME_INCOMPLETE, b"", headers)
 
 
-def split_related(content_type: str, body: bytes) -> tuple[bytes, bytes]:
-    """Return the JSON and the media of a multipart/related upload.
+def split_related(content_type: str, body: bytes) -> tuple[bytes, bytes, str]:
+    """Return the JSON, the media and the media's type of a multipart/related upload.
 
     Raises:
         ApiError: 400; it does not have exactly those two parts.
@@ -96,20 +111,30 @@ def split_related(content_type: str, body: bytes) -> tuple[bytes, bytes]:
     first, second = parts
     if not isinstance(first, Message) or not isinstance(second, Message):
         raise invalid_argument("A multipart upload has one JSON part and one media part.")
-    return _content(first), _media(second, content_type, body)
+    media_type = str(second.get("Content-Type", ""))
+    return _content(first), _media(second, content_type, body), media_type
 
 
-def check_size(method: Method, media: bytes) -> None:
-    """Raise 413 when a file is larger than the method takes."""
+def check_size(method: Method, size: int) -> None:
+    """Raise 413 when a file of `size` bytes is larger than the method takes."""
     most = int((method.upload or {}).get("maxSize", 0))
-    if most and len(media) > most:
+    if most and size > most:
         raise ApiError(413, "Request Too Large", "uploadTooLarge", status="INVALID_ARGUMENT")
+
+
+def check_type(method: Method, content_type: str) -> None:
+    """Raise 400 when the method does not take files of that type; none given is let through."""
+    accepted = (method.upload or {}).get("accept", ())
+    given = content_type.partition(";")[0].strip().lower()
+    if given and not any(fnmatchcase(given, pattern) for pattern in accepted):
+        message = f"Media type '{given}' is not supported. Valid media types: {list(accepted)}"
+        raise ApiError(400, message, "badContent")
 
 
 def decoded_metadata(raw: bytes) -> bytes:
     """Return the JSON metadata of an upload, `{}` when there is none."""
     try:
-        json.loads(raw or b"{}")
+        jsontext.loads(raw or b"{}")
     except ValueError as exc:
         raise ApiError(400, "Parse Error", "parseError") from exc
     return raw or b"{}"

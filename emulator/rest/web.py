@@ -42,6 +42,17 @@ async def batched(request: web.Request) -> web.StreamResponse:
 
 
 @web.middleware
+async def refuse_unreadable(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer a body that breaks off or that no decompressor can read with a 400."""
+    try:
+        return await handler(request)
+    except web.RequestPayloadError:
+        refusal = respond(Answer.error(ApiError(400, "Bad Request", "badRequest")))
+        refusal.force_close()  # where the next request begins is anybody's guess
+        return refusal
+
+
+@web.middleware
 async def inject_faults(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Replace the answer when a rule asks for it; the control API is never hit."""
     if request.path.startswith(CONTROL_PREFIX):

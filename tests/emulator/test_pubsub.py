@@ -46,12 +46,77 @@ async def test_subscriptions_are_created_once_listed_and_deleted(google: Google)
         ({"topic": f"{TOPIC}-missing"}, 404),
         ({"topic": TOPIC, "ackDeadlineSeconds": 5}, 400),
         ({"topic": TOPIC, "unheardOf": 1}, 400),
+        ({"topic": TOPIC, "messageRetentionDuration": "a week"}, 400),
+        ({"topic": TOPIC, "messageRetentionDuration": "60s"}, 400),
     ],
 )
 async def test_a_faulty_subscription_is_refused(
     google: Google, body: dict[str, object], status: int
 ) -> None:
     assert (await google.request("PUT", f"/v1/{SUBSCRIPTION}", json=body)).status == status
+
+
+@pytest.mark.parametrize("name", ["ab", "1things", "google-things", "th!ngs"])
+async def test_a_name_that_google_refuses_is_refused(google: Google, name: str) -> None:
+    topic = await google.request("PUT", f"/v1/projects/proj-one/topics/{name}", json={})
+    path = f"/v1/projects/proj-one/subscriptions/{name}"
+
+    assert topic.status == 400
+    assert (await google.request("PUT", path, json=PULLED)).status == 400
+
+
+@pytest.mark.parametrize("mask", ["ackDeadlineSeconds", "ack_deadline_seconds"])
+async def test_a_subscription_is_changed_where_the_mask_says(google: Google, mask: str) -> None:
+    await google.request("PUT", f"/v1/{SUBSCRIPTION}", json={**PULLED, "labels": {"a": "b"}})
+    new = {"name": SUBSCRIPTION, "ackDeadlineSeconds": 30, "labels": {}}
+
+    await google.request(
+        "PATCH", f"/v1/{SUBSCRIPTION}", json={"subscription": new, "updateMask": mask}
+    )
+
+    kept = (await google.request("GET", f"/v1/{SUBSCRIPTION}")).json
+    assert (kept["ackDeadlineSeconds"], kept["labels"]) == (30, {"a": "b"})
+
+
+@pytest.mark.parametrize("mask", ["", "topic", "ackDeadlineSeconds"])
+async def test_a_faulty_change_leaves_the_subscription(google: Google, mask: str) -> None:
+    made = await google.request("PUT", f"/v1/{SUBSCRIPTION}", json=PULLED)
+    change = {"subscription": {"ackDeadlineSeconds": 5}, "updateMask": mask}
+
+    refused = await google.request("PATCH", f"/v1/{SUBSCRIPTION}", json=change)
+
+    assert refused.status == 400
+    assert (await google.request("GET", f"/v1/{SUBSCRIPTION}")).json == made.json
+
+
+async def test_a_changed_endpoint_gets_what_waited(google: Google, receiver: Receiver) -> None:
+    await google.request("PUT", f"/v1/{SUBSCRIPTION}", json=PULLED)
+    await google.request("POST", f"/v1/{TOPIC}:publish", json={"messages": [{"data": "aGk="}]})
+    change = {"pushConfig": {"pushEndpoint": receiver.url}}
+
+    await google.request(
+        "PATCH",
+        f"/v1/{SUBSCRIPTION}",
+        json={"subscription": change, "updateMask": "pushConfig"},
+    )
+
+    await eventually(lambda: receiver.got)
+
+
+@pytest.mark.parametrize(
+    ("verb", "body"),
+    [
+        ("pull", {}),
+        ("pull", {"maxMessages": -1}),
+        ("modifyAckDeadline", {"ackDeadlineSeconds": 601}),
+    ],
+)
+async def test_pulling_without_measure_is_refused(
+    google: Google, verb: str, body: dict[str, int]
+) -> None:
+    await google.request("PUT", f"/v1/{SUBSCRIPTION}", json=PULLED)
+
+    assert (await google.request("POST", f"/v1/{SUBSCRIPTION}:{verb}", json=body)).status == 400
 
 
 async def test_a_message_is_pulled_and_acknowledged(google: Google, mail: Mail) -> None:
