@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import aiohttp
 
 from libs.common.errors import AppError, Transient, Unauthenticated, UpstreamError
-from libs.common.google.certs import CertStore, parse_keys
+from libs.common.google.certs import CertStore, fetch_keys
 from libs.common.google.oauth import (
     AdminPolicyEnforced,
     DeletedClient,
@@ -21,7 +21,7 @@ from libs.common.google.oauth import (
 )
 from libs.common.google.oidc import verify_id_token
 from libs.common.google.roots import GoogleRoots
-from libs.common.google.wire import Outgoing, RetryPolicy, send
+from libs.common.google.wire import RetryPolicy
 from services.auth.domain import secrets
 from services.auth.domain.model import Identity
 from services.auth.domain.rules import Failure
@@ -31,7 +31,6 @@ POLICY = RetryPolicy(attempts=3, total_s=9.0, wait_initial_s=0.2, wait_max_s=1.0
 """Within the lease under which the tokens of an account are changed."""
 
 PROBE_CODE = "4/causeway-health-probe"
-MAX_CERTS_BYTES = 256 * 1024
 
 
 class RefreshFailed(UpstreamError):
@@ -90,7 +89,7 @@ class GoogleAuth:
         self._session = session
         self._roots = roots
         self._client = client
-        self._certs = CertStore(session, roots.certs_url)
+        self._certs = CertStore(session, roots.certs_url, roots.jwks_url)
         self._oauth = OAuthClient(
             session,
             roots,
@@ -201,15 +200,12 @@ class GoogleAuth:
         return "accepted"
 
     async def _look_at_certs(self) -> tuple[str, datetime | None]:
-        request = Outgoing(method="GET", url=self._roots.certs_url)
+        urls = (self._roots.certs_url, self._roots.jwks_url)
         try:
-            answer = await send(
-                self._session, request, timeout_s=TIMEOUT_S, max_bytes=MAX_CERTS_BYTES
-            )
+            answer, keys = await fetch_keys(self._session, urls)
         except AppError:
             return "unreachable", None
-        usable = answer.status == 200 and parse_keys(answer.body)  # noqa: PLR2004 - OK
-        return "ok" if usable else "unusable", _date(answer.headers.get("Date", ""))
+        return "ok" if keys else "unusable", _date(answer.headers.get("Date", ""))
 
 
 def _date(header: str) -> datetime | None:

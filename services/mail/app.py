@@ -91,7 +91,7 @@ async def _google(app: web.Application) -> AsyncIterator[None]:
         gmail = Gmail(ConnectedGoogle(GoogleClient(session), auth), discovery.gmail(roots))
         _wire(app, pool, gmail, auth)
         app[VERIFIER] = PushVerifier(
-            CertStore(session, roots.certs_url),
+            CertStore(session, roots.certs_url, roots.jwks_url),
             audience=settings.push_audience,
             service_account=settings.push_service_account,
         )

@@ -210,7 +210,9 @@ class Gmail:
             raise CursorExpired("Gmail's history begins later.", slug="history-expired") from exc
         page = _read(_HistoryAnswer, answer)
         records = tuple(_record(one) for one in page.history)
-        return HistoryPage(records, page.history_id, page.next_page_token)
+        return HistoryPage(
+            records, page.history_id, _next_page(page.next_page_token, after=page_token)
+        )
 
     async def fetch_raw(self, connection_id: UUID, google_id: str) -> tuple[Envelope, bytes] | None:
         """Return a message with its RFC 5322 text; None when it is gone."""
@@ -275,7 +277,8 @@ class Gmail:
         )
         answer = await self._execute(request, connection_id=connection_id)
         page = _read(_ListAnswer, answer if answer is not None else {})
-        return [one.id for one in page.messages], page.next_page_token
+        following = _next_page(page.next_page_token, after=page_token)
+        return [one.id for one in page.messages], following
 
     async def label_ids(self, connection_id: UUID) -> list[str]:
         """Return the ids of all labels of the mailbox, the system's and the person's."""
@@ -305,6 +308,17 @@ def _read(model: type[M], answer: Any) -> M:
         log.warning("google_answer_unreadable", model=model.__name__, places=places[:5])
         # Its cause would quote the content.
         raise Unreadable("Google's answer is not readable.") from None
+
+
+def _next_page(token: str | None, *, after: str | None) -> str | None:
+    """Return the next page's token; an empty one is none.
+
+    Raises:
+        Unreadable: it is the token of the page it came with: following it would never end.
+    """
+    if token and token == after:
+        raise Unreadable("Google's pages lead in a circle.")
+    return token or None
 
 
 def _ids(items: list[_Touched]) -> tuple[str, ...]:

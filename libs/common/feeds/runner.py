@@ -53,7 +53,7 @@ class Runner:
         bell: Bell,
         now: Callable[[], datetime],
         concurrency: int = 8,
-        lease_s: float = 60.0,
+        lease_s: float = 30.0,
         idle_s: float = 1.0,
     ) -> None:
         """Run at most `concurrency` feeds at once, each under leases of `lease_s` seconds.

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -46,14 +46,19 @@ class CertStore:
         session: shared; closed by its owner.
         url: a document of PEM certificates by key id (/oauth2/v1/certs) or a JWK set
             (/oauth2/v3/certs).
+        other_urls: asked in turn when the one before answers, but with no keys.
         refetch_interval_s: seconds between two fetches, at least.
     """
 
     def __init__(
-        self, session: aiohttp.ClientSession, url: str, *, refetch_interval_s: float = 10.0
+        self,
+        session: aiohttp.ClientSession,
+        url: str,
+        *other_urls: str,
+        refetch_interval_s: float = 10.0,
     ) -> None:
         self._session = session
-        self._url = url
+        self._urls = (url, *other_urls)
         self._interval = timedelta(seconds=refetch_interval_s)
         self._keys: Mapping[str, str] = {}
         self._fresh_until: datetime | None = None
@@ -89,20 +94,34 @@ class CertStore:
     async def _fetch(self, now: datetime) -> None:
         self._tried_at = now
         self._last_try_failed = True
-        request = Outgoing(method="GET", url=self._url, headers={"accept": "application/json"})
         try:
-            answer = await send(
-                self._session, request, timeout_s=FETCH_TIMEOUT_S, max_bytes=MAX_BYTES
-            )
-            keys = parse_keys(answer.body) if answer.status == 200 else {}  # noqa: PLR2004 - OK
+            answer, keys = await fetch_keys(self._session, self._urls)
         except AppError as exc:
-            keys = {}
+            FETCHES.labels("failed").inc()
             log.warning("google_certs_unreachable", error=type(exc).__name__)
+            return
         FETCHES.labels("ok" if keys else "failed").inc()
         if keys:  # an empty answer must not take away the keys we know
             self._keys = keys
             self._fresh_until = now + _life(answer)
             self._last_try_failed = False
+
+
+async def fetch_keys(
+    session: aiohttp.ClientSession, urls: Sequence[str]
+) -> tuple[Answer, dict[str, str]]:
+    """Return the first answer with keys in it, or the last one, and its keys by id.
+
+    Raises:
+        AppError: a server cannot be reached; its other addresses would only cost time.
+    """
+    for url in urls:
+        request = Outgoing(method="GET", url=url, headers={"accept": "application/json"})
+        answer = await send(session, request, timeout_s=FETCH_TIMEOUT_S, max_bytes=MAX_BYTES)
+        keys = parse_keys(answer.body) if answer.status == 200 else {}  # noqa: PLR2004 - OK
+        if keys:
+            break
+    return answer, keys
 
 
 def parse_keys(document: bytes) -> dict[str, str]:

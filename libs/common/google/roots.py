@@ -100,6 +100,11 @@ class GoogleRoots:
         """Where the keys that sign Google's identity tokens are published (PEM by key id)."""
         return f"{self.certs}/oauth2/v1/certs"
 
+    @property
+    def jwks_url(self) -> str:
+        """Where the same keys are published as a JWK set."""
+        return f"{self.certs}/oauth2/v3/certs"
+
 
 def _base_url(value: str, *, setting: str) -> str:
     parts = urlsplit(value)

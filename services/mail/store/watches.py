@@ -57,6 +57,14 @@ async def mark_watch_failed(
     await conn.execute(MARK_UNWATCHED, account_id, retry_at, failure)
 
 
+MAKE_DUE = "UPDATE watches SET renew_at = '-infinity' WHERE account_id = $1"
+
+
+async def make_due(conn: Conn, account_id: UUID) -> None:
+    """Let whoever runs the account's feed next renew its watch, if it has one."""
+    await conn.execute(MAKE_DUE, account_id)
+
+
 REMOVE_WATCH = "DELETE FROM watches WHERE account_id = $1"
 
 

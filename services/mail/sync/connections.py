@@ -99,6 +99,8 @@ class Connections:
             state=FeedState.CLOSED if over else FeedState.PAUSED,
             reason=new.state.value,
         )
+        if new.state is State.REAUTHORIZATION_REQUIRED:  # the watch ended with the grant
+            await watches.make_due(conn, new.account_id)
         if not over or await store.is_account_in_use(conn, new.account_id):
             return False
         await watches.remove_watch(conn, new.account_id)

@@ -34,7 +34,7 @@ async def test_a_clock_that_is_off_shows(auth: Stand, later: Later) -> None:
 
 
 async def test_certificates_out_of_reach_show(auth: Stand, emulator: Emulated) -> None:
-    rule = {"path_prefix": "/oauth2/v1/certs", "status": 503}
+    rule = {"path_prefix": "/oauth2/", "status": 503}
     await emulator.control("PUT", "faults", {"rules": [rule]})
 
     answer = await auth.call("GET", "/v1/google/health")

@@ -12,7 +12,7 @@ from libs.common.google.accounts import AuthClient, ConnectedGoogle
 from libs.common.google.roots import GoogleRoots
 from libs.common.google.transport import GoogleClient
 from libs.common.google.wire import client_session
-from services.mail.google import Gmail, Unreadable
+from services.mail.google import EPOCH, Gmail, Unreadable
 from tests.integration.mail.stand import ALICE, TOPIC, Stand
 from tests.support import SERVICE_KEY, eventually
 
@@ -100,3 +100,21 @@ async def test_watches_are_renewed_in_time(stand: Stand) -> None:
             return bool(usage["people"][ALICE]["methods"]["gmail.users.watch"]["calls"] >= 3)
 
         await eventually(is_renewed)
+
+
+async def test_an_empty_page_token_is_the_end(stand: Stand, gmail: Gmail) -> None:
+    connection_id = await answering(stand, {"historyId": "9", "nextPageToken": ""})
+    page = await gmail.history(connection_id, after=1, page_token=None)
+    assert page.next_page_token is None
+
+
+async def test_history_that_leads_to_itself_is_unreadable(stand: Stand, gmail: Gmail) -> None:
+    connection_id = await answering(stand, {"historyId": "9", "nextPageToken": "again"})
+    with pytest.raises(Unreadable):
+        await gmail.history(connection_id, after=1, page_token="again")
+
+
+async def test_a_list_that_leads_to_itself_is_unreadable(stand: Stand, gmail: Gmail) -> None:
+    connection_id = await answering(stand, {"nextPageToken": "again"})
+    with pytest.raises(Unreadable):
+        await gmail.list_ids(connection_id, since=EPOCH, page_token="again")
