@@ -13,7 +13,7 @@ import pytest
 from libs.common.migrate import MigrationSet
 from tests.databases import NewDatabase, connected, create, run
 from tests.emulated import Emulated, running_emulator
-from tests.logs import recorded
+from tests.logs import Recorder, recorded
 from tests.servers import Addresses, Servers
 
 SERVERS = pytest.StashKey[Servers]()
@@ -41,10 +41,10 @@ def _servers(config: pytest.Config) -> Servers:
 
 
 @pytest.fixture(autouse=True)
-def _logs_hold_nothing_private() -> Iterator[None]:
-    """Fail the test whose logs hold a token, a secret or an address."""
+def logs() -> Iterator[Recorder]:
+    """What the test logs; it fails if that holds a token, a secret or an address."""
     with recorded() as logs:
-        yield
+        yield logs
     assert logs.leaks() == []
 
 

@@ -11,7 +11,7 @@ from libs.common.errors import AppError
 from libs.common.ids import new_id
 from libs.common.web import metrics, problems
 from libs.common.web.callers import CALLER, INTERNAL_CALLER
-from libs.common.web.routes import ROUTE
+from libs.common.web.routes import ROUTE, Access, Route
 
 REQUEST_ID_HEADER = "X-Request-Id"
 REQUEST_ID = web.RequestKey("request_id", str)
@@ -98,6 +98,11 @@ def route_template(request: web.Request) -> str:
     return UNMATCHED if resource is None else resource.canonical
 
 
+def _is_routine(route: Route, status: int) -> bool:
+    """Tell a webhook that was taken in: thousands a second may be, and the metrics count them."""
+    return route.access is Access.WEBHOOK and status < CLIENT_ERROR
+
+
 def _record(request: web.Request, status: int, seconds: float, facts: dict[str, object]) -> None:
     route = route_template(request)
     metrics.observe(method=request.method, route=route, status=status, seconds=seconds)
@@ -109,7 +114,7 @@ def _record(request: web.Request, status: int, seconds: float, facts: dict[str, 
         facts["access"] = matched.access.value
     if status >= SERVER_ERROR:
         write = log.error
-    elif route in QUIET:
+    elif route in QUIET or (matched is not None and _is_routine(matched, status)):
         write = log.debug
     else:
         write = log.info

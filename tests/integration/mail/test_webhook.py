@@ -9,6 +9,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from tests.integration.mail.stand import ALICE, PUSHER, Stand
+from tests.logs import Recorder
 from tests.support import bearer, caller_token, eventually
 
 FORGERIES: dict[str, tuple[dict[str, Any], str]] = {
@@ -52,6 +53,17 @@ async def test_a_forged_push_leaves_no_trace_but_a_metric(web_only: Stand, forge
     assert await web_only.forge(**push) == 401
     assert await traces(web_only) == before
     assert refused(reason) == count + 1
+
+
+async def test_a_push_that_is_taken_in_is_counted_and_not_logged(
+    web_only: Stand, logs: Recorder
+) -> None:
+    count = taken("unknown")
+
+    assert await web_only.forge() == 204
+
+    assert taken("unknown") == count + 1
+    assert not [line for line in logs.lines if "/webhooks/google/gmail" in line]
 
 
 async def test_a_callers_token_does_not_open_the_door(web_only: Stand) -> None:
