@@ -19,7 +19,7 @@ from libs.common.web import openapi
 from services.auth.settings import AuthSettings
 from services.auth.web.routes import ROUTES as AUTH_ROUTES
 from services.mail.settings import MailSettings
-from services.mail.web import ROUTES as MAIL_ROUTES
+from services.mail.web.routes import ROUTES as MAIL_ROUTES
 
 API_VERSION = "1"
 ROUTES = {"auth": AUTH_ROUTES, "mail": MAIL_ROUTES}
@@ -34,7 +34,8 @@ SETTINGS_HEAD = """# Settings
 Everything is set by environment variables. A service that misses one, or cannot use its value,
 stops at start with one line for each. Secrets are never printed. Durations are in seconds.
 """
-ENV_HEAD = """# Every setting of Causeway. Copy to .env for a deployment; fill in what has no value.
+ENV_HEAD = """# Every setting of Causeway. Copy to .env, fill in what has no value, and hand it to
+# the processes as their environment (systemd: EnvironmentFile): no service reads the file itself.
 # Commented lines show defaults. See docs/reference/settings.md.
 """
 CLI_HEAD = """# The command `causeway`

@@ -181,6 +181,6 @@ async def _until_stopped(supervisor: subprocess.Popen[bytes] | None) -> None:
     if supervisor is None:
         await asyncio.Event().wait()
         return
-    while supervisor.poll() is None:  # noqa: ASYNC110 -- a process has no event to wait for
+    while supervisor.poll() is None:  # noqa: ASYNC110 - a process has no event to wait for
         await asyncio.sleep(WATCH_S)
     raise LocalStackError("the stack has ended")

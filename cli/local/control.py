@@ -39,7 +39,7 @@ def bring_up(
     if not home.locked():
         home.create()
         with _fresh_log(home).open("ab") as output:
-            child = subprocess.Popen(  # noqa: S603 -- our own module
+            child = subprocess.Popen(  # noqa: S603 - our own module
                 [sys.executable, "-m", MODULE],
                 cwd=PROJECT,
                 env={**settings.environment(), "CAUSEWAY_STATE_DIR": str(home.path)},

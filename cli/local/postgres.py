@@ -60,7 +60,7 @@ def find_binaries() -> Path:
 
 
 def _version(folder: Path) -> int | None:
-    answer = subprocess.run(  # noqa: S603 -- a fixed program
+    answer = subprocess.run(  # noqa: S603 - a fixed program
         [folder / "postgres", "--version"], capture_output=True, text=True, timeout=10, check=False
     )
     match = re.search(r"(\d+)", answer.stdout)
@@ -136,7 +136,7 @@ class PostgresServer:
         if account:
             for path in (self.directory, secret):
                 os.chown(path, account.uid, account.gid)
-        answer = subprocess.run(  # noqa: S603 -- a fixed program
+        answer = subprocess.run(  # noqa: S603 - a fixed program
             [
                 *(binaries / "initdb", "--pgdata", self.data, "--username", ADMIN),
                 *("--auth", "scram-sha-256", "--pwfile", secret),

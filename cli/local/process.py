@@ -102,7 +102,7 @@ def spawn(
     who = f"{account.uid}:{account.gid}" if account else "-"
     tether = [sys.executable, "-I", "-S", str(TETHER)]
     with log.open("ab") as output:
-        return subprocess.Popen(  # noqa: S603 -- programs of the stack, no user input
+        return subprocess.Popen(  # noqa: S603 - programs of the stack, no user input
             [*tether, str(os.getpid()), str(int(death_signal)), who, *program],
             env=dict(env),
             cwd=cwd,

@@ -25,7 +25,7 @@ def main(arguments: list[str]) -> None:
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
     if os.getppid() != int(parent):
         sys.exit(70)
-    os.execvp(program[0], program)  # noqa: S606 -- replacing ourselves is the purpose
+    os.execvp(program[0], program)  # noqa: S606 - replacing ourselves is the purpose
 
 
 if __name__ == "__main__":

@@ -228,7 +228,7 @@ async def _publish_lane(
     # Every lane takes the next row and hands it to the channel without a pause between the
     # two: that keeps the order. The pause comes after, for the confirm.
     for row in source:
-        if outcome.failure is not None:
+        if outcome.failure is not None or link.was_cancelled():
             return
         try:
             await link.publish(

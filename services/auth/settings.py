@@ -54,7 +54,11 @@ class AuthSettings(ServiceSettings):
     """The settings of the auth service."""
 
     port: int = Field(
-        default=8081, ge=0, le=65_535, validation_alias="CAUSEWAY_AUTH_PORT", description="Port"
+        default=8081,
+        ge=0,
+        le=65_535,
+        validation_alias="CAUSEWAY_AUTH_PORT",
+        description="Port to listen on",
     )
     database_url: PostgresUrl = Field(
         validation_alias="CAUSEWAY_AUTH_DATABASE_URL",

@@ -8,7 +8,6 @@ from aiohttp import web
 
 from libs.common import bus, clock, db, migrate
 from libs.common.bell import Bell
-from libs.common.bus.topology import declare_subscription
 from libs.common.db import POOL
 from libs.common.errors import AppError
 from libs.common.feeds import Door, FeedKind, Runner
@@ -20,10 +19,7 @@ from libs.common.google.roots import GoogleRoots
 from libs.common.google.transport import GoogleClient
 from libs.common.google.wire import client_session
 from libs.common.service import Loop, build_service
-from libs.common.web import (
-    ALL_ROLES,
-    background,
-)
+from libs.common.web import ALL_ROLES, background
 from services.mail import consumers
 from services.mail.domain.message import Policy
 from services.mail.google import Gmail
@@ -34,9 +30,9 @@ from services.mail.sync.labels import LabelWriter
 from services.mail.sync.mailbox import KIND, Mailbox
 from services.mail.sync.repair import Repair
 from services.mail.sync.watching import Watching
-from services.mail.web import ROUTES
 from services.mail.web.messages import LABELS
 from services.mail.web.push import DOOR, VERIFIER
+from services.mail.web.routes import ROUTES
 
 log = structlog.get_logger(__name__)
 
@@ -165,7 +161,7 @@ async def _declare(app: web.Application, subscription: bus.Subscription) -> None
     while True:
         try:
             async with bus.connected(app[SETTINGS].amqp_url, name="mail.declare") as connection:
-                return await declare_subscription(connection, subscription, bus.RetryPolicy())
+                return await bus.declare_subscription(connection, subscription, bus.RetryPolicy())
         except bus.BrokerLost as exc:
             log.warning("queue_not_declared", cause=exc.data.get("cause"))
         await backoff.wait()

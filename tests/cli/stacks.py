@@ -34,7 +34,7 @@ class Stack:
         self, *arguments: str, timeout_s: float = TIMEOUT_S
     ) -> "subprocess.CompletedProcess[str]":
         """Run `causeway` to its end."""
-        return subprocess.run(  # noqa: S603 -- our own command
+        return subprocess.run(  # noqa: S603 - our own command
             [*COMMAND, *arguments],
             cwd=PROJECT,
             env=self._environment(),
@@ -46,7 +46,7 @@ class Stack:
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
         """Start `causeway` and return at once."""
-        return subprocess.Popen(  # noqa: S603 -- our own command
+        return subprocess.Popen(  # noqa: S603 - our own command
             [*COMMAND, *arguments],
             cwd=PROJECT,
             env=self._environment(),

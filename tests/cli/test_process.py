@@ -24,7 +24,7 @@ time.sleep(600)
 
 
 def start_parent() -> "subprocess.Popen[str]":
-    return subprocess.Popen(  # noqa: S603 -- the text above
+    return subprocess.Popen(  # noqa: S603 - the text above
         [sys.executable, "-c", PARENT], cwd=PROJECT, stdout=subprocess.PIPE, text=True
     )
 

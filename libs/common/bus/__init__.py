@@ -5,7 +5,7 @@ each opening, so that a broker that lost everything is whole again once somebody
 """
 
 from libs.common.bus.consumer import consume
-from libs.common.bus.link import Backoff, BrokerLost, connected, ping
+from libs.common.bus.link import Backoff, BrokerLost, connected, ping, was_cancelled
 from libs.common.bus.replay import dead_letters, replay
 from libs.common.bus.tail import tail
 from libs.common.bus.topology import (
@@ -16,6 +16,7 @@ from libs.common.bus.topology import (
     RetryPolicy,
     Subscription,
     declare_log,
+    declare_subscription,
 )
 
 __all__ = [
@@ -31,7 +32,9 @@ __all__ = [
     "consume",
     "dead_letters",
     "declare_log",
+    "declare_subscription",
     "ping",
     "replay",
     "tail",
+    "was_cancelled",
 ]

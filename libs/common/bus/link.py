@@ -44,7 +44,11 @@ class BrokerLost(Transient):
 
 @contextmanager
 def broker_errors() -> Iterator[None]:
-    """Raise BrokerLost for whatever ends the connection or the channel inside."""
+    """Raise BrokerLost for whatever ends the connection or the channel inside.
+
+    A cancellation that comes while an answer arrives is lost in `asyncio.wait_for` before
+    Python 3.12, which the client waits with: it is raised on leaving.
+    """
     try:
         yield
     except asyncio.CancelledError as exc:
@@ -53,6 +57,9 @@ def broker_errors() -> Iterator[None]:
         raise lost(exc) from exc
     except BROKER_ERRORS as exc:
         raise lost(exc) from exc
+    else:
+        if was_cancelled():
+            raise asyncio.CancelledError
 
 
 def was_cancelled() -> bool:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import structlog
 from aiohttp import web
 
+from libs.common import bus
 from libs.common.web import metrics
 
 FIRST_DELAY_S = 1.0
@@ -79,7 +80,7 @@ async def _supervise(app: web.Application, name: str, factory: Loop, first_delay
         try:
             await factory(app)
         except asyncio.CancelledError as exc:
-            if _is_being_cancelled():
+            if bus.was_cancelled():
                 raise
             failure = exc  # a library's own, such as aio-pika's when its connection dies
         except Exception as exc:  # noqa: BLE001 - a process loop survives every defect
@@ -91,8 +92,3 @@ async def _supervise(app: web.Application, name: str, factory: Loop, first_delay
         log.error("task_crashed", name=name, error=error, retry_in_s=delay, exc_info=failure)
         await asyncio.sleep(delay)
         delay = min(delay * 2, MAX_DELAY_S)
-
-
-def _is_being_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

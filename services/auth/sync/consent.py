@@ -15,20 +15,13 @@ from libs.common.errors import AppError, InvalidInput
 from libs.common.google.oauth import TokenGrant
 from libs.common.ids import new_id
 from services.auth.domain import rules, scopes, secrets
-from services.auth.domain.model import (
-    LIVE,
-    Connection,
-    Consent,
-    Identity,
-    Reason,
-    State,
-)
+from services.auth.domain.model import Connection, Consent, Identity, Reason, State
 from services.auth.domain.sealing import revocation_keys
 from services.auth.google import ExchangeFailed
 from services.auth.store import accounts, consents
 from services.auth.store import connections as store
 from services.auth.sync.context import Context
-from services.auth.sync.publish import settle
+from services.auth.sync.publish import settle_all
 
 CONSENTS = Counter(
     "causeway_auth_consents_total", "Consents that came back from Google.", ["outcome"]
@@ -193,7 +186,8 @@ async def _accept(
         await _store_tokens(conn, context, account_id, grant)
         await store.wish_products(conn, mine.tenant_id, mine.id, consent.wishes)
         await store.set_account(conn, mine.id, account_id, consent.return_url, now=now)
-        await _settle_all(conn, context, account_id, now=now)
+        account = (await accounts.get_vault(conn, account_id)).account  # as it is by now
+        await settle_all(conn, context, account, cause="consent", now=now)
         if mine.state is State.PENDING:
             await store.set_grants(conn, mine, grants)
             digest = secrets.digest(confirmation)
@@ -210,10 +204,3 @@ async def _store_tokens(
         await accounts.store_refresh_token(conn, account_id, sealed, keys)
     sealed = context.keyring.seal(grant.access_token, accounts.access_place(account_id))
     await accounts.store_access_token(conn, account_id, sealed, expires_at=grant.expires_at)
-
-
-async def _settle_all(conn: Database, context: Context, account_id: UUID, *, now: datetime) -> None:
-    account = (await accounts.get_vault(conn, account_id)).account
-    for connection in await store.lock_connections_of(conn, account_id):
-        if connection.state in LIVE:
-            await settle(conn, context, connection, account, cause="consent", now=now)

@@ -16,7 +16,7 @@ from services.auth.store import consents
 
 
 @dataclass(slots=True)
-class Bell:
+class AlarmBell:
     """Whether this process last saw the alarm ring, so that the log says it once."""
 
     is_ringing: bool = False
@@ -32,7 +32,7 @@ class Context:
     return_urls: ReturnUrls
     alarm: AlarmRule
     settings: AuthSettings
-    bell: Bell = field(default_factory=Bell)
+    bell: AlarmBell = field(default_factory=AlarmBell)
 
 
 async def issue_link(

@@ -13,14 +13,14 @@ from libs.common.db import Connection as Database
 from libs.common.db import transaction
 from libs.common.google.oauth import TokenGrant
 from services.auth.domain import rules
-from services.auth.domain.model import LIVE, Account, State
+from services.auth.domain.model import Account, State
 from services.auth.domain.rules import Verdict
 from services.auth.domain.sealing import revocation_keys
 from services.auth.google import RefreshFailed
-from services.auth.store import accounts, connections, dues
+from services.auth.store import accounts, dues
 from services.auth.store.accounts import Vault
 from services.auth.sync.context import Context
-from services.auth.sync.publish import settle
+from services.auth.sync.publish import settle_all
 
 WATCHED = timedelta(minutes=10)
 STORE_ATTEMPTS = 4
@@ -93,7 +93,7 @@ async def _recover(
     if well.state is not account.state or account.reason is not None:
         await accounts.set_health(conn, account.id, well.state, None, now=now)
     if well != replace(account, refused_at=well.refused_at):
-        await _settle_all(conn, context, well, cause="recovered", now=now)
+        await settle_all(conn, context, well, cause="recovered", now=now)
 
 
 async def keep_failure(
@@ -167,18 +167,10 @@ async def _apply(
             return
     await accounts.set_health(conn, account.id, *health, now=now)
     ill = replace(account, state=health[0], reason=health[1])
-    await _settle_all(conn, context, ill, cause=error.cause, now=now)
+    await settle_all(conn, context, ill, cause=error.cause, now=now)
 
 
 async def _put_off(conn: Database, account: Account, retry_at: datetime, *, now: datetime) -> None:
     """Plan the next attempt, unless one is planned already: asking early moves nothing."""
     if account.state in (State.ACTIVE, State.DEGRADED):
         await dues.put_off_retry(conn, account.id, retry_at=retry_at, now=now)
-
-
-async def _settle_all(
-    conn: Database, context: Context, account: Account, *, cause: str, now: datetime
-) -> None:
-    for connection in await connections.lock_connections_of(conn, account.id):
-        if connection.state in LIVE:
-            await settle(conn, context, connection, account, cause=cause, now=now)

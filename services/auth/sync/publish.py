@@ -10,7 +10,7 @@ from libs.common.db import Connection as Database
 from libs.common.events import auth as events
 from libs.common.events.base import Event, Origin
 from libs.common.events.envelope import Envelope
-from services.auth.domain.model import Account, Connection, Consent, Grant, Product, State
+from services.auth.domain.model import LIVE, Account, Connection, Consent, Grant, Product, State
 from services.auth.domain.rules import News, Standing, news, standing
 from services.auth.store import connections as store
 from services.auth.sync.context import Context, issue_link
@@ -56,6 +56,15 @@ async def settle(
         event = await _event(conn, context, what, settled, account, cause=cause, now=now)
         await publish(conn, settled, event, now=now)
     return settled
+
+
+async def settle_all(
+    conn: Database, context: Context, account: Account, *, cause: str, now: datetime
+) -> None:
+    """Bring all confirmed connections of an account to where they stand; see `settle`."""
+    for connection in await store.lock_connections_of(conn, account.id):
+        if connection.state in LIVE:
+            await settle(conn, context, connection, account, cause=cause, now=now)
 
 
 async def _event(

@@ -4,41 +4,25 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from uuid import UUID
 
 import structlog
 
 from libs.common import outbox
 from libs.common.db import Connection as Conn
 from libs.common.db import Pool, transaction
-from libs.common.events.base import Event, Origin
-from libs.common.events.envelope import Envelope
+from libs.common.events.base import Origin
 from libs.common.feeds import Feed, Lease
 from libs.common.feeds.store import add_dead_item
 from libs.common.google.errors import RequestRefused
 from libs.common.google.wire import AnswerTooLarge
-from libs.common.ids import new_id
 from services.mail import google
-from services.mail.domain import events, mime
+from services.mail.domain import mime
 from services.mail.domain.connection import Connection
-from services.mail.domain.history import (
-    Change,
-    Chunk,
-    deleted_ids,
-    fold,
-    must_fetch,
-    relabel,
-)
-from services.mail.domain.message import (
-    Content,
-    Fetched,
-    Known,
-    Policy,
-    address_hashes,
-    is_mail,
-)
+from services.mail.domain.history import Change, Chunk, deleted_ids, fold, must_fetch
+from services.mail.domain.message import Content, Fetched, Policy
 from services.mail.google import Gmail, Unreadable
 from services.mail.store import messages as store
+from services.mail.sync.writes import Writes
 
 log = structlog.get_logger(__name__)
 
@@ -128,17 +112,17 @@ class Intake:
     ) -> None:
         """Write what changed and what is told of it, within the caller's transaction."""
         known = await store.lock_known(conn, connection.tenant_id, connection.id, sorted(changes))
-        one = _Commit(conn, connection, self._hash_key, origin, self._now())
+        writes = Writes(conn, connection, self._hash_key, origin, self._now())
         for google_id in sorted(changes):
             if google_id in known:
-                await one.change(known[google_id], changes[google_id])
+                await writes.change(known[google_id], changes[google_id])
             elif google_id in fetches.read:
-                await one.arrive(fetches.read[google_id])
+                await writes.arrive(fetches.read[google_id])
         for google_id, cause in fetches.unreadable.items():
             await add_dead_item(
-                conn, kind="gmail.message", item=google_id, cause=cause, now=one.now, feed=feed
+                conn, kind="gmail.message", item=google_id, cause=cause, now=writes.now, feed=feed
             )
-        await outbox.append(conn, *one.told)
+        await outbox.append(conn, *writes.told)
 
     async def fetch(self, connection: Connection, google_ids: Iterable[str]) -> Fetches:
         """Fetch and read messages, a few at a time; those that stay absent are left out."""
@@ -208,99 +192,6 @@ class _Unparsable(Exception):
     def __init__(self, cause: str) -> None:
         super().__init__(cause)
         self.cause = cause
-
-
-class _Commit:
-    """One transaction's writes, and the events that tell of them, in the order made."""
-
-    def __init__(
-        self,
-        conn: Conn,
-        connection: Connection,
-        hash_key: bytes,
-        origin: Origin,
-        now: datetime,
-    ) -> None:
-        self.told: list[Envelope] = []
-        self.now = now
-        self._conn = conn
-        self._connection = connection
-        self._hash_key = hash_key
-        self._origin = origin
-
-    async def arrive(self, message: Fetched) -> None:
-        """Add a message that is new, unless it is no mail."""
-        if not is_mail(message.labels):
-            return
-        tenant_id, connection_id, message_id = self._key()
-        if self._connection.policy is Policy.KNOWN:
-            hashes = address_hashes(message.content.people(), self._hash_key)
-            await store.add_trace(
-                self._conn,
-                tenant_id,
-                connection_id,
-                message_id=message_id,
-                message=message,
-                hashes=hashes,
-                now=self.now,
-            )
-            return
-        added = await store.add_message(
-            self._conn,
-            tenant_id,
-            connection_id,
-            message_id=message_id,
-            message=message,
-            now=self.now,
-        )
-        if added:
-            event = events.arrived(self._connection, message_id, message, self._origin)
-            self._tell(event, message_id, sequence=1, time=message.internal_date)
-
-    def _key(self) -> tuple[str, UUID, UUID]:
-        return self._connection.tenant_id, self._connection.id, new_id()
-
-    async def change(self, known: Known, change: Change) -> None:
-        """Apply to a message we hold what happened to it."""
-        if known.deleted:
-            return
-        if change.deleted:
-            await self._delete(known)
-        elif not known.traced:
-            await self._relabel(known, change)
-
-    async def _delete(self, known: Known) -> None:
-        if known.traced:
-            await store.remove_trace(self._conn, self._connection.tenant_id, known.id)
-            return
-        sequence = await store.bury_message(
-            self._conn, self._connection.tenant_id, known.id, now=self.now
-        )
-        event = events.deleted(self._connection, known, self._origin)
-        self._tell(event, known.id, sequence=sequence, time=self.now)
-
-    async def _relabel(self, known: Known, change: Change) -> None:
-        new = relabel(known, change.steps)
-        if new is None:
-            return
-        told = bool(new.added or new.removed)
-        sequence = await store.set_labels(
-            self._conn, self._connection.tenant_id, known.id, new, told=told
-        )
-        if told:
-            event = events.updated(self._connection, known, new, self._origin)
-            self._tell(event, known.id, sequence=sequence, time=self.now)
-
-    def _tell(self, event: Event, message_id: UUID, *, sequence: int, time: datetime) -> None:
-        self.told.append(
-            Envelope.of(
-                event,
-                tenant_id=self._connection.tenant_id,
-                aggregate_id=str(message_id),
-                sequence=sequence,
-                time=time,
-            )
-        )
 
 
 def _fetched(envelope: google.Envelope, content: Content) -> Fetched:

@@ -34,9 +34,10 @@ class LabelWriter:
 
         Raises:
             Forbidden: `read-only-connection`: the person granted reading only.
-            Conflict: `reauthorization-required` or `not-connected`.
+            Conflict: `reauthorization-required`, `not-connected` or `connection-disabled`.
             InvalidInput: Google knows no such label, or does not let it be set.
             NotFound: the message is gone.
+            RateLimited, Transient: Google, auth or the database cannot now.
         """
         async with self._pool.acquire() as conn:
             connection = await connections.find_connection(conn, tenant_id, message.connection_id)

@@ -97,6 +97,7 @@ def test_nested_multiparts_give_one_text_and_all_attachments() -> None:
     message["Subject"] = "nested"
     message.set_content("plain part")
     message.add_alternative("<p>html part</p>", subtype="html")
+    # typeshed leaves open what a payload holds; here it is parts
     html = message.get_payload()[1]  # type: ignore[index]
     html.add_related(b"png", "image", "png", cid="<logo@x>")  # type: ignore[union-attr]
     message.add_attachment(b"%PDF", maintype="application", subtype="pdf", filename="Übersicht.pdf")

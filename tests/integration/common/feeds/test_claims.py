@@ -30,6 +30,7 @@ async def finished(pool: Pool, lease: Lease, **changes: object) -> None:
         "now": now,
     }
     async with db.transaction(pool) as conn:
+        # values of several types in one mapping: mypy cannot match them to the keywords
         await store.finish(conn, lease.feed, lease.epoch, **(values | changes))  # type: ignore[arg-type]
 
 

@@ -1,0 +1,105 @@
+"""Writing what became of a mailbox's messages, and the events that tell of it."""
+
+from datetime import datetime
+from uuid import UUID
+
+from libs.common.db import Connection as Conn
+from libs.common.events.base import Event, Origin
+from libs.common.events.envelope import Envelope
+from libs.common.ids import new_id
+from services.mail.domain import events
+from services.mail.domain.connection import Connection
+from services.mail.domain.history import Change, relabel
+from services.mail.domain.message import Fetched, Known, Policy, address_hashes, is_mail
+from services.mail.store import messages as store
+
+
+class Writes:
+    """What one transaction writes of one mailbox; `told` are the events, in the order made."""
+
+    def __init__(
+        self,
+        conn: Conn,
+        connection: Connection,
+        hash_key: bytes,
+        origin: Origin,
+        now: datetime,
+    ) -> None:
+        self.told: list[Envelope] = []
+        self.now = now
+        self._conn = conn
+        self._connection = connection
+        self._hash_key = hash_key
+        self._origin = origin
+
+    async def arrive(self, message: Fetched) -> None:
+        """Add a message that is new, unless it is no mail."""
+        if not is_mail(message.labels):
+            return
+        tenant_id, connection_id = self._connection.tenant_id, self._connection.id
+        message_id = new_id()
+        if self._connection.policy is Policy.KNOWN:
+            hashes = address_hashes(message.content.people(), self._hash_key)
+            await store.add_trace(
+                self._conn,
+                tenant_id,
+                connection_id,
+                message_id=message_id,
+                message=message,
+                hashes=hashes,
+                now=self.now,
+            )
+            return
+        added = await store.add_message(
+            self._conn,
+            tenant_id,
+            connection_id,
+            message_id=message_id,
+            message=message,
+            now=self.now,
+        )
+        if added:
+            event = events.arrived(self._connection, message_id, message, self._origin)
+            self._tell(event, message_id, sequence=1, time=message.internal_date)
+
+    async def change(self, known: Known, change: Change) -> None:
+        """Apply to a message we hold what happened to it."""
+        if known.deleted:
+            return
+        if change.deleted:
+            await self._delete(known)
+        elif not known.traced:
+            await self._relabel(known, change)
+
+    async def _delete(self, known: Known) -> None:
+        if known.traced:
+            await store.remove_trace(self._conn, self._connection.tenant_id, known.id)
+            return
+        sequence = await store.bury_message(
+            self._conn, self._connection.tenant_id, known.id, now=self.now
+        )
+        event = events.deleted(self._connection, known, self._origin)
+        self._tell(event, known.id, sequence=sequence, time=self.now)
+
+    async def _relabel(self, known: Known, change: Change) -> None:
+        new = relabel(known, change.steps)
+        if new is None:
+            return
+        told = bool(new.added or new.removed)
+        sequence = await store.set_labels(
+            self._conn, self._connection.tenant_id, known.id, new, told=told
+        )
+        if told:
+            event = events.updated(self._connection, known, new, self._origin)
+            self._tell(event, known.id, sequence=sequence, time=self.now)
+
+    def _tell(self, event: Event, message_id: UUID, *, sequence: int, time: datetime) -> None:
+        self.told.append(
+            Envelope.of(
+                event,
+                tenant_id=self._connection.tenant_id,
+                aggregate_id=str(message_id),
+                sequence=sequence,
+                time=time,
+            )
+        )
