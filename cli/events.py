@@ -11,6 +11,7 @@ from cli.local.process import LocalStackError
 from cli.local.state import StateDirectory
 from cli.settings import StackSettings
 from libs.common import bus
+from libs.common.errors import NotFound
 from libs.common.events.envelope import Envelope
 
 Show = Callable[[dict[str, Any]], None]
@@ -55,6 +56,20 @@ async def follow(amqp_url: str, wanted: Wanted, *, show: Show) -> None:
                     return
     except bus.BrokerLost as exc:
         raise LocalStackError("RabbitMQ does not answer") from exc
+
+
+async def replay(amqp_url: str, queue: str, *, limit: int | None) -> int:
+    """Give the dead letters of a queue another chance; return how many.
+
+    Raises:
+        LocalStackError: RabbitMQ is away, or there is no such queue.
+    """
+    try:
+        return await bus.replay(amqp_url, queue, limit=limit)
+    except bus.BrokerLost as exc:
+        raise LocalStackError("RabbitMQ does not answer") from exc
+    except NotFound as exc:
+        raise LocalStackError(f"there is no queue {queue}") from exc
 
 
 def as_dict(envelope: Envelope) -> dict[str, Any]:

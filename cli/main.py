@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
+import structlog
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -30,6 +32,16 @@ app.add_typer(events_app, name="events")
 # Wide enough for every address, also in a pipe or a narrow window.
 out = Console(width=max(WIDTH, Console().width))
 err = Console(stderr=True, soft_wrap=True)
+
+
+@app.callback()
+def prepare() -> None:
+    """Run Causeway locally, look at its events, try it without a Google account."""
+    # What libraries log is for operators of services; here only trouble is of interest.
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
 
 
 @contextmanager
@@ -159,6 +171,20 @@ def tail(
         url = events.address(settings, home)
         wanted = events.Wanted(pattern=pattern, from_start=from_start, count=count)
         asyncio.run(events.follow(url, wanted, show=show_event))
+
+
+@events_app.command("replay")
+def replay(
+    queue: Annotated[str, typer.Argument(help="A consumer's queue, such as mail.connections.")],
+    *,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many.")] = None,
+) -> None:
+    """Move the dead letters of a queue back into it, oldest first."""
+    settings, home = _home()
+    with _explained():
+        url = events.address(settings, home)
+        moved = asyncio.run(events.replay(url, queue, limit=limit))
+    out.print(f"{moved} moved back into {queue}", highlight=False)
 
 
 def show(state: StackState, home: StateDirectory) -> None:

@@ -40,7 +40,8 @@ ENV_HEAD = """# Every setting of Causeway. Copy to .env, fill in what has no val
 """
 CLI_HEAD = """# The command `causeway`
 
-`make setup` puts it at `.venv/bin/causeway`. It works on the local stack of this checkout.
+`make setup` puts it at `.venv/bin/causeway`. It works on the local stack of this checkout,
+or on the RabbitMQ that `CAUSEWAY_AMQP_URL` names.
 """
 
 

@@ -65,7 +65,7 @@ class Directory:
     def change(self, sub: str, **fields: object) -> Person:
         """Return the person after replacing `fields` (see `Person`)."""
         old = self._by_sub[sub]
-        new = replace(old, **fields)  # type: ignore[arg-type]
+        new = replace(old, **fields)  # type: ignore[arg-type] # by field name
         self._by_sub[sub] = new
         del self._by_email[old.email]
         self._by_email[new.email] = sub

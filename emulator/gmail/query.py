@@ -63,7 +63,7 @@ class _Group:
     def test(self) -> Test:
         together = any if self.any_of else all
         options = [tuple(tests) for tests in self.alternatives]
-        whole: Test = lambda s: together(any(t(s) for t in tests) for tests in options)  # noqa: E731
+        whole: Test = lambda s: together(any(t(s) for t in tests) for tests in options)  # noqa: E731 - named for its type
         return _negated(whole) if self.negative else whole
 
 

@@ -35,7 +35,6 @@ class MethodTable:
     def __init__(self, *documents: Json) -> None:
         self._found: dict[tuple[str, int], list[Method]] = defaultdict(list)
         self.uploads: dict[str, Method] = {}
-        self._documents = documents
         for document in documents:
             for method in _methods(document, document):
                 self._found[method.verb, method.segments].append(method)

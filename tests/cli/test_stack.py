@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 
 from cli.settings import SERVICES
+from tests import messaging
 from tests.cli.stacks import Stack, own_stack
 from tests.databases import connected, run
 from tests.logs import PRIVATE
@@ -148,6 +149,23 @@ def test_no_process_logs_a_secret_a_token_or_an_address(running: Stack, told: st
 
     assert any('"event":"request"' in text for text in written.values())
     assert [name for name, text in written.items() if PRIVATE.search(text)] == []
+
+
+async def test_dead_letters_are_given_another_chance(running: Stack) -> None:
+    amqp_url = running.settings["CAUSEWAY_AMQP_URL"]
+    await messaging.send(amqp_url, b"{}", key="mail.connections.dead", exchange="")
+
+    answer = running.run("events", "replay", "mail.connections")
+
+    assert answer.stdout == "1 moved back into mail.connections\n"
+    assert await messaging.depth(amqp_url, "mail.connections.dead") == 0
+
+
+def test_a_queue_that_does_not_exist_cannot_be_replayed(running: Stack) -> None:
+    answer = running.run("events", "replay", "nobody.nothing")
+
+    assert answer.returncode == 1
+    assert "there is no queue nobody.nothing" in answer.stderr
 
 
 async def test_a_killed_supervisor_leaves_nothing_and_up_works_again(stack: Stack) -> None:

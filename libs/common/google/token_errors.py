@@ -78,7 +78,7 @@ def token_error(answer: Answer, now: datetime) -> AppError:
     except orjson.JSONDecodeError:
         body = None
     code = body.get("error") if isinstance(body, dict) else None
-    if isinstance(body, dict) and isinstance(code, str) and answer.status < 500:  # noqa: PLR2004
+    if isinstance(body, dict) and isinstance(code, str) and answer.status < 500:  # noqa: PLR2004 - a server's failure
         known = _by_code(code, body)
         if known is not None:
             return known
