@@ -13,7 +13,7 @@ from libs.common.events.envelope import Envelope
 from libs.common.ids import new_id
 from services.mail import consumers
 from services.mail.app import CONNECTIONS
-from services.mail.consumers import QUEUE
+from services.mail.consumers import BY_TYPE, QUEUE
 from tests import messaging
 from tests.integration.mail.stand import ALICE, Stand
 from tests.support import caller_token, eventually, service_caller_token
@@ -25,7 +25,11 @@ async def watches(mail: Stand) -> int:
     return int(person["methods"].get("gmail.users.watch", {"calls": 0})["calls"])
 
 
-def changed(facts: Any, kind: type[Event], **more: Any) -> Envelope:
+AHEAD = 100
+"""Further than the events of auth's own that may still be on their way."""
+
+
+def changed(facts: Any, kind: type[Event], *, ahead: int = AHEAD, **more: Any) -> Envelope:
     """Return an event as auth would publish it, on top of a row of `connections`."""
     data = {
         "origin": Origin.LIVE,
@@ -39,9 +43,22 @@ def changed(facts: Any, kind: type[Event], **more: Any) -> Envelope:
         kind.model_validate(data),
         tenant_id=facts["tenant_id"],
         aggregate_id=str(facts["connection_id"]),
-        sequence=facts["event_sequence"] + 1,
+        sequence=facts["event_sequence"] + ahead,
         time=messaging.NOON,
     )
+
+
+async def tell(mail: Stand, *bodies: bytes, key: str) -> None:
+    """Publish what auth would; mail's queue is bound before, so that nothing goes astray."""
+    amqp_url = mail.settings.amqp_url.get_secret_value()
+
+    async def unused(_: Envelope) -> None:
+        raise AssertionError("declared, not consumed")
+
+    queue = bus.Subscription(queue=QUEUE, types=tuple(BY_TYPE), handler=unused)
+    async with bus.connected(amqp_url, name="test") as link:
+        await bus.declare_subscription(link, queue, bus.RetryPolicy())
+    await messaging.send(amqp_url, *bodies, key=key)
 
 
 async def row(mail: Stand) -> Any:
@@ -119,7 +136,7 @@ async def test_a_revoked_grant_pauses_the_mailbox_and_keeps_its_cursor(mail: Sta
     connection_id = await mail.connect()
     facts = await row(mail)
     event = changed(facts, events.ConnectionReauthorizationRequired, products=[])
-    await messaging.send(mail.settings.amqp_url.get_secret_value(), event.to_json(), key=event.type)
+    await tell(mail, event.to_json(), key=event.type)
     await eventually(lambda: _is(mail, "paused"))
     (feed,) = await mail.fetch("SELECT cursor, reason FROM feeds")
     assert feed["cursor"]
@@ -133,25 +150,23 @@ async def test_a_reconnected_mailbox_goes_on_where_it_stood(mail: Stand) -> None
     await mail.connect()
     await mail.deliver(subject="before")
     await mail.told("received")
-    amqp_url = mail.settings.amqp_url.get_secret_value()
     event = changed(await row(mail), events.ConnectionReauthorizationRequired)
-    await messaging.send(amqp_url, event.to_json(), key=event.type)
+    await tell(mail, event.to_json(), key=event.type)
     await eventually(lambda: _is(mail, "paused"))
     await mail.deliver(subject="meanwhile")
     event = changed(await row(mail), events.ConnectionAuthorized)
-    await messaging.send(amqp_url, event.to_json(), key=event.type)
+    await tell(mail, event.to_json(), key=event.type)
     await mail.told("received", "received")
 
 
 async def test_a_reconnected_mailbox_is_watched_anew(mail: Stand) -> None:
     await mail.connect()
     assert await watches(mail) == 1
-    amqp_url = mail.settings.amqp_url.get_secret_value()
     event = changed(await row(mail), events.ConnectionReauthorizationRequired)
-    await messaging.send(amqp_url, event.to_json(), key=event.type)
+    await tell(mail, event.to_json(), key=event.type)
     await eventually(lambda: _is(mail, "paused"))
     event = changed(await row(mail), events.ConnectionAuthorized)
-    await messaging.send(amqp_url, event.to_json(), key=event.type)
+    await tell(mail, event.to_json(), key=event.type)
 
     async def is_watched_anew() -> bool:
         return await watches(mail) == 2
@@ -161,16 +176,15 @@ async def test_a_reconnected_mailbox_is_watched_anew(mail: Stand) -> None:
 
 async def test_an_older_event_that_comes_late_changes_nothing(mail: Stand) -> None:
     await mail.connect()
-    facts = dict(await row(mail))
-    amqp_url = mail.settings.amqp_url.get_secret_value()
     late = changed(
-        {**facts, "event_sequence": facts["event_sequence"] - 1},
+        await row(mail),
         events.ConnectionDisconnected,
+        ahead=0,
         products=[],
         disconnected_products=["mail"],
         purge=True,
     )
-    await messaging.send(amqp_url, late.to_json(), key=late.type)
+    await tell(mail, late.to_json(), key=late.type)
 
     async def is_seen() -> bool:
         return bool(await mail.fetch("SELECT 1 FROM inbox WHERE event_id = $1", late.id))
@@ -195,15 +209,10 @@ async def test_a_poisoned_event_ends_among_the_dead_letters_and_others_flow_on(
             time=messaging.NOON,
         ).model_copy(update={"type": events.ConnectionAuthorized.type})
         async with messaging.running(bus.consume(amqp_url, subscription, retry=policy)):
-            await eventually(lambda: _has_queue(amqp_url))
-            await messaging.send(amqp_url, b"garbage", poison.to_json(), key=poison.type)
+            await tell(stand, b"garbage", poison.to_json(), key=poison.type)
             await eventually(lambda: _depth_is(amqp_url, f"{QUEUE}.dead", 2))
             connection = await stand.auth.connect()
             await eventually(lambda: stand.in_step(connection["id"]))
-
-
-async def _has_queue(amqp_url: str) -> bool:
-    return await messaging.depth(amqp_url, QUEUE) >= 0
 
 
 async def _depth_is(amqp_url: str, queue: str, count: int) -> bool:
