@@ -109,6 +109,10 @@ class Runner:
         with structlog.contextvars.bound_contextvars(
             feed_id=str(lease.feed.id), tenant_id=lease.feed.tenant_id
         ):
+            if lease.feed.kind not in self._kinds:
+                # Of another release: its workers take it once this lease has run out.
+                log.warning("feed_kind_unknown", kind=lease.feed.kind)
+                return
             try:
                 outcome = await self._guarded(lease)
             except asyncio.CancelledError:
@@ -131,8 +135,7 @@ class Runner:
         except Exception as exc:  # noqa: BLE001 - the edge where a run's failure becomes its outcome
             return self._failure(lease, exc)
         finally:
-            keeper.cancel()
-            work.cancel()
+            await _ended(keeper, work)
         if lease.left_behind is not None:
             return _Outcome("partial", FeedState.DEGRADED, lease.left_behind)
         return _Outcome("ok")
@@ -196,6 +199,11 @@ class Runner:
             log.warning("feed_finish_failed", error=type(exc).__name__)
 
     async def _stop(self) -> None:
-        for task in self._active:
-            task.cancel()
-        await asyncio.gather(*self._active, return_exceptions=True)
+        await _ended(*self._active)
+
+
+async def _ended(*tasks: "asyncio.Future[None]") -> None:
+    """Cancel what still runs and wait for it: a lease is given back by nobody who works on."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -229,3 +229,36 @@ async def test_feeds_run_side_by_side_up_to_the_limit(pool: Pool, running: Start
         go_on.set()
         await eventually(lambda: len(at_once) == 6)
     assert max(at_once) == 4
+
+
+async def test_a_lease_is_given_back_only_after_the_work_has_ended(
+    pool: Pool, running: Started
+) -> None:
+    feed = await opened(pool)
+    started = asyncio.Event()
+    seen: list[object] = []
+
+    async def run(_: Lease) -> None:
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            seen.append((await signal(pool, feed))["running"])
+
+    async with running(run):
+        await eventually(started.is_set)
+    assert seen == [True]
+
+
+async def test_a_feed_of_an_unknown_kind_keeps_no_other_waiting(
+    pool: Pool, running: Started
+) -> None:
+    await opened(pool, new_feed(kind="test.newer"))
+    feed = await opened(pool, new_feed(address="bob@example.com"))
+    runs: list[object] = []
+
+    async def run(lease: Lease) -> None:
+        runs.append(lease.feed.id)
+
+    async with running(run):
+        await eventually(lambda: runs == [feed.id])
