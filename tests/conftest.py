@@ -5,6 +5,7 @@ starts both and tells the workers their addresses.
 """
 
 import secrets
+import sys
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, cast
 
@@ -45,6 +46,7 @@ def logs() -> Iterator[Recorder]:
     """What the test logs; it fails if that holds a token, a secret or an address."""
     with recorded() as logs:
         yield logs
+    sys.stdout.write("\n".join(logs.lines))  # pytest shows it when the test fails
     assert logs.leaks() == []
 
 

@@ -193,21 +193,28 @@ async def claim(
     return [(_feed(row), row["lease_epoch"], row["generation"]) for row in rows]
 
 
-RENEW_SIGNAL = """
-UPDATE signals s SET due_at = $4 FROM feeds f
- WHERE s.tenant_id = $1 AND s.feed_id = $2 AND s.running
-   AND f.tenant_id = s.tenant_id AND f.id = s.feed_id AND f.lease_epoch = $3
+LOCK_SIGNAL = """
+SELECT 1 FROM signals WHERE tenant_id = $1 AND feed_id = $2 FOR UPDATE
 """
 RENEW_FEED = """
 UPDATE feeds SET lease_until = $4 WHERE tenant_id = $1 AND id = $2 AND lease_epoch = $3
 RETURNING id
 """
+RENEW_SIGNAL = """
+UPDATE signals SET due_at = $3 WHERE tenant_id = $1 AND feed_id = $2
+"""
 
 
 async def renew(conn: Connection, feed: Feed, epoch: int, *, lease_until: datetime) -> bool:
-    """Extend the lease; False when somebody else has it."""
-    await conn.execute(RENEW_SIGNAL, feed.tenant_id, feed.id, epoch, lease_until)
-    return await conn.fetchval(RENEW_FEED, feed.tenant_id, feed.id, epoch, lease_until) is not None
+    """Extend the lease; False when somebody else has it, and nothing is changed."""
+    # The lock is waited for in a statement of its own: the fence after it sees what was
+    # committed meanwhile, which a join in one statement would not.
+    await conn.execute(LOCK_SIGNAL, feed.tenant_id, feed.id)
+    held = await conn.fetchval(RENEW_FEED, feed.tenant_id, feed.id, epoch, lease_until)
+    if held is None:
+        return False
+    await conn.execute(RENEW_SIGNAL, feed.tenant_id, feed.id, lease_until)
+    return True
 
 
 ADVANCE = """
@@ -226,19 +233,18 @@ async def advance(
 
 
 FINISH_SIGNAL = """
-UPDATE signals s
-   SET running = false, not_before = $5::timestamptz,
-       due_at = CASE WHEN $8::boolean THEN 'infinity'
-                     WHEN generation <> $6 THEN GREATEST($7::timestamptz, $5)
-                     ELSE GREATEST($4::timestamptz, $5) END
-  FROM feeds f
- WHERE s.tenant_id = $1 AND s.feed_id = $2
-   AND f.tenant_id = s.tenant_id AND f.id = s.feed_id AND f.lease_epoch = $3
+UPDATE signals
+   SET running = false, not_before = $4::timestamptz,
+       due_at = CASE WHEN $7::boolean THEN 'infinity'
+                     WHEN generation <> $5 THEN GREATEST($6::timestamptz, $4)
+                     ELSE GREATEST($3::timestamptz, $4) END
+ WHERE tenant_id = $1 AND feed_id = $2
 """
 FINISH_FEED = """
 UPDATE feeds SET lease_until = NULL, state = $4, reason = $5, failures = $6,
        last_sync_at = COALESCE($7, last_sync_at)
  WHERE tenant_id = $1 AND id = $2 AND lease_epoch = $3
+RETURNING id
 """
 
 
@@ -261,18 +267,8 @@ async def finish(
     When the signal moved since `generation`, the feed is due again at once, though never
     before `not_before`. A paused feed is not due until it is opened again.
     """
-    await conn.execute(
-        FINISH_SIGNAL,
-        feed.tenant_id,
-        feed.id,
-        epoch,
-        due_at,
-        not_before,
-        generation,
-        now,
-        state is FeedState.PAUSED,
-    )
-    await conn.execute(
+    await conn.execute(LOCK_SIGNAL, feed.tenant_id, feed.id)  # as in `renew`
+    held = await conn.fetchval(
         FINISH_FEED,
         feed.tenant_id,
         feed.id,
@@ -281,6 +277,18 @@ async def finish(
         reason,
         failures,
         synced_at,
+    )
+    if held is None:
+        return
+    await conn.execute(
+        FINISH_SIGNAL,
+        feed.tenant_id,
+        feed.id,
+        due_at,
+        not_before,
+        generation,
+        now,
+        state is FeedState.PAUSED,
     )
 
 

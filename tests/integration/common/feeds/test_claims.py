@@ -1,3 +1,4 @@
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -6,6 +7,7 @@ from libs.common import clock, db
 from libs.common.db import Pool
 from libs.common.feeds import Feed, FeedState, Lease, LeaseLost, store
 from tests.integration.common.feeds.conftest import listed, new_feed, opened, signal
+from tests.support import eventually
 
 LEASE = timedelta(seconds=60)
 
@@ -225,3 +227,43 @@ async def test_the_claim_walks_the_ordered_index_whatever_is_due(pool: Pool) -> 
         )
 
     assert any("Index Scan using signals_due" in row[0] for row in plan)
+
+
+async def blocked(pool: Pool) -> bool:
+    async with pool.acquire() as conn:
+        sql = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        return bool(await conn.fetchval(sql))
+
+
+async def test_a_finish_that_waited_for_a_stop_does_not_undo_it(pool: Pool) -> None:
+    feed = await opened(pool)
+    (lease,) = await claimed(pool)
+    async with db.transaction(pool) as conn:
+        await store.stop_feeds(
+            conn, feed.tenant_id, feed.connection_id, state=FeedState.CLOSED, reason="asked"
+        )
+        late = asyncio.create_task(finished(pool, lease))
+        await eventually(lambda: blocked(pool))
+    await late
+
+    assert (await listed(pool, feed)).state is FeedState.CLOSED
+    assert await claimed(pool, after=timedelta(days=365)) == []
+
+
+async def test_a_renewal_that_waited_for_a_reopening_does_not_put_it_off(pool: Pool) -> None:
+    new = new_feed()
+    await opened(pool, new)
+    (lease,) = await claimed(pool)
+    async with db.transaction(pool) as conn:
+        await store.open_feed(conn, new, now=clock.now())
+        late = asyncio.create_task(renewed(pool, lease))
+        await eventually(lambda: blocked(pool))
+    assert not await late
+
+    assert len(await claimed(pool)) == 1
+
+
+async def renewed(pool: Pool, lease: Lease) -> bool:
+    async with db.transaction(pool) as conn:
+        until = clock.now() + LEASE
+        return await store.renew(conn, lease.feed, lease.epoch, lease_until=until)
