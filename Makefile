@@ -7,7 +7,8 @@ PYTHON := .venv/bin/python
 CAUSEWAY := .venv/bin/causeway
 RUNTIME := .venv/.runtime-installed
 DEVELOPMENT := .venv/.development-installed
-WORKERS ?= 2
+# Tests wait more than they compute: twice the cores of a small machine.
+WORKERS ?= 4
 
 .PHONY: help setup setup-dev servers demo up down status test lint format docs clean
 
