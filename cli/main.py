@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Annotated
 
 import structlog
@@ -14,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from cli import events, tokens
+from cli import emulator, events, tokens
 from cli.demo import play
 from cli.local import control, status
 from cli.local.assembly import MIGRATE_TIMEOUT_S
@@ -28,6 +29,7 @@ WIDTH = 110
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 events_app = typer.Typer(no_args_is_help=True, help="The log of domain events.")
 app.add_typer(events_app, name="events")
+app.add_typer(emulator.app, name="emulator")
 
 # Wide enough for every address, also in a pipe or a narrow window.
 out = Console(width=max(WIDTH, Console().width))
@@ -72,6 +74,12 @@ def up() -> None:
     with _explained():
         state = control.bring_up(settings, home, tell=_tell)
         show(state, home)
+        if "CAUSEWAY_GOOGLE_ORIGIN" not in home.environments()["auth/web"]:
+            public = home.environments()["auth/web"]["CAUSEWAY_PUBLIC_URL"]
+            err.print(
+                f"This is the real Google; redirect URI: {public}/v1/oauth/callback",
+                highlight=False,
+            )
 
 
 @app.command()
@@ -145,11 +153,17 @@ def migrate() -> None:
 def demo(
     *,
     once: Annotated[bool, typer.Option(help="End after the story.")] = False,
+    mail: Annotated[
+        Path | None,
+        typer.Option(help="An mbox file, or a folder of .eml files, that fills the mailbox first."),
+    ] = None,
 ) -> None:
     """Start the stack and play the main job: consent, mail, push, event."""
     settings, home = _home()
     with _explained():
-        raise typer.Exit(play.run(settings, home, once=once, show=lambda state: show(state, home)))
+        raise typer.Exit(
+            play.run(settings, home, once=once, mail=mail, show=lambda state: show(state, home))
+        )
 
 
 @events_app.command("tail")

@@ -14,7 +14,7 @@ from emulator.control import http as control_http
 from emulator.control import mail as control_mail
 from emulator.control import people as control_people
 from emulator.control import pushes as control_pushes
-from emulator.gmail import account, drafts, label_api, messages, threads, writing
+from emulator.gmail import account, drafts, label_api, messages, send_as, threads, writing
 from emulator.oauth import authorize, identity, token, tokeninfo
 from emulator.pubsub import api as pubsub_api
 from emulator.pubsub.push import Pusher
@@ -41,6 +41,7 @@ _OPERATIONS: Final = {
     **label_api.OPERATIONS,
     **threads.OPERATIONS,
     **drafts.OPERATIONS,
+    **send_as.OPERATIONS,
     **pubsub_api.OPERATIONS,
 }
 

@@ -1,5 +1,7 @@
 """What an emulator is told once, at start; the control API may replace the switches later."""
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 DEFAULT_CLIENT_ID = "emulator-client.apps.googleusercontent.com"
@@ -14,6 +16,8 @@ class Switches(BaseModel):
     replace_message_id: bool = True
     enforce_quota: bool = True
     units_per_minute: int = Field(default=6000, ge=1)
+    project_units_per_minute: int | None = Field(default=None, ge=1)
+    quota_status: Literal[403, 429] = 403
     max_refresh_tokens: int = Field(default=100, ge=1)
     access_token_ttl_s: int = Field(default=3599, ge=1)
     refresh_token_ttl_s: int | None = Field(default=None, ge=1)
@@ -21,9 +25,12 @@ class Switches(BaseModel):
     notification_interval_s: float = Field(default=1.0, ge=0)
     coalesce_notifications: bool = True
     history_labels: bool = True
+    history_duplicates: bool = False
     history_ttl_s: int = Field(default=7 * 86_400, ge=1)
     watch_ttl_s: int = Field(default=7 * 86_400, ge=1)
     require_publisher_binding: bool = False
+    size_estimate_cap: int | None = Field(default=None, ge=1)
+    vanish_gets: int = Field(default=0, ge=0)
     token_error: str | None = None
     check_answers: bool = False
 

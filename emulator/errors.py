@@ -97,10 +97,25 @@ def insufficient_scope(service: str, method: str) -> ApiError:
     return error
 
 
-def rate_limited(retry_after: str) -> ApiError:
+def rate_limited(retry_after: str, *, code: int = 403) -> ApiError:
     """Return the per-user quota refusal; the time stands in the text, there is no header."""
     message = f"User-rate limit exceeded.  Retry after {retry_after}"
-    return ApiError(403, message, "rateLimitExceeded", domain="usageLimits")
+    return ApiError(code, message, "rateLimitExceeded", domain="usageLimits")
+
+
+def project_rate_limited(*, code: int = 403) -> ApiError:
+    """Return the refusal of a project that has used up its minute; it names no time."""
+    message = (
+        "Quota exceeded for quota metric 'Quota units' and limit 'Quota units per minute' of "
+        "service 'gmail.googleapis.com' for consumer 'project_number:112233445566'."
+    )
+    info = _error_info("RATE_LIMIT_EXCEEDED")
+    info["metadata"] = {
+        "service": "gmail.googleapis.com",
+        "consumer": "projects/112233445566",
+        "quota_unit": "1/min/{project}",
+    }
+    return ApiError(code, message, "rateLimitExceeded", domain="usageLimits", details=[info])
 
 
 def _unauthenticated(message: str, short: str, reason: str, info: str) -> ApiError:

@@ -23,6 +23,7 @@ class FaultRule(BaseModel):
         headers: extra headers of that answer.
         drop: close the connection without an answer.
         garbage: answer 200 with something that is no JSON.
+        truncate: close the connection after so many bytes of the real answer's body.
         lose_answer: do the work, then close the connection without an answer.
     """
 
@@ -42,6 +43,7 @@ class FaultRule(BaseModel):
     headers: dict[str, str] = Field(default_factory=dict)
     drop: bool = False
     garbage: bool = False
+    truncate: int | None = Field(default=None, ge=0)
     lose_answer: bool = False
     hits: int = 0
 

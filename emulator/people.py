@@ -9,14 +9,28 @@ _PRIVATE = frozenset({"gmail.com", "googlemail.com"})
 
 
 @dataclass(frozen=True, slots=True)
+class Alias:
+    """Another address that a person sends from and receives at."""
+
+    email: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Person:
-    """One Google account. `sub` never changes; the address may."""
+    """One Google account. `sub` never changes; the address may.
+
+    Attributes:
+        sends_as: the address that is the default "From", one of the aliases; empty for `email`.
+    """
 
     sub: str
     email: str
     name: str
     email_verified: bool = True
     disabled: bool = False
+    aliases: tuple[Alias, ...] = ()
+    sends_as: str = ""
 
     @property
     def given_name(self) -> str:
@@ -61,6 +75,12 @@ class Directory:
     def find(self, hint: str) -> Person | None:
         """Return the person with this address or `sub`, or None."""
         return self._by_sub.get(hint) or self._by_sub.get(self._by_email.get(hint.lower(), ""))
+
+    def receiver(self, address: str) -> Person | None:
+        """Return the person whose mail comes to this address, an alias or their own, or None."""
+        wanted = address.lower()
+        by_alias = (p for p in self if any(alias.email == wanted for alias in p.aliases))
+        return self.find(address) or next(by_alias, None)
 
     def change(self, sub: str, **fields: object) -> Person:
         """Return the person after replacing `fields` (see `Person`)."""

@@ -1,15 +1,45 @@
-"""What every person's traffic costs, in Google's quota units, and the per-minute refusal."""
+"""What everybody's traffic costs, in Google's quota units, and the per-minute refusals."""
 
 from collections import Counter, defaultdict, deque
+from dataclasses import dataclass, field
+from typing import Final
 
 from emulator.clock import Clock, rfc3339
-from emulator.errors import rate_limited
+from emulator.errors import project_rate_limited, rate_limited
 
-_WINDOW_S = 60.0
+_WINDOW_S: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Units of a sliding minute, None for no limit, and the status of a refusal."""
+
+    person: int | None = None
+    project: int | None = None
+    status: int = 403
+
+
+@dataclass(slots=True)
+class _Minute:
+    """What was spent within the last minute."""
+
+    units: int = 0
+    spent: deque[tuple[float, int]] = field(default_factory=deque)
+
+    def trim(self, now: float) -> None:
+        while self.spent and (self.spent[0][0] <= now - _WINDOW_S or self.spent[0][0] > now):
+            self.units -= self.spent.popleft()[1]
+
+    def spend(self, now: float, units: int) -> None:
+        self.spent.append((now, units))
+        self.units += units
+
+    def holds(self, units: int, limit: int | None) -> bool:
+        return limit is None or self.units + units <= limit
 
 
 class UsageLedger:
-    """Counts units per person and method; refuses above the budget of a sliding minute.
+    """Counts units per person and method; refuses above the budgets of a sliding minute.
 
     Source: https://developers.google.com/workspace/gmail/api/reference/quota
     """
@@ -19,29 +49,33 @@ class UsageLedger:
         self.units: dict[str, Counter[str]] = defaultdict(Counter)
         self.calls: dict[str, Counter[str]] = defaultdict(Counter)
         self.refused: Counter[str] = Counter()
-        self._spent: dict[str, deque[tuple[float, int]]] = defaultdict(deque)
-        self._in_window: Counter[str] = Counter()
+        self._minutes: dict[str, _Minute] = defaultdict(_Minute)
+        self._project = _Minute()
 
-    def charge(self, email: str, method: str, units: int, *, limit: int | None) -> None:
-        """Count one call; `limit` is the units per minute, None for no limit.
+    def charge(self, email: str, method: str, units: int, *, budget: Budget) -> None:
+        """Count one call.
 
         Raises:
-            ApiError: the budget of the last minute is spent; nothing was charged.
+            ApiError: a budget of the last minute is spent; nothing was charged.
         """
         now = self._clock.now_s()
-        spent = self._spent[email]
-        while spent and (spent[0][0] <= now - _WINDOW_S or spent[0][0] > now):
-            self._in_window[email] -= spent.popleft()[1]
-        if limit is not None and self._in_window[email] + units > limit:
+        mine = self._minutes[email]
+        mine.trim(now)
+        self._project.trim(now)
+        if not mine.holds(units, budget.person):
             self.refused[email] += 1
-            oldest = spent[0][0] if spent else now
-            raise rate_limited(rfc3339(oldest + _WINDOW_S))
-        spent.append((now, units))
-        self._in_window[email] += units
+            oldest = mine.spent[0][0] if mine.spent else now
+            raise rate_limited(rfc3339(oldest + _WINDOW_S), code=budget.status)
+        if not self._project.holds(units, budget.project):
+            self.refused[email] += 1
+            raise project_rate_limited(code=budget.status)
+        mine.spend(now, units)
+        self._project.spend(now, units)
         self.units[email][method] += units
         self.calls[email][method] += 1
 
     def clear(self) -> None:
         """Forget everything that was counted."""
-        for counter in (self.units, self.calls, self.refused, self._spent, self._in_window):
+        for counter in (self.units, self.calls, self.refused, self._minutes):
             counter.clear()
+        self._project = _Minute()

@@ -7,12 +7,12 @@ from aiohttp import web
 from emulator.clock import Clock
 from emulator.config import EmulatorConfig, Switches
 from emulator.faults import Faults
-from emulator.gmail.mailbox import Mailbox, Record
+from emulator.gmail.mailbox import Kind, Mailbox, Record
 from emulator.gmail.watch import Watches
 from emulator.oauth.grants import OAuthState
 from emulator.people import Directory, Person
 from emulator.pubsub.state import PubSub
-from emulator.quota import UsageLedger
+from emulator.quota import Budget, UsageLedger
 from emulator.rest.sessions import Sessions
 
 
@@ -47,6 +47,22 @@ class World:
             self._mailboxes[email] = found
         return found
 
+    def budget(self) -> Budget:
+        """Return the quota that the switches want enforced."""
+        switches = self.switches
+        if not switches.enforce_quota:
+            return Budget()
+        return Budget(
+            switches.units_per_minute, switches.project_units_per_minute, switches.quota_status
+        )
+
+    def vanished(self, message_id: str) -> bool:
+        """Return whether a get of a new message is to find nothing (`vanish_gets`); count it."""
+        left = self._vanishing.pop(message_id, 0)
+        if left > 1:
+            self._vanishing[message_id] = left - 1
+        return left > 0
+
     def rename_mailbox(self, old: str, new: str) -> None:
         """Keep the mail of a person whose address changed; watches of the old one end."""
         self.watches.stop_all(old)
@@ -63,6 +79,7 @@ class World:
         self.faults = Faults()
         self.uploads: Sessions[Any] = Sessions()
         self._mailboxes: dict[str, Mailbox] = {}
+        self._vanishing: dict[str, int] = {}
         self.watches = Watches(self.clock, self._publish, lambda: self.switches, self.mailbox)
         for topic in self.config.topics:
             self.pubsub.add_topic(topic)
@@ -70,6 +87,8 @@ class World:
             self.add_person(email)
 
     def _mail_changed(self, mailbox: Mailbox, record: Record) -> None:
+        if record.kind is Kind.ADDED and self.switches.vanish_gets:
+            self._vanishing[record.message_id] = self.switches.vanish_gets
         self.watches.changed(mailbox, record)
 
     def _publish(self, topic: str, data: bytes) -> None:

@@ -189,9 +189,11 @@ def _clock(world: World) -> Json:
 _INDEX: Final = {
     "GET|POST /_emulator/people": "list; create {email, name?, sub?}",
     "GET|PATCH /_emulator/people/{email}": "{email?, name?, email_verified?, disabled?}",
+    "POST /_emulator/people/{email}/aliases": "{email, name?, default?}: another From address",
     "POST /_emulator/people/{email}/tokens": "{scopes} -> access and refresh token",
-    "POST /_emulator/people/{email}/grants": "{action: revoke | expire_access, client_id?}",
-    "POST /_emulator/people/{email}/messages": "mail arrives: {raw} or {from, subject, text, ...}",
+    "POST /_emulator/people/{email}/grants": "{action: revoke | expire_access | untick, ...}",
+    "POST /_emulator/people/{email}/messages": "mail arrives: {raw} or {from, subject, text, ...}; "
+    "or a message/rfc822 file with ?labels=&internal_date_ms=&thread_key=",
     "POST /_emulator/people/{email}/edits": "{message | messages, action, add?, remove?}",
     "GET /_emulator/people/{email}/mailbox": "ids, labels and subjects",
     "POST /_emulator/people/{email}/history": "{action: expire}",

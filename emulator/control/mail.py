@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, Self
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from emulator.control import files
 from emulator.control.http import PREFIX, ControlError, body, person
 from emulator.gmail import mime
 from emulator.gmail.mailbox import Mailbox, StoredMessage
@@ -92,9 +93,13 @@ class HistoryAction(BaseModel):
 async def arrive(request: web.Request) -> web.Response:
     """Deliver a message (or `count` copies of it) and say what became of it."""
     owner = person(request)
-    wanted = await _arrival(request)
     world = request.app[WORLD]
     box = world.mailbox(owner.email)
+    if request.content_type == files.MEDIA_TYPE:
+        received_at = world.clock.now_ms()
+        described = _described(await files.keep(request, box))
+        return web.json_response({**described, "changed_at": received_at}, status=201)
+    wanted = await body(request, Arrival)
     raw = _raw(wanted, owner.email, world)
     default = ["SENT"] if wanted.sent else ["INBOX", "UNREAD"]
     labels = default if wanted.labels is None else wanted.labels
@@ -147,7 +152,7 @@ async def mailbox(request: web.Request) -> web.Response:
             "threadId": m.thread_id,
             "labels": list(m.labels),
             "subject": mime.header(m.parsed(), "subject"),
-            "messageId": mime.header(m.parsed(), "message-id"),
+            "messageId": m.message_id,
             "historyId": str(m.history_id),
         }
         for m in box.messages.values()
@@ -160,13 +165,6 @@ async def change_history(request: web.Request) -> web.Response:
     await body(request, HistoryAction)
     box = request.app[WORLD].mailbox(person(request).email)
     return web.json_response({"historyId": str(box.expire_history())})
-
-
-async def _arrival(request: web.Request) -> Arrival:
-    if request.content_type == "message/rfc822":
-        text = (await request.read()).decode("latin-1")
-        return Arrival(raw=text)
-    return await body(request, Arrival)
 
 
 def _raw(wanted: Arrival, owner: str, world: World) -> bytes:
@@ -233,7 +231,7 @@ def _described(stored: StoredMessage) -> Json:
         "threadId": stored.thread_id,
         "historyId": str(stored.history_id),
         "labelIds": list(stored.labels),
-        "messageId": mime.header(stored.parsed(), "message-id"),
+        "messageId": stored.message_id,
     }
 
 

@@ -6,8 +6,10 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
 from emulator.control.http import PREFIX, ControlError, body, person
+from emulator.gmail.send_as import send_as
 from emulator.oauth import scopes as scope_names
-from emulator.people import Person
+from emulator.oauth.grants import OAuthState
+from emulator.people import Alias, Person
 from emulator.world import WORLD
 
 Json = dict[str, Any]
@@ -34,6 +36,15 @@ class PersonChange(BaseModel):
     disabled: bool | None = None
 
 
+class NewAlias(BaseModel):
+    """Another address of a person; `default` makes it the one new mail is sent from."""
+
+    model_config = ConfigDict(extra="forbid")
+    email: str = Field(pattern=_ADDRESS, max_length=254)
+    name: str = ""
+    default: bool = False
+
+
 class TokenOrder(BaseModel):
     """A token without the consent page."""
 
@@ -43,10 +54,11 @@ class TokenOrder(BaseModel):
 
 
 class GrantAction(BaseModel):
-    """What happens to a person's consents."""
+    """What happens to a person's consents; `scopes` are those whose box is unticked."""
 
     model_config = ConfigDict(extra="forbid")
-    action: Literal["revoke", "expire_access"]
+    action: Literal["revoke", "expire_access", "untick"]
+    scopes: list[str] = Field(default_factory=list)
     client_id: str | None = None
 
 
@@ -58,6 +70,7 @@ def shown(found: Person) -> Json:
         "name": found.name,
         "email_verified": found.email_verified,
         "disabled": found.disabled,
+        "aliases": [alias.email for alias in found.aliases],
     }
 
 
@@ -97,6 +110,23 @@ async def change(request: web.Request) -> web.Response:
     return web.json_response(shown(world.people.change(found.sub, **wanted)))
 
 
+async def add_alias(request: web.Request) -> web.Response:
+    """Add an address that the person sends from and receives at, or change its name."""
+    found = person(request)
+    people = request.app[WORLD].people
+    wanted = await body(request, NewAlias)
+    email = wanted.email.lower()
+    if people.find(email) is not None or people.receiver(email) not in (None, found):
+        raise ControlError(409, "somebody has this address")
+    others = tuple(alias for alias in found.aliases if alias.email != email)
+    changed = people.change(
+        found.sub,
+        aliases=(*others, Alias(email, wanted.name)),
+        sends_as=email if wanted.default else found.sends_as,
+    )
+    return web.json_response({"sendAs": send_as(changed)}, status=201)
+
+
 async def issue_tokens(request: web.Request) -> web.Response:
     """Return an access and a refresh token for the scopes, as if the person had consented."""
     found = person(request)
@@ -128,18 +158,30 @@ async def issue_tokens(request: web.Request) -> web.Response:
 
 
 async def change_grants(request: web.Request) -> web.Response:
-    """Revoke in the person's account settings, or let the access tokens expire early."""
+    """Revoke in the person's account settings, take scopes back, or expire access tokens early."""
     found = person(request)
     wanted = await body(request, GrantAction)
     oauth = request.app[WORLD].oauth
     if wanted.action == "expire_access":
         return web.json_response({"expired": oauth.expire_access(found.sub)})
+    if wanted.action == "untick":
+        return web.json_response({"scopes": _untick(oauth, found, wanted)})
     if wanted.client_id is not None:
         oauth.revoke(wanted.client_id, found.sub)
     else:
         for client_id in list(oauth.clients):
             oauth.revoke(client_id, found.sub)
     return web.json_response({"revoked": True})
+
+
+def _untick(oauth: OAuthState, found: Person, wanted: GrantAction) -> list[str]:
+    """Take scopes out of the person's grants and tokens; return those that are left."""
+    gone = frozenset(scope_names.normalise(" ".join(wanted.scopes)))
+    if not gone:
+        raise ControlError(400, "name the scopes to untick")
+    clients = [wanted.client_id] if wanted.client_id is not None else list(oauth.clients)
+    left = [oauth.untick(client_id, found.sub, gone) for client_id in clients]
+    return list(dict.fromkeys(scope for scopes in left for scope in scopes))
 
 
 def routes() -> list[web.RouteDef]:
@@ -150,6 +192,7 @@ def routes() -> list[web.RouteDef]:
         web.get(f"{PREFIX}/people", list_all),
         web.get(one, get),
         web.patch(one, change),
+        web.post(f"{one}/aliases", add_alias),
         web.post(f"{one}/tokens", issue_tokens),
         web.post(f"{one}/grants", change_grants),
     ]

@@ -19,13 +19,18 @@ _FORGED_TIMEOUT_S: Final = 30.0
 
 
 class PushSetting(BaseModel):
-    """Faults of push delivery. `claims` override the token's; null takes a claim away."""
+    """Faults of push delivery. `claims` override the token's; null takes a claim away.
+
+    Attributes:
+        reorder: hold so many messages back, then deliver them one by one, the newest first.
+    """
 
     model_config = ConfigDict(extra="forbid")
     paused: bool = False
     delay_s: float = Field(default=0, ge=0, le=600)
     drop: int = Field(default=0, ge=0)
     duplicate: int = Field(default=0, ge=0)
+    reorder: int = Field(default=0, ge=0)
     claims: Json = Field(default_factory=dict)
     key: Literal["google", "other"] = "google"
     alg: Literal["RS256", "none"] = "RS256"
@@ -47,7 +52,7 @@ class ForgedPush(PushSetting):
 async def get_pushes(request: web.Request) -> web.Response:
     """Show the last deliveries with what became of each, and what still waits."""
     pusher, world = request.app[PUSHER], request.app[WORLD]
-    waiting = {name: len(s.backlog) for name, s in world.pubsub.subscriptions.items()}
+    waiting = {name: len(s.backlog) + len(s.held) for name, s in world.pubsub.subscriptions.items()}
     answer = {
         "deliveries": list(pusher.log),
         "waiting": waiting,

@@ -4,6 +4,7 @@ from typing import Final
 
 from emulator.errors import forbidden
 from emulator.gmail.mailbox import Mailbox
+from emulator.people import Person
 from emulator.rest.call import Call
 
 _GMAIL: Final = "https://www.googleapis.com/auth/gmail."
@@ -11,8 +12,8 @@ METADATA: Final = f"{_GMAIL}metadata"
 _CONTENT: Final = frozenset({"https://mail.google.com/", f"{_GMAIL}readonly", f"{_GMAIL}modify"})
 
 
-def mailbox(call: Call) -> Mailbox:
-    """Return the mailbox that `userId` names.
+def owner(call: Call) -> Person:
+    """Return the person that `userId` names.
 
     Raises:
         ApiError: 403; the token belongs to somebody else.
@@ -21,7 +22,16 @@ def mailbox(call: Call) -> Mailbox:
     person = call.world.people.find(call.token.sub) if call.token else None
     if person is None or (wanted != "me" and wanted.lower() != person.email):
         raise forbidden(f"Delegation denied for {wanted}")
-    return call.world.mailbox(person.email)
+    return person
+
+
+def mailbox(call: Call) -> Mailbox:
+    """Return the mailbox that `userId` names.
+
+    Raises:
+        ApiError: 403; the token belongs to somebody else.
+    """
+    return call.world.mailbox(owner(call).email)
 
 
 def only_metadata(call: Call) -> bool:

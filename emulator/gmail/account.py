@@ -82,22 +82,30 @@ def list_history(call: Call) -> Json:
     page = rest[: paging.size(call.query.get("maxResults"))]
     result: Json = {}
     if page:
-        with_labels = call.world.switches.history_labels
-        result["history"] = [_record(record, with_labels=with_labels) for record in page]
+        switches = call.world.switches
+        times = 2 if switches.history_duplicates else 1
+        result["history"] = [
+            _record(record, with_labels=switches.history_labels, times=times) for record in page
+        ]
     if len(page) < len(rest):
         result["nextPageToken"] = paging.token(page[-1].id, *mark)
     result["historyId"] = str(box.history_id)
     return result
 
 
-def _record(record: Record, *, with_labels: bool) -> Json:
+def _record(record: Record, *, with_labels: bool, times: int) -> Json:
     message: Json = {"id": record.message_id, "threadId": record.thread_id}
     event: Json = {"message": dict(message)}
     if with_labels and record.after:
         event["message"]["labelIds"] = list(record.after)
     if record.labels:
         event["labelIds"] = list(record.labels)
-    return {"id": str(record.id), "messages": [message], _EVENT_KEYS[record.kind]: [event]}
+    again = times if record.kind is Kind.ADDED else 1
+    return {
+        "id": str(record.id),
+        "messages": [message] * times,
+        _EVENT_KEYS[record.kind]: [event] * again,
+    }
 
 
 def _check_topic(call: Call, topic: str) -> None:

@@ -55,7 +55,7 @@ def list_drafts(call: Call) -> Json:
         ]
     if end < len(found):
         result["nextPageToken"] = paging.token(end, *mark)
-    result["resultSizeEstimate"] = len(found)
+    result["resultSizeEstimate"] = paging.estimate(call, len(found), end)
     return result
 
 
@@ -103,7 +103,7 @@ def _draft(draft_id: str, stored: StoredMessage) -> Json:
 
 _PREFIX: Final = "gmail.users.drafts."
 OPERATIONS: Final = {
-    f"{_PREFIX}create": Operation(create, units=15),
+    f"{_PREFIX}create": Operation(create, units=10),
     f"{_PREFIX}get": Operation(get, units=5),
     f"{_PREFIX}list": Operation(list_drafts, units=5),
     f"{_PREFIX}update": Operation(update, units=15),

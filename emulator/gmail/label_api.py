@@ -5,13 +5,11 @@ from typing import Any, Final
 
 from emulator.errors import ApiError, invalid_argument, not_found
 from emulator.gmail.access import mailbox
-from emulator.gmail.labels import MAX_LABELS, Label
+from emulator.gmail.labels import MAX_LABELS, MAX_NAME_CHARS, Label
 from emulator.gmail.mailbox import Mailbox
 from emulator.rest.call import Call, Operation
 
 Json = dict[str, Any]
-
-_MOST_CHARS: Final = 225
 
 
 def list_labels(call: Call) -> Json:
@@ -72,7 +70,7 @@ def _own(box: Mailbox, label_id: str) -> Label:
 
 def _name(box: Mailbox, body: Json, old: Label | None) -> str:
     name = str(body.get("name", "")).strip()
-    if not name or len(name) > _MOST_CHARS:
+    if not name or len(name) > MAX_NAME_CHARS:
         raise invalid_argument("Invalid label name")
     for label in box.labels.values():
         if label.name.lower() == name.lower() and label != old:

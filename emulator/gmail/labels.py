@@ -5,7 +5,8 @@ from typing import Any, Final
 
 Json = dict[str, Any]
 
-MAX_LABELS = 10_000
+MAX_LABELS: Final = 10_000
+MAX_NAME_CHARS: Final = 225
 MESSAGE_SYSTEM: Final = (
     "INBOX",
     "SENT",

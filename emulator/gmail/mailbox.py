@@ -11,7 +11,7 @@ from typing import Final
 from emulator.clock import Clock
 from emulator.errors import failed_precondition, invalid_argument, not_found
 from emulator.gmail import mime, threading
-from emulator.gmail.labels import Label, system_labels
+from emulator.gmail.labels import MAX_LABELS, MAX_NAME_CHARS, Label, system_labels
 
 _ID_BYTES = 8
 _MAX_GAP = 40
@@ -29,7 +29,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StoredMessage:
-    """A message. Its bytes never change; labels and `history_id` do."""
+    """A message. Its bytes never change; labels and `history_id` do.
+
+    `message_id` is the header's, kept here because whoever sends looks for it in large mailboxes.
+    """
 
     id: str
     thread_id: str
@@ -38,6 +41,7 @@ class StoredMessage:
     internal_date_ms: int
     history_id: int
     snippet: str
+    message_id: str
 
     def parsed(self) -> Message:
         """Return the message as python's email library sees it."""
@@ -71,6 +75,7 @@ class Mailbox:
         self.history_id = _FIRST_HISTORY + secrets.randbelow(_FIRST_HISTORY)
         self.floor = self.history_id
         self.threads = threading.Threads()
+        self._thread_keys: dict[str, str] = {}
         self._clock = clock
         self._changed = changed
 
@@ -81,6 +86,7 @@ class Mailbox:
         *,
         thread_id: str | None = None,
         keep_thread: bool = False,
+        thread_key: str | None = None,
         internal_date_ms: int | None = None,
     ) -> StoredMessage:
         """Store a message and return it.
@@ -90,6 +96,7 @@ class Mailbox:
             labels: ids; they must exist.
             thread_id: the thread it asks to join; it does if headers and subject agree.
             keep_thread: join `thread_id` whatever the headers say.
+            thread_key: join the thread of the messages that came with the same key.
             internal_date_ms: when it arrived; now by default.
 
         Raises:
@@ -101,6 +108,8 @@ class Mailbox:
             raise not_found()
         message = mime.parse(raw)
         new_id = self._new_id()
+        if thread_key is not None:
+            thread_id, keep_thread = self._thread_of(thread_key, new_id), True
         arrived = self._clock.now_ms() if internal_date_ms is None else internal_date_ms
         stored = StoredMessage(
             id=new_id,
@@ -110,6 +119,7 @@ class Mailbox:
             internal_date_ms=arrived,
             history_id=0,
             snippet=mime.snippet(message),
+            message_id=mime.header(message, "message-id"),
         )
         return self._record(stored, Kind.ADDED, ())
 
@@ -200,6 +210,31 @@ class Mailbox:
         """Raise Gmail's 400 when a draft's message is asked to carry other labels."""
         if "DRAFT" in stored.labels:
             raise failed_precondition("Draft messages cannot have other labels.")
+
+    def label_named(self, name: str) -> Label:
+        """Return the label with this id or name (in any case), made when there is none.
+
+        Raises:
+            ApiError: 400; the name is empty or too long, or there are too many labels.
+        """
+        known = self.labels.get(name) or next(
+            (label for label in self.labels.values() if label.name.lower() == name.lower()), None
+        )
+        if known is not None:
+            return known
+        if not name or len(name) > MAX_NAME_CHARS:
+            raise invalid_argument("Invalid label name")
+        if len(self.labels) >= MAX_LABELS:
+            raise invalid_argument("Maximum number of labels reached.")
+        made = Label(self.new_label_id(), name, "user", "show", "labelShow")
+        self.labels[made.id] = made
+        return made
+
+    def _thread_of(self, key: str, new_id: str) -> str:
+        found = self._thread_keys.get(key)
+        if found is None or not self.threads.known(found):
+            found = self._thread_keys[key] = new_id
+        return found
 
     def _record(self, stored: StoredMessage, kind: Kind, labels: tuple[str, ...]) -> StoredMessage:
         self.history_id = self._next_history_id()

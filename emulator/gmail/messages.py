@@ -28,7 +28,7 @@ def list_messages(call: Call) -> Json:
         result["messages"] = [render.ids(stored) for stored in found[start:end]]
     if end < len(found):
         result["nextPageToken"] = paging.token(end, *mark)
-    result["resultSizeEstimate"] = len(found)
+    result["resultSizeEstimate"] = paging.estimate(call, len(found), end)
     return result
 
 
@@ -59,6 +59,8 @@ def get(call: Call) -> Json:
     form = str(call.query.get("format", "full")).lower()
     render.check_format(form, only_metadata=only_metadata(call))
     stored = box.get(call.path["id"])
+    if call.world.vanished(stored.id):
+        raise not_found()
     return render.message(stored, form, names=call.query.get("metadataHeaders", ()))
 
 

@@ -3,9 +3,12 @@
 import base64
 import hashlib
 import json
-from typing import Any
+from typing import Any, Final
 
 from emulator.errors import invalid_argument
+from emulator.rest.call import Call
+
+_TRUE_DIGITS: Final = 2
 
 
 def token(position: int, *query: Any) -> str:
@@ -36,6 +39,14 @@ def position(text: str | None, *query: Any) -> int:
 def size(wanted: int | None, *, default: int = 100, most: int = 500) -> int:
     """Return the page size that is served: the wanted one within the documented limits."""
     return default if not wanted else max(1, min(wanted, most))
+
+
+def estimate(call: Call, found: int, page_end: int) -> int:
+    """Return `resultSizeEstimate`: exact on the last page, before it two digits are true."""
+    cap = call.world.switches.size_estimate_cap
+    step = 10 ** max(0, len(str(found)) - _TRUE_DIGITS)
+    size = found if page_end >= found else max(page_end + 1, found // step * step)
+    return size if cap is None else min(size, cap)
 
 
 def _mark(query: tuple[Any, ...]) -> str:

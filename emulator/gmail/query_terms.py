@@ -6,7 +6,7 @@ Source: https://support.google.com/mail/answer/7190
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timedelta, timezone
 from typing import Final
 
 from emulator.gmail import mime
@@ -16,6 +16,9 @@ from emulator.gmail.mailbox import Mailbox, StoredMessage
 Test = Callable[[StoredMessage], bool]
 
 _DAY_S: Final = 86_400
+# Dates of a search begin at midnight in California, whatever the person's own zone is:
+# https://developers.google.com/workspace/gmail/api/guides/filtering
+_PST: Final = timezone(timedelta(hours=-8))
 _NUMBER: Final = re.compile(r"[0-9]{1,18}")
 _SIZE: Final = re.compile(r"([0-9]{1,12})([km]?)b?")
 _FACTORS: Final = {"": 1, "k": 1024, "m": 1024 * 1024}
@@ -53,7 +56,7 @@ def term(name: str, value: str, box: Mailbox, *, now_s: float) -> Term:
         return Term(_HAS.get(value.lower(), _nothing))
     if name == "rfc822msgid":
         wanted = value.strip("<>")
-        return Term(lambda s: mime.header(s.parsed(), "message-id").strip("<> ") == wanted)
+        return Term(lambda s: s.message_id.strip("<> ") == wanted)
     return Term(_text(name, value.casefold(), box))
 
 
@@ -98,13 +101,14 @@ def _label(name: str, value: str, box: Mailbox) -> str | None:
         return next((c for c in CATEGORIES if c == f"CATEGORY_{value.upper()}"), None)
     if value in _SPECIAL:
         return _SPECIAL[value]
-    dashed = value.replace(" ", "-")
+    dashed = _dashed(value)
     named = (label.id for label in box.labels.values() if _dashed(label.name) == dashed)
     return next(named, None)
 
 
 def _dashed(name: str) -> str:
-    return name.lower().replace(" ", "-")
+    """Return a label's name as Gmail writes it in searches."""
+    return name.lower().replace(" ", "-").replace("/", "-")
 
 
 def _time(name: str, value: str, now_s: float) -> Test:
@@ -120,7 +124,7 @@ def _moment_ms(value: str) -> int | None:
         return int(value) * 1000
     for form in ("%Y/%m/%d", "%Y-%m-%d", "%m/%d/%Y"):
         try:
-            day = datetime.strptime(value, form).replace(tzinfo=UTC)
+            day = datetime.strptime(value, form).replace(tzinfo=_PST)
         except ValueError:
             continue
         return int(day.timestamp() * 1000)

@@ -23,7 +23,7 @@ def list_threads(call: Call) -> Json:
         result["threads"] = [_summary(box, thread_id) for thread_id in ids[start:end]]
     if end < len(ids):
         result["nextPageToken"] = paging.token(end, *mark)
-    result["resultSizeEstimate"] = len(ids)
+    result["resultSizeEstimate"] = paging.estimate(call, len(ids), end)
     return result
 
 

@@ -78,7 +78,7 @@ def deliver(
     raw = _complete(world, box, raw)
     sent = box.add(raw, ["SENT"], thread_id=thread_id, keep_thread=keep_thread)
     for address in dict.fromkeys(recipients):
-        person = world.people.find(address)
+        person = world.people.receiver(address)
         if person is not None and person.email == box.email:
             box.relabel(sent.id, ["INBOX", "UNREAD"])
         elif person is not None:

@@ -1,7 +1,7 @@
 """Clients, codes, tokens and the grants they hang from."""
 
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from emulator.clock import Clock
@@ -171,6 +171,22 @@ class OAuthState:
             self.refresh.pop(value, None)
         self.codes = {k: c for k, c in self.codes.items() if (c.request.client_id, c.sub) != owner}
 
+    def untick(self, client_id: str, sub: str, gone: frozenset[str]) -> list[str]:
+        """Take scopes out of a grant and of its live tokens; return those that are left."""
+        owner = (client_id, sub)
+        grant = self.grants.get(owner)
+        if grant is None:
+            return []
+        grant.scopes = [scope for scope in grant.scopes if scope not in gone]
+        for key, access in self.access.items():
+            if (access.client_id, access.sub) == owner:
+                self.access[key] = replace(access, scopes=_without(access.scopes, gone))
+        for key in self._refresh_of.get(owner, ()):
+            token = self.refresh.get(key)
+            if token is not None:
+                self.refresh[key] = replace(token, scopes=_without(token.scopes, gone))
+        return grant.scopes
+
     def expire_access(self, sub: str) -> int:
         """Make every access token of one person useless and return how many there were."""
         mine = [t.value for t in self.access.values() if t.sub == sub]
@@ -184,3 +200,7 @@ class OAuthState:
         if expires_s is not None and expires_s <= self._clock.now_s():
             return None
         return found
+
+
+def _without(scopes: tuple[str, ...], gone: frozenset[str]) -> tuple[str, ...]:
+    return tuple(scope for scope in scopes if scope not in gone)

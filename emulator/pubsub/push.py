@@ -7,7 +7,7 @@ https://cloud.google.com/pubsub/docs/authenticate-push-subscriptions
 import asyncio
 import json
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -42,6 +42,7 @@ class PushSwitches:
     delay_s: float = 0.0
     drop: int = 0
     duplicate: int = 0
+    reorder: int = 0
     claims: Json = field(default_factory=dict)
     key: str = "google"
     alg: str = "RS256"
@@ -84,6 +85,7 @@ class Pusher:
     def set_switches(self, switches: PushSwitches) -> None:
         """Replace the faults; a pause that ends lets waiting messages go."""
         self.switches = switches
+        self._release()
         if switches.paused:
             self._resumed.clear()
         else:
@@ -171,7 +173,8 @@ class Pusher:
                     delivery = subscription.take(self._clock.now_s())
                     if delivery is None:
                         break
-                    flying.add(asyncio.create_task(self._deliver(subscription, delivery)))
+                    if work := self._work(subscription, delivery):
+                        flying.add(asyncio.create_task(work))
                 done = await self._wait(flying, subscription)
                 flying -= done
                 results = [task.result() for task in done]
@@ -201,6 +204,36 @@ class Pusher:
         finally:
             arrival.cancel()
         return {task for task in flying if task in done}
+
+    def _work(
+        self, subscription: Subscription, delivery: Delivery
+    ) -> Coroutine[Any, Any, bool] | None:
+        """Return what is to be done now; None when the message waits to be overtaken."""
+        if not self.switches.reorder:
+            return self._deliver(subscription, delivery)
+        subscription.held.append(delivery)
+        if len(subscription.held) < self.switches.reorder:
+            return None
+        held = list(subscription.held)
+        subscription.held.clear()
+        self.switches.reorder = 0
+        self._release()
+        return self._deliver_backwards(subscription, held)
+
+    def _release(self) -> None:
+        for subscription in self._pubsub.subscriptions.values():
+            subscription.release()
+
+    async def _deliver_backwards(self, subscription: Subscription, held: list[Delivery]) -> bool:
+        """Deliver one after the other, the newest first; return whether all were acknowledged."""
+        acknowledged = True
+        try:
+            while held:
+                acknowledged &= await self._deliver(subscription, held.pop())
+        finally:
+            for delivery in held:
+                subscription.offer(delivery)
+        return acknowledged
 
     async def _deliver(self, subscription: Subscription, delivery: Delivery) -> bool:
         """Return whether the message was acknowledged; if not, it is back in the backlog."""

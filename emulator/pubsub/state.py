@@ -78,6 +78,7 @@ class Subscription:
     leased: dict[str, tuple[Delivery, float]] = field(default_factory=dict)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     policy: Json = field(default_factory=dict)
+    held: list[Delivery] = field(default_factory=list)
 
     @property
     def push(self) -> Json:
@@ -100,6 +101,13 @@ class Subscription:
         """Put a message at the end of the backlog."""
         self.backlog.append(delivery)
         self.arrived.set()
+
+    def release(self) -> None:
+        """Put what was held back in front of the backlog again, in its old order."""
+        if self.held:
+            self.backlog.extendleft(reversed(self.held))
+            self.held.clear()
+            self.arrived.set()
 
     def take(self, now_s: float) -> Delivery | None:
         """Return the next message that is young enough, or None."""

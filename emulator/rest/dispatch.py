@@ -95,10 +95,10 @@ class Dispatcher:
 
     def _charge(self, token: AccessToken, method: Method, operation: Operation) -> None:
         person = self._world.people.find(token.sub)
-        switches = self._world.switches
-        limit = switches.units_per_minute if switches.enforce_quota else None
         if person is not None:
-            self._world.usage.charge(person.email, method.id, operation.units, limit=limit)
+            self._world.usage.charge(
+                person.email, method.id, operation.units, budget=self._world.budget()
+            )
 
     def _upload(self, request: RestRequest, path: str) -> Answer:
         upload_id = request.query.get("upload_id")

@@ -55,9 +55,7 @@ async def refuse_unreadable(request: web.Request, handler: Handler) -> web.Strea
 @web.middleware
 async def inject_faults(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Replace the answer when a rule asks for it; the control API is never hit."""
-    if request.path.startswith(CONTROL_PREFIX):
-        return await handler(request)
-    if not request.app[WORLD].faults.rules:
+    if request.path.startswith(CONTROL_PREFIX) or not request.app[WORLD].faults.rules:
         return await handler(request)
     plain = RestRequest(request.method, request.path, MultiDict(request.query), _headers(request))
     person = request.app[DISPATCHER].person_of(plain)
@@ -72,7 +70,10 @@ async def inject_faults(request: web.Request, handler: Handler) -> web.StreamRes
         return _hang_up(request)
     if rule.garbage:
         return web.Response(body=b"<!doctype html><p>That's all we know.", content_type="text/html")
-    return respond(answer_of(rule)) if rule.status is not None else await handler(request)
+    if rule.status is not None:
+        return respond(answer_of(rule))
+    answer = await handler(request)
+    return answer if rule.truncate is None else await _cut_off(request, answer, rule.truncate)
 
 
 def answer_of(rule: FaultRule) -> Answer:
@@ -112,6 +113,23 @@ def routes() -> list[web.RouteDef]:
 
 def _headers(request: web.Request) -> CIMultiDict[str]:
     return CIMultiDict(request.headers)
+
+
+async def _cut_off(
+    request: web.Request, answer: web.StreamResponse, kept: int
+) -> web.StreamResponse:
+    """Announce the whole body, send the first `kept` bytes of it, and close the connection."""
+    whole = answer.body if isinstance(answer, web.Response) else None
+    if not isinstance(whole, bytes) or kept >= len(whole):
+        return answer
+    cut = web.StreamResponse(status=answer.status, headers=answer.headers)
+    cut.content_length = len(whole)
+    cut.force_close()
+    await cut.prepare(request)
+    await cut.write(whole[:kept])
+    if request.transport is not None:
+        request.transport.close()
+    return cut
 
 
 def _hang_up(request: web.Request) -> web.Response:

@@ -3,7 +3,17 @@ from typing import Any
 
 import pytest
 
-from tests.emulator.google import ALICE, BOB, TOPIC, Google, Mail, Receiver
+from tests.emulator.google import (
+    ALICE,
+    BOB,
+    MODIFY,
+    SEND,
+    TOPIC,
+    Google,
+    Mail,
+    Receiver,
+    refresh,
+)
 from tests.support import eventually
 
 
@@ -199,3 +209,33 @@ async def test_usage_can_be_counted_from_zero(google: Google, mail: Mail) -> Non
     await mail.get("profile")
 
     assert (await google.control("DELETE", "usage")) == {"people": {}}
+
+
+async def test_unticked_scopes_are_gone_from_the_tokens_too(google: Google) -> None:
+    mail = await google.mailbox(MODIFY, SEND)
+    body = {"action": "untick", "scopes": [SEND]}
+
+    left = await google.control("POST", f"people/{ALICE}/grants", body)
+
+    assert left == {"scopes": [MODIFY]}
+    info = await google.request("GET", "/tokeninfo", params={"access_token": mail.token})
+    assert info.json["scope"] == MODIFY
+    assert (await mail.call("GET", "profile")).status == 200
+
+
+async def test_a_refresh_after_unticking_names_the_scopes_that_are_left(google: Google) -> None:
+    wanted = {"scopes": [MODIFY, SEND]}
+    tokens = await google.control("POST", f"people/{ALICE}/tokens", wanted)
+    await google.control("POST", f"people/{ALICE}/grants", {"action": "untick", "scopes": [MODIFY]})
+
+    refreshed = await refresh(google, tokens["refresh_token"])
+
+    assert refreshed.json["scope"] == SEND
+    mail = Mail(google, refreshed.json["access_token"], ALICE)
+    assert (await mail.call("GET", "messages")).status == 403
+
+
+async def test_unticking_names_its_scopes(google: Google) -> None:
+    path = f"/_emulator/people/{ALICE}/grants"
+
+    assert (await google.request("POST", path, json={"action": "untick"})).status == 400

@@ -341,3 +341,29 @@ async def test_threads_change_as_one(google: Google, mail: Mail) -> None:
     assert [m["labelIds"] for m in changed["messages"]] == [["INBOX"], ["INBOX"]]
     assert (await mail.call("DELETE", path)).status == 204
     assert (await mail.call("GET", path)).status == 404
+
+
+async def test_a_message_is_deleted_for_ever(google: Google, mail: Mail) -> None:
+    arrived = await google.arrive()
+
+    assert (await mail.call("DELETE", f"messages/{arrived['id']}")).status == 204
+
+    assert (await mail.call("GET", f"messages/{arrived['id']}")).status == 404
+
+
+async def test_a_draft_is_uploaded_in_both_parts(mail: Mail) -> None:
+    body = (
+        b"--edge\r\nContent-Type: application/json\r\n\r\n{}\r\n"
+        b"--edge\r\nContent-Type: message/rfc822\r\n\r\n" + RAW + b"\r\n--edge--\r\n"
+    )
+
+    made = await mail.call(
+        "POST",
+        "/upload/gmail/v1/users/me/drafts",
+        params={"uploadType": "multipart"},
+        data=body,
+        headers={"Content-Type": 'multipart/related; boundary="edge"'},
+    )
+
+    shown = await mail.get(f"drafts/{made.json['id']}", format="raw")
+    assert base64.urlsafe_b64decode(shown["message"]["raw"]) == RAW

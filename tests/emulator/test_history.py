@@ -137,3 +137,30 @@ async def test_records_can_be_reduced_to_the_documented_minimum(google: Google, 
     (record,) = (await mail.get("history", startHistoryId=start))["history"]
 
     assert set(record["messagesAdded"][0]["message"]) == {"id", "threadId"}
+
+
+async def test_history_can_say_everything_twice(google: Google, mail: Mail) -> None:
+    await google.control("PUT", "settings", {"history_duplicates": True})
+    start = await mail.history_id()
+    arrived = await google.arrive()
+    await google.edit(arrived["id"], "read")
+
+    added, changed = (await mail.get("history", startHistoryId=start))["history"]
+
+    assert [m["id"] for m in added["messages"]] == [arrived["id"]] * 2
+    assert [e["message"]["id"] for e in added["messagesAdded"]] == [arrived["id"]] * 2
+    assert len(changed["messages"]) == 2
+    assert len(changed["labelsRemoved"]) == 1
+
+
+async def test_renaming_a_label_leaves_no_record(google: Google, mail: Mail) -> None:
+    label = await mail.post("labels", {"name": "Leads"})
+    await google.arrive(labels=["INBOX", label["id"]])
+    start = await mail.history_id()
+
+    patched = await mail.call("PATCH", f"labels/{label['id']}", json={"name": "Hot leads"})
+    updated = await mail.call("PUT", f"labels/{label['id']}", json={"name": "Cold leads"})
+
+    assert (patched.json["name"], updated.json["name"]) == ("Hot leads", "Cold leads")
+    assert updated.json["id"] == label["id"]
+    assert await mail.get("history", startHistoryId=start) == {"historyId": start}

@@ -115,3 +115,36 @@ async def test_faults_can_be_cleared(google: Google, mail: Mail) -> None:
     await google.control("DELETE", "faults")
 
     assert (await mail.call("GET", "profile")).status == 200
+
+
+async def test_new_mail_can_be_missing_when_it_is_fetched_at_once(
+    google: Google, mail: Mail
+) -> None:
+    before = await google.arrive()
+    await google.control("PUT", "settings", {"vanish_gets": 2})
+    arrived = await google.arrive()
+
+    statuses = [(await mail.call("GET", f"messages/{arrived['id']}")).status for _ in range(3)]
+
+    assert statuses == [404, 404, 200]
+    assert (await mail.call("GET", f"messages/{before['id']}")).status == 200
+
+
+async def test_an_answer_can_break_off(google: Google, mail: Mail) -> None:
+    rule = {"path_contains": "/profile", "truncate": 10}
+    await google.control("PUT", "faults", {"rules": [rule]})
+    headers = {"Authorization": f"Bearer {mail.token}"}
+
+    async with google.session.get(
+        f"{google.origin}/gmail/v1/users/me/profile", headers=headers
+    ) as answer:
+        assert answer.status == 200
+        assert await answer.content.readexactly(10) == b'{\n  "email'
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await answer.read()
+
+
+async def test_an_answer_shorter_than_the_cut_stays_whole(google: Google, mail: Mail) -> None:
+    await google.control("PUT", "faults", {"rules": [{"truncate": 10_000}]})
+
+    assert (await mail.get("profile"))["emailAddress"] == ALICE

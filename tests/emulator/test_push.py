@@ -336,3 +336,32 @@ async def test_many_deliveries_share_a_token(
     await eventually(lambda: len(receiver.got) == 2)
 
     assert receiver.tokens[0] == receiver.tokens[1]
+
+
+async def test_pushes_can_arrive_in_another_order(
+    google: Google, mail: Mail, receiver: Receiver
+) -> None:
+    await watching(google, mail, receiver)
+    await google.control("PUT", "pushes", {"reorder": 3})
+
+    arrived = [await google.arrive() for _ in range(3)]
+
+    await eventually(lambda: len(receiver.got) == 4)
+    assert [n["historyId"] for n in receiver.notifications[1:]] == [
+        int(message["historyId"]) for message in reversed(arrived)
+    ]
+
+
+async def test_held_pushes_go_when_the_switch_is_taken_back(
+    google: Google, mail: Mail, receiver: Receiver
+) -> None:
+    await watching(google, mail, receiver)
+    await google.control("PUT", "pushes", {"reorder": 3})
+    arrived = [await google.arrive() for _ in range(2)]
+    assert (await google.control("GET", "pushes"))["waiting"] == {SUBSCRIPTION: 2}
+
+    await google.control("PUT", "pushes", {})
+
+    await eventually(lambda: len(receiver.got) == 3)
+    announced = {n["historyId"] for n in receiver.notifications[1:]}
+    assert announced == {int(message["historyId"]) for message in arrived}

@@ -63,3 +63,28 @@ async def test_excluding_a_hidden_place_does_not_open_the_others(
     await google.edit(message["id"], "spam")
 
     assert (await mail.get("messages", q="-in:trash"))["resultSizeEstimate"] == 0
+
+
+@pytest.mark.parametrize("name", ["hot-leads-2024", '"Hot leads/2024"', "HOT-LEADS/2024"])
+async def test_a_label_is_found_by_its_name_with_or_without_dashes(
+    google: Google, mail: Mail, name: str
+) -> None:
+    label = await mail.post("labels", {"name": "Hot leads/2024"})
+    message = await google.arrive(labels=["INBOX", label["id"]])
+    await google.arrive()
+
+    found = await mail.get("messages", q=f"label:{name}")
+
+    assert [m["id"] for m in found["messages"]] == [message["id"]]
+
+
+async def test_a_message_is_found_by_its_message_id_in_every_place(
+    google: Google, mail: Mail
+) -> None:
+    message = await google.arrive()
+    await google.edit(message["id"], "trash")
+    query = f"rfc822msgid:{message['messageId']}"
+
+    assert (await mail.get("messages", q=query))["resultSizeEstimate"] == 0
+    found = await mail.get("messages", q=f"{query} in:anywhere")
+    assert [m["id"] for m in found["messages"]] == [message["id"]]
