@@ -23,6 +23,8 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 MIN_KEY_BYTES = 32
+EVENT_LOG_S = 14 * 86_400
+"""How long the event log may deliver an event again (`bus.topology`)."""
 WRONG_SETTINGS = 2
 """Exit status of a process whose settings are missing or wrong."""
 
@@ -206,6 +208,24 @@ class CommonSettings(BaseSettings):
         le=600,
         validation_alias="CAUSEWAY_STATEMENT_TIMEOUT",
         description="Seconds a database statement may take",
+    )
+    housekeeping_interval: float = Field(
+        default=86_400,
+        gt=0,
+        validation_alias="CAUSEWAY_HOUSEKEEPING_INTERVAL",
+        description="Seconds between two clean-ups of what is over",
+    )
+    inbox_retention: float = Field(
+        default=2_592_000,
+        gt=EVENT_LOG_S,
+        validation_alias="CAUSEWAY_INBOX_RETENTION",
+        description="Seconds a handled event is remembered; more than the log's 14 days",
+    )
+    idempotency_retention: float = Field(
+        default=604_800,
+        gt=0,
+        validation_alias="CAUSEWAY_IDEMPOTENCY_RETENTION",
+        description="Seconds an Idempotency-Key is remembered",
     )
 
     @field_validator("caller_key", mode="after")

@@ -4,10 +4,11 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from libs.common import migrate
+from libs.common import clock, migrate
 from libs.common.db import POOL
 from libs.common.google.roots import GoogleRoots
 from libs.common.google.wire import client_session
+from libs.common.housekeeping import keep_house
 from libs.common.service import build_service
 from libs.common.web import ALL_ROLES, background
 from services.auth.domain.rules import AlarmRule
@@ -17,8 +18,9 @@ from services.auth.google import Client, GoogleAuth
 from services.auth.settings import AuthSettings
 from services.auth.sync.context import Context
 from services.auth.sync.health import HealthDesk
+from services.auth.sync.housekeeping import chores
 from services.auth.sync.refresh import Refresher
-from services.auth.sync.worker import run_housekeeping, run_worker
+from services.auth.sync.worker import run_worker
 from services.auth.web.keys import CONTEXT, HEALTH, REFRESHER
 from services.auth.web.routes import ROUTES
 
@@ -44,7 +46,7 @@ def create_app(settings: AuthSettings, *, roles: frozenset[str] = ALL_ROLES) -> 
     app.cleanup_ctx.append(_tools)
     if "worker" in roles:
         app.cleanup_ctx.append(background("worker", _work))
-        app.cleanup_ctx.append(background("housekeeping", _clean))
+        app.cleanup_ctx.append(background("housekeeping", _keep_house))
     return app
 
 
@@ -74,5 +76,7 @@ async def _work(app: web.Application) -> None:
     await run_worker(app[CONTEXT], app[REFRESHER])
 
 
-async def _clean(app: web.Application) -> None:
-    await run_housekeeping(app[CONTEXT])
+async def _keep_house(app: web.Application) -> None:
+    settings = app[SETTINGS]
+    every_s = settings.housekeeping_interval
+    await keep_house(app[POOL], chores(settings), every_s=every_s, now=clock.now)

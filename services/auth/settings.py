@@ -152,12 +152,6 @@ class AuthSettings(ServiceSettings):
         validation_alias="CAUSEWAY_AUTH_RETENTION",
         description="Seconds an ended connection is remembered",
     )
-    housekeeping_interval: float = Field(
-        default=3600,
-        gt=0,
-        validation_alias="CAUSEWAY_AUTH_HOUSEKEEPING_INTERVAL",
-        description="Seconds between two clean-ups of what is over",
-    )
 
     @field_validator("google_client_id", "google_client_secret", mode="before")
     @classmethod

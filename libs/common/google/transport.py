@@ -1,8 +1,11 @@
 """Send API requests over aiohttp: one place for tokens, limits, retries, errors and metrics."""
 
+import binascii
 import json
 import time
-from typing import Any
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import IO, Any
 
 import aiohttp
 import orjson
@@ -12,11 +15,23 @@ from libs.common import clock
 from libs.common.errors import AppError, Transient
 from libs.common.google.discovery import ApiRequest
 from libs.common.google.errors import classify
-from libs.common.google.wire import Answer, Outgoing, RetryPolicy, Unreachable, retrying, send
+from libs.common.google.rawbody import RawBody
+from libs.common.google.wire import (
+    Answer,
+    AnswerUnreadable,
+    Outgoing,
+    RetryPolicy,
+    Unreachable,
+    retrying,
+    send,
+    send_to,
+)
 
 USER_AGENT = "causeway (gzip)"  # Google compresses only for agents that say gzip here
 MAX_GET_URL = 2048  # longer ones travel as a form: proxies and servers cut them off
 _SAFE_TO_REPEAT = frozenset({"GET", "HEAD", "PUT", "DELETE"})
+
+Before = Callable[[], Awaitable[None]]
 
 REQUESTS = Counter(
     "causeway_google_requests_total",
@@ -51,7 +66,12 @@ class GoogleClient:
         self._policy = policy or RetryPolicy()
 
     async def execute(
-        self, request: ApiRequest, *, access_token: str, repeatable: bool | None = None
+        self,
+        request: ApiRequest,
+        *,
+        access_token: str,
+        repeatable: bool | None = None,
+        before: Before | None = None,
     ) -> Any:
         """Return the decoded JSON answer, or None when the answer has no body.
 
@@ -60,6 +80,7 @@ class GoogleClient:
             access_token: whose behalf it is asked on.
             repeatable: whether sending it twice does no harm. None: as HTTP says (GET, PUT,
                 DELETE). A request that never left is tried again in any case.
+            before: awaited before each attempt; what it raises ends the call.
 
         Raises:
             RateLimited: not before `retry_after_s`; never retried here.
@@ -72,16 +93,78 @@ class GoogleClient:
         outgoing = _outgoing(request, access_token)
 
         async def once(left_s: float) -> Any:
-            return await self._once(request.method_id, outgoing, min(self._timeout_s, left_s))
+            if before is not None:
+                await before()
+            timeout_s = min(self._timeout_s, left_s)
+            return await self._measured(request.method_id, self._send(outgoing, timeout_s))
 
         return await retrying(self._policy, once, on=(Transient,) if repeatable else (Unreachable,))
 
-    async def _once(self, method_id: str, outgoing: Outgoing, timeout_s: float) -> Any:
+    async def execute_raw(
+        self,
+        request: ApiRequest,
+        *,
+        access_token: str,
+        key: str,
+        sink: IO[bytes],
+        timeout_s: float | None = None,
+        before: Before | None = None,
+    ) -> Any:
+        """Return the decoded JSON answer without `key`, whose base64url value goes to `sink`.
+
+        The answer is never held in memory as a whole. A request made this way only reads, so
+        it is tried again as `execute` does; `sink` is emptied before each attempt.
+
+        Args:
+            request: what to ask.
+            access_token: whose behalf it is asked on.
+            key: name of the long value; the sink stays empty when the answer lacks it.
+            sink: open for writing, seekable; afterwards it stands behind the last byte.
+            timeout_s: seconds for one attempt, if a long download needs more than the usual;
+                all attempts together may take as long then.
+            before: see `execute`.
+
+        Raises:
+            AnswerTooLarge: the answer exceeds `wire.MAX_ANSWER_BYTES`.
+            AnswerUnreadable: the value is no base64url.
+            Exception: what else `execute` raises.
+        """
+        outgoing = _outgoing(request, access_token)
+        longest_s = self._timeout_s if timeout_s is None else timeout_s
+        policy = replace(self._policy, total_s=max(self._policy.total_s, longest_s))
+
+        async def once(left_s: float) -> Any:
+            if before is not None:
+                await before()
+            sink.seek(0)
+            sink.truncate()
+            sending = self._send_raw(outgoing, RawBody(key, sink), min(longest_s, left_s))
+            result = await self._measured(request.method_id, sending)
+            if isinstance(result, dict):
+                result.pop(key, None)
+            return result
+
+        return await retrying(policy, once)
+
+    async def _send(self, outgoing: Outgoing, timeout_s: float) -> Any:
+        return _decode(await send(self._session, outgoing, timeout_s=timeout_s))
+
+    async def _send_raw(self, outgoing: Outgoing, body: RawBody, timeout_s: float) -> Any:
+        try:
+            answer = await send_to(self._session, outgoing, body.feed, timeout_s=timeout_s)
+            if answer.status < 300:  # noqa: PLR2004 - else it is a refusal, and has its body
+                answer = replace(answer, body=body.close())
+        except binascii.Error:
+            raise AnswerUnreadable("Google's answer is not readable.") from None
+        except ValueError:
+            raise Transient("Google's answer is not JSON.", reason="malformed") from None
+        return _decode(answer)
+
+    async def _measured(self, method_id: str, sending: Awaitable[Any]) -> Any:
         started = time.perf_counter()
         outcome = "cancelled"
         try:
-            answer = await send(self._session, outgoing, timeout_s=timeout_s)
-            result = _decode(answer)
+            result = await sending
             outcome = "ok"
         except AppError as exc:
             outcome = type(exc).__name__

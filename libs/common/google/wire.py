@@ -5,7 +5,7 @@ its address may hold a mailbox), so only the name of their class goes on.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -16,6 +16,7 @@ from yarl import URL
 from libs.common.errors import RateLimited, Transient, UpstreamError
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024  # a 35 MiB attachment is 47 MiB of base64url
+MAX_REFUSAL_BYTES = 1024 * 1024
 _READ_BYTES = 64 * 1024
 
 T = TypeVar("T")
@@ -29,6 +30,12 @@ class AnswerTooLarge(UpstreamError):
     """The answer is longer than we are willing to hold in memory."""
 
     slug = "upstream-answer-too-large"
+
+
+class AnswerUnreadable(UpstreamError):
+    """The answer came, in a form that is none of the API's."""
+
+    slug = "google-answer-unreadable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +95,47 @@ async def send(
         Transient: the exchange broke off or took longer than `timeout_s` seconds.
         AnswerTooLarge: the body exceeds `max_bytes`.
     """
+
+    async def read(response: aiohttp.ClientResponse) -> Answer:
+        return Answer(response.status, response.headers, await _read(response, max_bytes))
+
+    return await _exchange(session, outgoing, timeout_s, read)
+
+
+async def send_to(
+    session: aiohttp.ClientSession,
+    outgoing: Outgoing,
+    sink: Callable[[bytes], object],
+    *,
+    timeout_s: float,
+    max_bytes: int = MAX_ANSWER_BYTES,
+) -> Answer:
+    """Send once and give the body to `sink` in chunks of at most 64 KiB; return the rest.
+
+    The body of a refusal (status 300 and above) is in the answer instead, as `send` has it.
+    What `sink` raises ends the exchange and is raised; its OSError counts as a broken exchange.
+
+    Raises:
+        Unreachable, Transient, AnswerTooLarge: as `send` does; the sink may hold a beginning.
+    """
+
+    async def read(response: aiohttp.ClientResponse) -> Answer:
+        if response.status >= 300:  # noqa: PLR2004 - we follow no redirect, so it is a refusal
+            body = await _read(response, min(max_bytes, MAX_REFUSAL_BYTES))
+            return Answer(response.status, response.headers, body)
+        async for chunk in _chunks(response, max_bytes):
+            sink(chunk)
+        return Answer(response.status, response.headers, b"")
+
+    return await _exchange(session, outgoing, timeout_s, read)
+
+
+async def _exchange(
+    session: aiohttp.ClientSession,
+    outgoing: Outgoing,
+    timeout_s: float,
+    read: Callable[[aiohttp.ClientResponse], Awaitable[Answer]],
+) -> Answer:
     try:
         async with session.request(
             outgoing.method,
@@ -97,7 +145,7 @@ async def send(
             timeout=aiohttp.ClientTimeout(total=timeout_s),
             allow_redirects=False,
         ) as response:
-            return Answer(response.status, response.headers, await _read(response, max_bytes))
+            return await read(response)
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as exc:
         raise Unreachable("The server cannot be reached.", cause=type(exc).__name__) from None
     except (aiohttp.ClientError, TimeoutError, OSError) as exc:
@@ -105,14 +153,16 @@ async def send(
 
 
 async def _read(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
-    chunks: list[bytes] = []
+    return b"".join([chunk async for chunk in _chunks(response, max_bytes)])
+
+
+async def _chunks(response: aiohttp.ClientResponse, max_bytes: int) -> AsyncIterator[bytes]:
     size = 0
     async for chunk in response.content.iter_chunked(_READ_BYTES):
         size += len(chunk)
         if size > max_bytes:
             raise AnswerTooLarge("The answer is too large.", limit_bytes=max_bytes)
-        chunks.append(chunk)
-    return b"".join(chunks)
+        yield chunk
 
 
 async def retrying(

@@ -7,6 +7,7 @@ from libs.common.web.health import Check, Health, broker_answers, database_answe
 from libs.common.web.loops import background
 from libs.common.web.problems import Problem, UnsupportedMediaType
 from libs.common.web.requests import (
+    iter_body,
     parse_json,
     path_uuid,
     read_body,
@@ -39,6 +40,7 @@ __all__ = [
     "caller",
     "database_answers",
     "internal_caller",
+    "iter_body",
     "migrated",
     "parse_json",
     "path_uuid",

@@ -1,7 +1,7 @@
 """Reading requests and writing answers; every refusal names the field."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, TypeVar, get_args, get_origin
 from uuid import UUID
 
@@ -37,18 +37,29 @@ async def read_bytes(request: web.Request) -> bytes:
     kept: bytes | None = request.get(BODY)
     if kept is not None:
         return kept
+    raw = bytearray()
+    async for chunk in iter_body(request):
+        raw += chunk
+    request[BODY] = body = bytes(raw)
+    return body
+
+
+async def iter_body(request: web.Request) -> AsyncIterator[bytes]:
+    """Yield the body as it comes, at most the route's `max_body` bytes in all; only once.
+
+    Raises:
+        TooLarge, UnsupportedMediaType: as `read_bytes`.
+    """
     check_length(request)
     if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
         raise UnsupportedMediaType("The body must not be compressed.")
     await _invite(request)
-    limit = max_body(request)
-    raw = bytearray()
+    limit, size = max_body(request), 0
     async for chunk in request.content.iter_any():
-        raw += chunk
-        if len(raw) > limit:
+        size += len(chunk)
+        if size > limit:
             raise _too_large(limit)
-    request[BODY] = body = bytes(raw)
-    return body
+        yield chunk
 
 
 def check_length(request: web.Request) -> None:

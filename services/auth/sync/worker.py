@@ -1,30 +1,25 @@
-"""What auth does unasked: second attempts, renewals ahead of time, revocations, cleaning."""
+"""What auth does unasked: second attempts, renewals, revocations, ends of what nobody confirmed."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
-from functools import partial
 from uuid import UUID
 
 import structlog
-from prometheus_client import Counter
 
-from libs.common import clock, db, idempotency
+from libs.common import clock, db
 from libs.common.db import transaction
 from libs.common.errors import AppError
 from services.auth.domain.sealing import Unsealable
-from services.auth.store import connections, consents, dues
+from services.auth.store import connections, dues
 from services.auth.sync.context import Context
 from services.auth.sync.disconnect import end_unconfirmed, revoke
-from services.auth.sync.outcome import WATCHED, look_for_alarm
+from services.auth.sync.outcome import look_for_alarm
 from services.auth.sync.refresh import Refresher
 
 BATCH = 100
 AT_ONCE = 4
-KEYS_KEPT = timedelta(days=1)
 UNSEALABLE_WAIT = timedelta(hours=1)
-
-DELETED = Counter("causeway_auth_deleted_rows_total", "Rows housekeeping removed.", ["what"])
 
 SURVIVED: tuple[type[Exception], ...] = (AppError, *db.FAILURES)
 """What ends a look, not the worker."""
@@ -40,16 +35,6 @@ async def run_worker(context: Context, refresher: Refresher) -> None:
         except SURVIVED as exc:
             log.warning("worker_look_failed", error=type(exc).__name__)
         await asyncio.sleep(context.settings.worker_interval)
-
-
-async def run_housekeeping(context: Context) -> None:
-    """Remove what is over until cancelled; a database that is away is waited for."""
-    while True:
-        try:
-            await clean(context)
-        except SURVIVED as exc:
-            log.warning("housekeeping_failed", error=type(exc).__name__)
-        await asyncio.sleep(context.settings.housekeeping_interval)
 
 
 async def look(context: Context, refresher: Refresher) -> None:
@@ -76,6 +61,8 @@ async def look(context: Context, refresher: Refresher) -> None:
         _each(context, renew, expiring),
         _each(context, end, revocations),
     )
+    while await _end_unconfirmed(context):
+        pass
 
 
 async def _each(
@@ -109,25 +96,6 @@ async def _put_off(context: Context, account_id: UUID) -> None:
         await dues.put_off_retry(conn, account_id, retry_at=now + UNSEALABLE_WAIT, now=now)
 
 
-async def clean(context: Context) -> None:
-    """Remove once what is over: old links, unconfirmed and ended connections, empty accounts."""
-    settings, now = context.settings, clock.now()
-    async with transaction(context.pool) as conn:
-        _count("consents", await consents.delete_expired(conn, now=now))
-        _count("refreshes", await dues.delete_refreshes(conn, now - WATCHED * 2))
-    while await _end_unconfirmed(context):
-        pass
-    async with transaction(context.pool) as conn:
-        await dues.ask_orphan_revocations(conn, now=now)
-    before = now - timedelta(seconds=settings.retention)
-    day_before = now - KEYS_KEPT
-    await _drain(context, "idempotency_keys", partial(idempotency.purge, before=day_before))
-    await _drain(
-        context, "connections", partial(connections.delete_ended, before=before, limit=BATCH)
-    )
-    await _drain(context, "accounts", partial(dues.delete_orphans, before=before, limit=BATCH))
-
-
 async def _end_unconfirmed(context: Context) -> int:
     """End a batch of connections nobody confirmed in time; return how many that were."""
     now = clock.now()
@@ -139,18 +107,3 @@ async def _end_unconfirmed(context: Context) -> int:
         async with transaction(context.pool) as conn:
             ended += await end_unconfirmed(conn, connection_id, account_id, now=now)
     return ended
-
-
-async def _drain(
-    context: Context, what: str, delete: Callable[[db.Connection], Awaitable[int]]
-) -> None:
-    """Delete batch by batch, each in a transaction of its own, until nothing is left."""
-    rows = 1
-    while rows:
-        async with transaction(context.pool) as conn:
-            rows = await delete(conn)
-        _count(what, rows)
-
-
-def _count(what: str, rows: int) -> None:
-    DELETED.labels(what).inc(rows)

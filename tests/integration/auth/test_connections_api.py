@@ -365,7 +365,7 @@ async def test_unconfirmed_connections_end_and_their_grant_is_revoked(
         await mine.consent(created["connect_url"])
     later(86_500)
 
-    await auth.clean()
+    await auth.work()  # ends the connection, which makes the grant's revocation due
     await auth.work()
 
     shown = await auth.show(created["id"], token=caller_token(ttl_s=200_000))

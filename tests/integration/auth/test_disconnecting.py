@@ -8,12 +8,22 @@ from libs.common import clock
 from libs.common.db import transaction
 from libs.common.errors import Transient
 from libs.common.events.auth import ConnectionDisconnected
+from services.auth.app import migrations
 from services.auth.store import connections as store
 from services.auth.sync.disconnect import disconnect
 from services.auth.web.keys import CONTEXT
+from tests.databases import NewDatabase
 from tests.emulated import Emulated
-from tests.integration.auth.stand import ALICE, RETURN_URL, Later, Stand, browser
-from tests.support import caller_token
+from tests.integration.auth.stand import (
+    ALICE,
+    RETURN_URL,
+    Later,
+    Stand,
+    browser,
+    running,
+    settings_for,
+)
+from tests.support import caller_token, eventually
 
 TWO = [{"name": "mail", "access": "write"}, {"name": "contacts", "access": "read"}]
 UMBRELLA = caller_token(tenant="umbrella", ttl_s=100_000)
@@ -252,14 +262,66 @@ async def test_housekeeping_ends_only_when_nothing_is_left_to_clean(
 ) -> None:
     await auth.fetch(ADD_KEYS)
     await auth.fetch(ADD_PENDING)
-    later(86_401)
+    later(604_801)
+    await auth.work()
     await auth.clean()
 
     [row] = await auth.fetch(LEFT)
     assert tuple(row) == (0, 0)
-    later(86_401 + 2_592_001)
+    later(2_592_001)
     await auth.clean()
     assert not await auth.fetch("SELECT id FROM connections")
+
+
+ADD_LEFTOVERS = """
+WITH ticket AS (
+    INSERT INTO tickets (digest, tenant_id, connection_id, return_url, wishes, expires_at)
+    SELECT int4send(n), tenant_id, id, '', '[]', now() + make_interval(hours => n)
+      FROM connections, generate_series(1, 3) AS n
+), refresh AS (
+    INSERT INTO refreshes (account_id, at, failed)
+    SELECT gen_random_uuid(), now() + make_interval(hours => n), false
+      FROM generate_series(1, 3) AS n
+)
+INSERT INTO inbox (consumer, event_id, seen_at)
+SELECT 'auth', gen_random_uuid(), now() - make_interval(days => n * 15)
+  FROM generate_series(1, 3) AS n
+"""
+LEFTOVERS = """
+SELECT (SELECT count(*) FROM tickets), (SELECT count(*) FROM refreshes),
+       (SELECT count(*) FROM inbox)
+"""
+
+
+async def test_housekeeping_removes_links_notes_and_seen_events_that_are_over(
+    auth: Stand, later: Later
+) -> None:
+    await auth.fetch("DELETE FROM refreshes")
+    await auth.create()
+    await auth.fetch("DELETE FROM tickets")
+    await auth.fetch(ADD_LEFTOVERS)
+    later(2.5 * 3600)
+
+    await auth.clean()
+
+    [row] = await auth.fetch(LEFTOVERS)
+    assert tuple(row) == (1, 1, 1)
+
+
+async def test_the_worker_role_keeps_house(
+    new_database: NewDatabase, emulator: Emulated, later: Later
+) -> None:
+    settings = settings_for(await new_database(*migrations()), emulator.origin)
+    async with running(settings) as auth:
+        await auth.fetch(ADD_KEYS)
+    later(604_801)
+
+    async with running(settings, roles=frozenset({"worker"})) as worker:
+
+        async def nothing_left() -> bool:
+            return not await worker.fetch("SELECT FROM idempotency_keys LIMIT 1")
+
+        await eventually(nothing_left)
 
 
 async def test_a_disconnect_that_a_consent_overtook_changes_nothing(auth: Stand) -> None:

@@ -134,3 +134,10 @@ def test_every_setting_is_documented_with_its_variable() -> None:
     assert docs["CAUSEWAY_TEST_PORT"].default == 8099
     assert all(doc.variable.startswith("CAUSEWAY_") for doc in docs.values())
     assert all(doc.description != doc.field for doc in docs.values())
+
+
+def test_the_inbox_remembers_longer_than_the_log_delivers() -> None:
+    done = load(CAUSEWAY_INBOX_RETENTION="1209600")
+
+    assert done.returncode == 2
+    assert done.stderr.startswith("CAUSEWAY_INBOX_RETENTION: must be greater than 1209600")

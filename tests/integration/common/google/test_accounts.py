@@ -1,4 +1,5 @@
 import asyncio
+import io
 import traceback
 from datetime import timedelta
 from typing import Any
@@ -14,15 +15,16 @@ from libs.common.errors import (
     AppError,
     Conflict,
     NotFound,
+    RateLimited,
     Transient,
     UpstreamError,
 )
-from libs.common.google.accounts import AccessToken, AuthClient, ConnectedGoogle
+from libs.common.google.accounts import AccessToken, AuthClient, Charge, ConnectedGoogle
 from libs.common.google.discovery import gmail
 from libs.common.google.errors import AccessTokenRejected
 from libs.common.google.roots import GoogleRoots
 from libs.common.google.transport import GoogleClient
-from tests.integration.common.google.servers import QUICK, Serve
+from tests.integration.common.google.servers import QUICK, Handler, Serve
 from tests.support import SERVICE_KEY, eventually
 
 ONE = UUID("01900000-0000-7000-8000-000000000001")
@@ -244,25 +246,30 @@ async def test_a_list_that_cannot_be_read_is_transient_and_quotes_nothing(
 class Google:
     """An API that accepts one access token."""
 
-    def __init__(self, accepted: str) -> None:
+    def __init__(self, accepted: str, answer: object = None) -> None:
         self.accepted = accepted
+        self.answer = answer or {"id": "sent"}
         self.requests = 0
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         self.requests += 1
         if request.headers["Authorization"] == f"Bearer {self.accepted}":
-            return web.json_response({"id": "sent"})
+            return web.json_response(self.answer)
         error = {"code": 401, "message": "Invalid Credentials", "errors": [{"reason": "authError"}]}
         return web.json_response({"error": error}, status=401)
 
 
 async def send_as(
-    google: Google, client: AuthClient, serve: Serve, session: aiohttp.ClientSession
+    google: Handler,
+    client: AuthClient,
+    serve: Serve,
+    session: aiohttp.ClientSession,
+    charge: Charge | None = None,
 ) -> object:
     connected = ConnectedGoogle(GoogleClient(session, policy=QUICK), client)
     roots = GoogleRoots.at(await serve(google))
     request = gmail(roots).messages.send(userId="me", body={"raw": "QQ"})
-    return await connected.execute(request, connection_id=ONE)
+    return await connected.execute(request, connection_id=ONE, charge=charge)
 
 
 async def test_a_refused_token_is_replaced_within_the_call(
@@ -280,6 +287,74 @@ async def test_a_second_refusal_ends_the_call(
         await send_as(google, client, serve, session)
 
     assert google.requests == 2
+
+
+class Purse:
+    """A charge that allows so many requests, and remembers what it was told."""
+
+    def __init__(self, requests: int = 9) -> None:
+        self.requests = requests
+        self.methods: list[str] = []
+        self.waits: list[float] = []
+
+    async def __call__(self, method_id: str) -> None:
+        if not self.requests:
+            raise RateLimited("The purse is empty.", retry_after_s=3.0)
+        self.requests -= 1
+        self.methods.append(method_id)
+
+    async def refused(self, exc: RateLimited) -> None:
+        self.waits.append(exc.retry_after_s)
+
+
+async def test_every_request_is_charged_before_it_is_sent(
+    client: AuthClient, serve: Serve, session: aiohttp.ClientSession
+) -> None:
+    purse = Purse()
+
+    await send_as(Google("ya29.2"), client, serve, session, purse)
+
+    assert purse.methods == ["gmail.users.messages.send"] * 2
+    assert purse.waits == []
+
+
+async def test_a_request_that_is_not_allowed_is_not_sent(
+    client: AuthClient, serve: Serve, session: aiohttp.ClientSession
+) -> None:
+    google, purse = Google("ya29.1"), Purse(requests=0)
+
+    with pytest.raises(RateLimited):
+        await send_as(google, client, serve, session, purse)
+
+    assert google.requests == 0
+    assert purse.waits == []
+
+
+async def test_the_purse_learns_of_a_refusal_by_google(
+    client: AuthClient, serve: Serve, session: aiohttp.ClientSession
+) -> None:
+    async def busy(_request: web.Request) -> web.StreamResponse:
+        return web.json_response({"error": {"code": 429}}, status=429, headers={"Retry-After": "7"})
+
+    purse = Purse()
+
+    with pytest.raises(RateLimited):
+        await send_as(busy, client, serve, session, purse)
+
+    assert purse.waits == [7.0]
+
+
+async def test_a_refused_token_is_replaced_before_a_raw_answer_too(
+    client: AuthClient, serve: Serve, session: aiohttp.ClientSession
+) -> None:
+    connected = ConnectedGoogle(GoogleClient(session, policy=QUICK), client)
+    roots = GoogleRoots.at(await serve(Google("ya29.2", {"id": "m", "raw": "SGk"})))
+    request = gmail(roots).messages.get(userId="me", id="m", format="raw")
+    sink = io.BytesIO()
+
+    answer = await connected.execute_raw(request, connection_id=ONE, key="raw", sink=sink)
+
+    assert (answer, sink.getvalue()) == ({"id": "m"}, b"Hi")
 
 
 def test_a_token_is_not_shown() -> None:
