@@ -42,6 +42,10 @@ class Bell:
             pass
         self._rung.clear()
 
+    def ring(self) -> None:
+        """Ring for this process's own waiter alone."""
+        self._rung.set()
+
     async def _listen(self) -> None:
         if self._conn is not None and not self._conn.is_closed():
             return

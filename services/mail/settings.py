@@ -75,6 +75,58 @@ class MailSettings(ServiceSettings):
         validation_alias="CAUSEWAY_MAIL_POLICY",
         description="What is kept of a new connection's mail: all, or known correspondents only",
     )
+    backfill_days: int = Field(
+        default=30,
+        ge=0,
+        le=3650,
+        validation_alias="CAUSEWAY_MAIL_BACKFILL_DAYS",
+        description="Days of mail from before a new connection that are taken in; 0: none",
+    )
+    audit_interval: float = Field(
+        default=86400,
+        gt=0,
+        le=30 * 86400,
+        validation_alias="CAUSEWAY_MAIL_AUDIT_INTERVAL",
+        description="Seconds between comparisons of all ids at Google with all ids here",
+    )
+    tombstone_retention: float = Field(
+        default=90 * 86400,
+        gt=0,
+        validation_alias="CAUSEWAY_MAIL_TOMBSTONE_RETENTION",
+        description="Seconds after which what is left of deleted messages and entities goes",
+    )
+    units_per_minute: int = Field(
+        default=6000,
+        ge=100,
+        validation_alias="CAUSEWAY_GMAIL_UNITS_PER_MINUTE",
+        description="Gmail quota units per mailbox and minute (projects from before May 2026: "
+        "15000)",
+    )
+    project_units_per_minute: int = Field(
+        default=1_200_000,
+        ge=100,
+        validation_alias="CAUSEWAY_GMAIL_PROJECT_UNITS_PER_MINUTE",
+        description="Gmail quota units of the whole Google project per minute",
+    )
+    project_units_per_day: int = Field(
+        default=80_000_000,
+        ge=100,
+        validation_alias="CAUSEWAY_GMAIL_PROJECT_UNITS_PER_DAY",
+        description="Gmail quota units of the whole Google project per day",
+    )
+    backfill_units_per_day: int = Field(
+        default=2_000_000,
+        ge=100,
+        validation_alias="CAUSEWAY_GMAIL_BACKFILL_UNITS_PER_DAY",
+        description="Gmail quota units per mailbox and day that backfill and repair may use",
+    )
+    background_concurrency: int = Field(
+        default=4,
+        ge=1,
+        le=256,
+        validation_alias="CAUSEWAY_MAIL_BACKGROUND_CONCURRENCY",
+        description="Backfills, repairs and audits one worker process runs at a time",
+    )
     hash_key: HashKey | None = Field(
         default=None,
         validation_alias="CAUSEWAY_MAIL_HASH_KEY",
@@ -94,6 +146,11 @@ class MailSettings(ServiceSettings):
         validation_alias="CAUSEWAY_MAIL_CONCURRENCY",
         description="Mailboxes one worker process reads at a time",
     )
+
+    @property
+    def audit_every(self) -> timedelta:
+        """Return the time between audits of a mailbox."""
+        return timedelta(seconds=self.audit_interval)
 
     @property
     def watch_every(self) -> timedelta:

@@ -1,4 +1,4 @@
-"""What the mail service publishes about messages."""
+"""What the mail service publishes about messages, and about how mailboxes are read."""
 
 from datetime import datetime
 from typing import ClassVar, Literal
@@ -73,4 +73,125 @@ class MessageDeleted(_MessageEvent):
     type: ClassVar[str] = "mail.message.deleted.v1"
 
 
-EVENTS: tuple[type[Event], ...] = (MessageReceived, MessageSent, MessageUpdated, MessageDeleted)
+class EntityReference(BaseModel):
+    """A lead, deal or contact of the CRM."""
+
+    model_config = ConfigDict(frozen=True)
+
+    type: str
+    id: str
+
+
+class Participant(BaseModel):
+    """Somebody who took part, and as what."""
+
+    model_config = ConfigDict(frozen=True)
+
+    address: str
+    name: str | None = None
+    role: Literal["from", "to", "cc", "bcc"]
+
+
+class Activity(BaseModel):
+    """What happened with entities of the CRM, in the one form all kinds share."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: UUID
+    """Of the message."""
+    type: Literal["email"] = "email"
+    title: str
+    snippet: str = Field(max_length=500)
+    direction: Literal["inbound", "outbound"]
+    entities: tuple[EntityReference, ...]
+    """All it concerns now; none: it is no activity any more."""
+    participants: tuple[Participant, ...] = ()
+    occurred_at: datetime
+    start: datetime | None = None
+    """Of what lasts; a message does not."""
+    end: datetime | None = None
+    created_by: str
+    """The user whose mailbox it was found in."""
+    source: Literal["gmail"] = "gmail"
+
+
+class ActivityLogged(Event):
+    """A message concerns other entities than before; the newest event has all of them."""
+
+    type: ClassVar[str] = "mail.activity.logged.v1"
+    source: ClassVar[str] = "/causeway/mail"
+    aggregate: ClassVar[str] = "activity"
+
+    connection_id: UUID
+    google_message_id: str
+    activity: Activity
+
+
+class _FeedEvent(Event):
+    source: ClassVar[str] = "/causeway/mail"
+    aggregate: ClassVar[str] = "feed"
+
+    feed_id: UUID
+    connection_id: UUID
+    user_id: str
+
+
+class _FeedStateEvent(_FeedEvent):
+    kind: str
+    """What is read: `mail.live`."""
+    state: Literal["active", "degraded", "paused", "closed"]
+    reason: str | None
+    """A short constant: why it is not `active`."""
+    since: datetime
+
+
+class FeedDegraded(_FeedStateEvent):
+    """Reading a mailbox fails, waits for somebody, or left something behind; or why it does."""
+
+    type: ClassVar[str] = "mail.feed.degraded.v1"
+
+
+class FeedRecovered(_FeedStateEvent):
+    """A mailbox is read again as it should be."""
+
+    type: ClassVar[str] = "mail.feed.recovered.v1"
+
+
+class ResyncCounts(BaseModel):
+    """How many messages a full comparison found in which way."""
+
+    model_config = ConfigDict(frozen=True)
+
+    listed: int = 0
+    """At Google."""
+    added: int = 0
+    relabelled: int = 0
+    removed: int = 0
+    vanished: int = 0
+    """Listed, and gone when they were asked for."""
+    kept: int = 0
+    """Not listed, and not removed."""
+
+
+class FeedResynced(_FeedEvent):
+    """A mailbox was compared with Google in full, and what differed was taken over."""
+
+    type: ClassVar[str] = "mail.feed.resynced.v1"
+
+    reason: Literal["gap", "audit", "request"]
+    """Google forgot the history; it was time to check; somebody asked."""
+    started_at: datetime
+    finished_at: datetime
+    counts: ResyncCounts
+
+
+EVENTS: tuple[type[Event], ...] = (
+    MessageReceived,
+    MessageSent,
+    MessageUpdated,
+    MessageDeleted,
+    ActivityLogged,
+    FeedDegraded,
+    FeedRecovered,
+    FeedResynced,
+)

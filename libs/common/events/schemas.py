@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from libs.common.events import auth, mail
+from libs.common.events import auth, crm, mail
 from libs.common.events.base import Event
 from libs.common.events.envelope import CONTENT_TYPE, Envelope, schema_uri
 
@@ -18,8 +18,11 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 FOLDER = "docs/reference/events"
 ASYNCAPI = "docs/reference/asyncapi.json"
 
-EVENTS: tuple[type[Event], ...] = (*auth.EVENTS, *mail.EVENTS)
+PUBLISHED: tuple[type[Event], ...] = (*auth.EVENTS, *mail.EVENTS)
 """Every event the product publishes."""
+
+EVENTS: tuple[type[Event], ...] = (*PUBLISHED, *crm.EVENTS)
+"""The same, and those it takes in."""
 
 
 def render() -> dict[str, str]:
@@ -43,7 +46,7 @@ def envelope_schema() -> dict[str, Any]:
 
 
 def asyncapi() -> dict[str, Any]:
-    """Return the AsyncAPI 3.0 document of the exchange: what we send, by routing key."""
+    """Return the AsyncAPI 3.0 document of the exchange: what is sent and received."""
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -74,7 +77,7 @@ def _channel(event: type[Event]) -> dict[str, Any]:
 
 def _operation(event: type[Event]) -> dict[str, Any]:
     return {
-        "action": "send",
+        "action": "send" if event in PUBLISHED else "receive",
         "channel": {"$ref": f"#/channels/{event.type}"},
         "summary": _summary(event),
         "bindings": {"amqp": {"deliveryMode": 2, "mandatory": True}},

@@ -27,6 +27,9 @@ class Lease:
         self.cursor = feed.cursor
         self.fingerprint = feed.fingerprint
         self.left_behind: str | None = None
+        self.poll_s: float | None = None
+        self.has_more = False
+        self.closes = False
 
     async def advance(
         self, conn: Connection, *, cursor: str, fingerprint: str | None = None
@@ -46,3 +49,18 @@ class Lease:
     def leave_behind(self, reason: str) -> None:
         """Show the feed as degraded after this run, for `reason` (a short constant)."""
         self.left_behind = reason
+
+    def poll_within(self, seconds: float) -> None:
+        """Run the feed again after `seconds` (> 0), if its kind is not polled sooner anyway."""
+        self.poll_s = seconds if self.poll_s is None else min(seconds, self.poll_s)
+
+    def again(self) -> None:
+        """There is more to do: run the feed again at once, after those that are due already.
+
+        It does not count as in step until a run ends without this.
+        """
+        self.has_more = True
+
+    def close(self) -> None:
+        """End the feed with this run: no push and no poll wakes it until it is opened again."""
+        self.closes = True

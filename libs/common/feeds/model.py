@@ -36,6 +36,12 @@ class NewFeed:
     """What a push calls it; several feeds may share one."""
     fingerprint: str = ""
     """The query its cursor belongs to; a cursor of another fingerprint is void."""
+    cursor: str | None = None
+    """Where it begins when it is new, was closed, or lost its cursor."""
+    restart: bool = False
+    """It begins at `cursor` in any case."""
+    background: bool = False
+    """Its runs take long: they are claimed by runners of their own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +60,8 @@ class Feed:
     reason: str | None
     failures: int
     last_sync_at: datetime | None
+    sequence: int
+    """Of the newest event that told of it."""
 
 
 def retry_delay_s(failures: int, *, jitter: float) -> float:

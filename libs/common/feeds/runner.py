@@ -10,16 +10,19 @@ import structlog
 from prometheus_client import Counter, Gauge
 
 from libs.common.bell import Bell
-from libs.common.db import FAILURES, Pool
+from libs.common.db import FAILURES, Connection, Pool
 from libs.common.errors import AccessRevoked, AppError, RateLimited, Transient
 from libs.common.feeds import store
 from libs.common.feeds.lease import Lease, LeaseLost
-from libs.common.feeds.model import FeedState, retry_delay_s
+from libs.common.feeds.model import Feed, FeedState, retry_delay_s
 
 log = structlog.get_logger(__name__)
 
 RUNS = Counter("causeway_feed_runs_total", "Runs of feeds", ["kind", "outcome"])
 RUNNING = Gauge("causeway_feeds_running", "Feeds being run by this process")
+
+
+OnChange = Callable[[Connection, Feed, Lease], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,10 @@ class FeedKind:
 
     run: Callable[[Lease], Awaitable[None]]
     poll_every_s: float
+    on_change: OnChange | None = None
+    """Called when a run changed the feed's state or reason, in the transaction that does: with
+    the feed as it is now, under the sequence of this change, and the lease (`lease.feed` is the
+    feed as it was). What it raises undoes the change, and the feed runs again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +47,7 @@ class _Outcome:
     wait_s: float | None = None
     """None: until the next poll. Otherwise not before that many seconds have passed."""
     failed: bool = False
+    synced: bool = False
 
 
 class Runner:
@@ -55,12 +63,14 @@ class Runner:
         concurrency: int = 8,
         lease_s: float = 30.0,
         idle_s: float = 1.0,
+        background: bool = False,
     ) -> None:
         """Run at most `concurrency` feeds at once, each under leases of `lease_s` seconds.
 
         Args:
             bell: rings when a signal is raised; without a ring, due feeds are looked for every
                 `idle_s` seconds.
+            background: run the feeds whose runs take long, and only those.
         """
         self._pool = pool
         self._kinds = kinds
@@ -69,6 +79,7 @@ class Runner:
         self._concurrency = concurrency
         self._lease = timedelta(seconds=lease_s)
         self._idle_s = idle_s
+        self._background = background
         self._active: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -97,7 +108,13 @@ class Runner:
         free = self._concurrency - len(self._active)
         now = self._now()
         async with self._pool.acquire() as conn, conn.transaction():
-            claimed = await store.claim(conn, limit=free, now=now, lease_until=now + self._lease)
+            claimed = await store.claim(
+                conn,
+                limit=free,
+                now=now,
+                lease_until=now + self._lease,
+                background=self._background,
+            )
         for feed, epoch, generation in claimed:
             task = asyncio.create_task(self._serve(Lease(feed, epoch=epoch, generation=generation)))
             self._active.add(task)
@@ -116,7 +133,8 @@ class Runner:
             try:
                 outcome = await self._guarded(lease)
             except asyncio.CancelledError:
-                await self._finish(lease, _Outcome("released", wait_s=0.0))
+                feed = lease.feed
+                await self._finish(lease, _Outcome("released", feed.state, feed.reason, 0.0))
                 raise
             RUNS.labels(lease.feed.kind, outcome.name).inc()
             if outcome.name != "lease_lost":
@@ -136,9 +154,7 @@ class Runner:
             return self._failure(lease, exc)
         finally:
             await _ended(keeper, work)
-        if lease.left_behind is not None:
-            return _Outcome("partial", FeedState.DEGRADED, lease.left_behind)
-        return _Outcome("ok")
+        return _success(lease)
 
     async def _keep(self, lease: Lease, work: "asyncio.Future[None]") -> None:
         """Renew the lease every third of it; cancel `work` once it is lost."""
@@ -176,30 +192,57 @@ class Runner:
                 return _Outcome("crashed", FeedState.DEGRADED, "internal", delay_s, failed=True)
 
     async def _finish(self, lease: Lease, outcome: _Outcome) -> None:
-        now = self._now()
-        poll = timedelta(seconds=self._kinds[lease.feed.kind].poll_every_s)
-        wait = None if outcome.wait_s is None else timedelta(seconds=outcome.wait_s)
-        succeeded = outcome.name in ("ok", "partial")
         try:
             async with self._pool.acquire() as conn, conn.transaction():
-                await store.finish(
-                    conn,
-                    lease.feed,
-                    lease.epoch,
-                    generation=lease.generation,
-                    due_at=now + (poll if wait is None else wait),
-                    not_before=now if wait is None else now + wait,
-                    state=outcome.state,
-                    reason=outcome.reason,
-                    failures=lease.feed.failures + 1 if outcome.failed else 0,
-                    synced_at=now if succeeded else None,
-                    now=now,
-                )
+                await self._commit_end(conn, lease, outcome)
         except FAILURES as exc:  # the lease runs out by itself, and the feed is due again
             log.warning("feed_finish_failed", error=type(exc).__name__)
+        except Exception:  # of `on_change`; as above
+            log.exception("feed_change_untold")
+        if outcome.name == "more":
+            self._bell.ring()
+
+    async def _commit_end(self, conn: Connection, lease: Lease, outcome: _Outcome) -> None:
+        now, kind, before = self._now(), self._kinds[lease.feed.kind], lease.feed
+        poll_s = kind.poll_every_s if lease.poll_s is None else min(kind.poll_every_s, lease.poll_s)
+        wait = timedelta(seconds=outcome.wait_s or 0.0)
+        feed = await store.finish(
+            conn,
+            before,
+            lease.epoch,
+            generation=lease.generation,
+            due_at=now + (timedelta(seconds=poll_s) if outcome.wait_s is None else wait),
+            not_before=now + wait,
+            state=outcome.state,
+            reason=outcome.reason,
+            failures=_failures(before, outcome),
+            synced_at=now if outcome.synced else None,
+            now=now,
+        )
+        if feed is None or kind.on_change is None:
+            return
+        if (feed.state, feed.reason) != (before.state, before.reason):
+            await kind.on_change(conn, feed, lease)
 
     async def _stop(self) -> None:
         await _ended(*self._active)
+
+
+def _success(lease: Lease) -> _Outcome:
+    """Return the outcome of a run that ended by itself, as it asked for."""
+    left = lease.left_behind
+    if lease.closes:
+        return _Outcome("closed", FeedState.CLOSED, left, synced=True)
+    state = FeedState.ACTIVE if left is None else FeedState.DEGRADED
+    if lease.has_more:
+        return _Outcome("more", state, left, wait_s=0.0)
+    return _Outcome("ok" if left is None else "partial", state, left, synced=True)
+
+
+def _failures(feed: Feed, outcome: _Outcome) -> int:
+    if outcome.name == "released":
+        return feed.failures
+    return feed.failures + 1 if outcome.failed else 0
 
 
 async def _ended(*tasks: "asyncio.Future[None]") -> None:

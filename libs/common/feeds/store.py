@@ -1,4 +1,4 @@
-"""Every SQL statement on feeds, signals and dead items. The caller owns the transaction.
+"""Every SQL statement on feeds and signals. The caller owns the transaction.
 
 Locks are taken signal first, then feed, each in key order: claims, finishes and pushes
 cannot deadlock, and page commits (feed only) never wait for a push.
@@ -31,45 +31,54 @@ def _feed(row: Any) -> Feed:
         reason=row["reason"],
         failures=row["failures"],
         last_sync_at=row["last_sync_at"],
+        sequence=row["sequence"],
     )
 
 
 REOPEN_SIGNAL = """
 UPDATE signals s
-   SET address = $5, generation = generation + 1, due_at = $6, not_before = '-infinity'
+   SET address = $5, generation = generation + 1, due_at = $6, not_before = '-infinity',
+       running = false, background = $7
   FROM feeds f
  WHERE f.tenant_id = $1 AND f.connection_id = $2 AND f.kind = $3 AND f.resource = $4
    AND s.tenant_id = f.tenant_id AND s.feed_id = f.id
 """
 UPSERT_FEED = """
 INSERT INTO feeds
-       (tenant_id, id, connection_id, account_id, kind, resource, fingerprint, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+       (tenant_id, id, connection_id, account_id, kind, resource, fingerprint, created_at, cursor)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 ON CONFLICT (tenant_id, connection_id, kind, resource) DO UPDATE
    SET state = 'active', reason = NULL, failures = 0,
        account_id = EXCLUDED.account_id,
-       cursor = CASE WHEN feeds.account_id = EXCLUDED.account_id
-                      AND feeds.fingerprint = EXCLUDED.fingerprint THEN feeds.cursor END,
+       cursor = CASE WHEN $10::boolean THEN EXCLUDED.cursor
+                     WHEN feeds.account_id <> EXCLUDED.account_id
+                       OR feeds.fingerprint <> EXCLUDED.fingerprint THEN EXCLUDED.cursor
+                     WHEN feeds.state = 'closed' THEN COALESCE(EXCLUDED.cursor, feeds.cursor)
+                     ELSE feeds.cursor END,
        fingerprint = EXCLUDED.fingerprint,
        lease_epoch = feeds.lease_epoch + 1
 RETURNING tenant_id, id, connection_id, account_id, kind, resource, fingerprint, cursor,
-          state, reason, failures, last_sync_at
+          state, reason, failures, last_sync_at, sequence
 """
 INSERT_SIGNAL = """
-INSERT INTO signals (tenant_id, feed_id, address, due_at) VALUES ($1, $2, $3, $4)
+INSERT INTO signals (tenant_id, feed_id, address, due_at, background)
+VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (tenant_id, feed_id) DO NOTHING
 """
 
 
-async def open_feed(conn: Connection, new: NewFeed, *, now: datetime) -> Feed:
-    """Return the feed of `new`, created or opened again, due at once.
+async def open_feed(
+    conn: Connection, new: NewFeed, *, now: datetime, due_at: datetime | None = None
+) -> Feed:
+    """Return the feed of `new`, created or opened again, due at once or at `due_at`.
 
     One that was paused or closed keeps its cursor, unless it now belongs to another account or
-    its fingerprint changed: then the cursor is void and dropped. A worker still running it is
-    fenced out.
+    its fingerprint changed: then the cursor is void and dropped. In its place, and in place of
+    a closed one's, comes `new.cursor`. A worker still running it is fenced out.
     """
+    due_at = now if due_at is None else due_at
     identity = (new.tenant_id, new.connection_id, new.kind, new.resource)
-    await conn.execute(REOPEN_SIGNAL, *identity, new.address, now)
+    await conn.execute(REOPEN_SIGNAL, *identity, new.address, due_at, new.background)
     row = await conn.fetchrow(
         UPSERT_FEED,
         new.tenant_id,
@@ -80,9 +89,11 @@ async def open_feed(conn: Connection, new: NewFeed, *, now: datetime) -> Feed:
         new.resource,
         new.fingerprint,
         now,
+        new.cursor,
+        new.restart,
     )
     feed = _feed(row)
-    await conn.execute(INSERT_SIGNAL, feed.tenant_id, feed.id, new.address, now)
+    await conn.execute(INSERT_SIGNAL, feed.tenant_id, feed.id, new.address, due_at, new.background)
     await conn.execute(NOTIFY)
     return feed
 
@@ -117,7 +128,7 @@ async def stop_feeds(
 
 LIST_FEEDS = """
 SELECT f.tenant_id, f.id, f.connection_id, f.account_id, f.kind, f.resource, f.fingerprint,
-       f.cursor, f.state, f.reason, f.failures, f.last_sync_at
+       f.cursor, f.state, f.reason, f.failures, f.last_sync_at, f.sequence
   FROM feeds f WHERE f.tenant_id = $1 AND f.connection_id = ANY($2::uuid[])
  ORDER BY f.connection_id, f.kind, f.resource
 """
@@ -154,10 +165,43 @@ async def raise_signals(
     """Raise the signal of every feed a push called by one of `addresses`; return those known.
 
     A feed that is running, or must wait for Google's permission, keeps its time: the moved
-    generation alone makes it run again.
+    generation alone makes it run again. One that is paused or closed is not woken.
     """
     rows = await conn.fetch(RAISE_SIGNALS, list(addresses), now, CHANNEL, timeout=timeout_s)
     return {row["address"] for row in rows}
+
+
+RAISE_SIGNAL = """
+WITH hit AS (
+    SELECT tenant_id, feed_id FROM signals
+     WHERE (tenant_id = $1 AND feed_id = $2) OR address = $5
+     ORDER BY tenant_id, feed_id
+       FOR UPDATE
+), raised AS (
+    UPDATE signals s
+       SET generation = generation + 1,
+           due_at = CASE WHEN running OR due_at = 'infinity' THEN due_at
+                         ELSE LEAST(due_at, GREATEST($3::timestamptz, not_before)) END
+      FROM hit WHERE s.tenant_id = hit.tenant_id AND s.feed_id = hit.feed_id
+    RETURNING 1
+)
+SELECT pg_notify($4, '') FROM raised
+"""
+
+
+async def raise_signal(
+    conn: Connection,
+    tenant_id: str,
+    feed_id: UUID,
+    *,
+    now: datetime,
+    address: str | None = None,
+) -> None:
+    """Raise the signal of one feed and of those called by `address`, as `raise_signals` does.
+
+    Locks are taken signal first: call it before anything that page commits lock too is locked.
+    """
+    await conn.execute(RAISE_SIGNAL, tenant_id, feed_id, now, CHANNEL, address)
 
 
 PIN_CLAIM_PLAN = """
@@ -167,7 +211,8 @@ SELECT set_config('enable_bitmapscan', 'off', true), set_config('enable_seqscan'
 CLAIM = """
 WITH due AS MATERIALIZED (
     SELECT tenant_id, feed_id FROM signals
-     WHERE due_at <= $1 ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED
+     WHERE background = $4 AND due_at <= $1
+     ORDER BY background, due_at LIMIT $2 FOR UPDATE SKIP LOCKED
 ), taken AS (
     UPDATE signals s SET running = true, due_at = $3
       FROM due WHERE s.tenant_id = due.tenant_id AND s.feed_id = due.feed_id
@@ -176,20 +221,29 @@ WITH due AS MATERIALIZED (
 UPDATE feeds f SET lease_epoch = f.lease_epoch + 1, lease_until = $3
   FROM taken t WHERE f.tenant_id = t.tenant_id AND f.id = t.feed_id
 RETURNING f.tenant_id, f.id, f.connection_id, f.account_id, f.kind, f.resource, f.fingerprint,
-          f.cursor, f.state, f.reason, f.failures, f.last_sync_at, f.lease_epoch, t.generation
+          f.cursor, f.state, f.reason, f.failures, f.last_sync_at, f.sequence, f.lease_epoch,
+          t.generation
 """
 
 
 async def claim(
-    conn: Connection, *, limit: int, now: datetime, lease_until: datetime
+    conn: Connection,
+    *,
+    limit: int,
+    now: datetime,
+    lease_until: datetime,
+    background: bool = False,
 ) -> list[tuple[Feed, int, int]]:
     """Take up to `limit` due feeds; return each with its lease epoch and signal generation.
 
     A lease that ran out is due like any other. The plan is pinned to the ordered index, since
     the planner otherwise flips to sorting everything that is due.
+
+    Args:
+        background: take feeds whose runs take long; otherwise only the others.
     """
     await conn.execute(PIN_CLAIM_PLAN)
-    rows = await conn.fetch(CLAIM, now, limit, lease_until)
+    rows = await conn.fetch(CLAIM, now, limit, lease_until, background)
     return [(_feed(row), row["lease_epoch"], row["generation"]) for row in rows]
 
 
@@ -242,9 +296,12 @@ UPDATE signals
 """
 FINISH_FEED = """
 UPDATE feeds SET lease_until = NULL, state = $4, reason = $5, failures = $6,
-       last_sync_at = COALESCE($7, last_sync_at)
+       last_sync_at = COALESCE($7, last_sync_at),
+       sequence = sequence
+                + CASE WHEN (state, reason) IS DISTINCT FROM ($4::text, $5::text) THEN 1 ELSE 0 END
  WHERE tenant_id = $1 AND id = $2 AND lease_epoch = $3
-RETURNING id
+RETURNING tenant_id, id, connection_id, account_id, kind, resource, fingerprint, cursor,
+          state, reason, failures, last_sync_at, sequence
 """
 
 
@@ -261,14 +318,15 @@ async def finish(
     failures: int,
     synced_at: datetime | None,
     now: datetime,
-) -> None:
-    """Give the lease back and say when to run next; nothing happens if it is not ours.
+) -> Feed | None:
+    """Give the lease back and say when to run next; None, and nothing, if it is not ours.
 
     When the signal moved since `generation`, the feed is due again at once, though never
-    before `not_before`. A paused feed is not due until it is opened again.
+    before `not_before`. A paused or closed feed is not due until it is opened again. Returns
+    the feed as it is now; its sequence rose if its state or reason changed.
     """
     await conn.execute(LOCK_SIGNAL, feed.tenant_id, feed.id)  # as in `renew`
-    held = await conn.fetchval(
+    row = await conn.fetchrow(
         FINISH_FEED,
         feed.tenant_id,
         feed.id,
@@ -278,8 +336,8 @@ async def finish(
         failures,
         synced_at,
     )
-    if held is None:
-        return
+    if row is None:
+        return None
     await conn.execute(
         FINISH_SIGNAL,
         feed.tenant_id,
@@ -288,35 +346,17 @@ async def finish(
         not_before,
         generation,
         now,
-        state is FeedState.PAUSED,
+        state in (FeedState.PAUSED, FeedState.CLOSED),
     )
+    return _feed(row)
 
 
-ADD_DEAD_ITEM = """
-INSERT INTO dead_items (id, tenant_id, feed_id, kind, item, cause, payload, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+NEXT_SEQUENCE = """
+UPDATE feeds SET sequence = sequence + 1 WHERE tenant_id = $1 AND id = $2 RETURNING sequence
 """
 
 
-async def add_dead_item(
-    conn: Connection,
-    *,
-    kind: str,
-    item: str,
-    cause: str,
-    now: datetime,
-    feed: Feed | None = None,
-    payload: bytes | None = None,
-) -> UUID:
-    """Keep an item that could not be taken in; return its id.
-
-    Args:
-        kind: what sort of item: `gmail.message`, `gmail.push`.
-        item: its id at Google, or a hash of it when it has none.
-        cause: a short constant, never content.
-        payload: what came, when it cannot be fetched again.
-    """
-    dead_id = new_id()
-    tenant_id, feed_id = (feed.tenant_id, feed.id) if feed else (None, None)
-    await conn.execute(ADD_DEAD_ITEM, dead_id, tenant_id, feed_id, kind, item, cause, payload, now)
-    return dead_id
+async def next_sequence(conn: Connection, feed: Feed) -> int:
+    """Return the number of the feed's next event; the row is locked until the caller commits."""
+    sequence: int = await conn.fetchval(NEXT_SEQUENCE, feed.tenant_id, feed.id)
+    return sequence

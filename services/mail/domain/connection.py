@@ -53,6 +53,10 @@ class Connection:
     event_sequence: int = 0
     purge: Purge = Purge.NONE
     updated_at: datetime
+    backfill_days: int = 0
+    """Of mail from before the connection that is taken in."""
+    complete_since: datetime | None = None
+    """From when on the mailbox should be here in full; None: it was never read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +93,10 @@ def is_over(told: Told) -> bool:
     return told.access is None and told.state in RUNNING
 
 
-def updated(told: Told, current: Connection | None, *, policy: Policy, now: datetime) -> Connection:
-    """Return the connection after what was told; `policy` is what a new one gets."""
+def updated(
+    told: Told, current: Connection | None, *, policy: Policy, backfill_days: int, now: datetime
+) -> Connection:
+    """Return the connection after what was told; a new one gets `policy` and `backfill_days`."""
     over = is_over(told)
     known = current.event_sequence if current else 0
     return Connection(
@@ -106,6 +112,8 @@ def updated(told: Told, current: Connection | None, *, policy: Policy, now: date
         event_sequence=known if told.sequence is None else told.sequence,
         purge=_purge(told, current, over=over),
         updated_at=now,
+        backfill_days=current.backfill_days if current else backfill_days,
+        complete_since=current.complete_since if current else None,
     )
 
 

@@ -1,9 +1,13 @@
 """What the service tells others of messages: the events, made of the domain's values."""
 
+from datetime import datetime
 from uuid import UUID
 
 from libs.common.events import mail as events
 from libs.common.events.base import Origin
+from libs.common.events.envelope import Envelope
+from libs.common.feeds import Feed, FeedState
+from libs.common.feeds.compare import Standing
 from services.mail.domain.connection import Connection
 from services.mail.domain.history import Relabelled
 from services.mail.domain.message import Direction, Fetched, Known, Person, direction
@@ -66,6 +70,56 @@ def deleted(connection: Connection, known: Known, origin: Origin) -> events.Mess
         google_message_id=known.google_id,
         thread_id=known.thread_id,
         occurred_at=known.internal_date,
+    )
+
+
+def resynced(
+    feed: Feed, connection: Connection, standing: Standing, *, sequence: int, now: datetime
+) -> Envelope:
+    """Return the event of a comparison that has ended, with what it found."""
+    reason = standing.plan.reason
+    event = events.FeedResynced(
+        origin=Origin.REPAIR,
+        feed_id=feed.id,
+        connection_id=connection.id,
+        user_id=connection.user_id,
+        reason=reason.value,
+        started_at=standing.plan.started_at,
+        finished_at=now,
+        counts=events.ResyncCounts(**standing.counts),
+    )
+    return Envelope.of(
+        event, tenant_id=feed.tenant_id, aggregate_id=str(feed.id), sequence=sequence, time=now
+    )
+
+
+def changed_feed(
+    feed: Feed, *, before: Feed, connection: Connection, now: datetime
+) -> Envelope | None:
+    """Return the event of a feed that fell into trouble or is out of it; None of other changes."""
+    troubled = (FeedState.DEGRADED, FeedState.PAUSED)
+    if feed.state in troubled:
+        kind: type[events.FeedDegraded | events.FeedRecovered] = events.FeedDegraded
+    elif before.state in troubled:
+        kind = events.FeedRecovered
+    else:
+        return None
+    event = kind(
+        origin=Origin.LIVE,
+        feed_id=feed.id,
+        connection_id=connection.id,
+        user_id=connection.user_id,
+        kind=feed.kind,
+        state=feed.state.value,
+        reason=feed.reason,
+        since=now,
+    )
+    return Envelope.of(
+        event,
+        tenant_id=feed.tenant_id,
+        aggregate_id=str(feed.id),
+        sequence=feed.sequence,
+        time=now,
     )
 
 

@@ -43,6 +43,11 @@ class HistoryPage:
     """The mailbox's current record."""
     next_page_token: str | None
 
+    def label_ids(self) -> frozenset[str]:
+        """Return the labels that the records move."""
+        moved = (item for one in self.records for item in (*one.labels_added, *one.labels_removed))
+        return frozenset(label for item in moved for label in item.labels)
+
 
 @dataclass(frozen=True, slots=True)
 class Step:

@@ -52,6 +52,29 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CalendarPart:
+    """What a text/calendar part is about (RFC 5545): nothing else of it is kept."""
+
+    method: str | None
+    """REQUEST, REPLY, CANCEL, ...; None: it does not say."""
+    uids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a machine reports of a message that was sent (RFC 3464, 3798, 5965)."""
+
+    kind: str
+    """`delivery`, `disposition` or `feedback`."""
+    status: str | None = None
+    """Of a delivery: the enhanced status code, such as `5.1.1`."""
+    action: str | None = None
+    """`failed`, `delayed`, ...; `displayed`, ...; `abuse`, ...: in small letters."""
+    recipient: str | None = None
+    """Whose mailbox it is about."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
     """What a message says: the product of the parser, clean and bounded."""
 
@@ -65,6 +88,14 @@ class Content:
     references: tuple[str, ...] = ()
     text: str = ""
     attachments: tuple[Attachment, ...] = ()
+    html: str | None = None
+    """The HTML body, sanitised: no scripts, styles or forms. None: there is none to show."""
+    new_text: str = ""
+    """`text` without quoted history and signature."""
+    date: datetime | None = None
+    """The Date header, in UTC: what the sender claims."""
+    calendar: tuple[CalendarPart, ...] = ()
+    report: Report | None = None
 
     def people(self) -> tuple[Person, ...]:
         """Return everyone the headers name."""
@@ -85,6 +116,8 @@ class Fetched:
     snippet: str
     size: int
     content: Content
+    whole: bool = True
+    """False: only the people were looked at, and only a trace is kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,10 +10,10 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
+from libs.common.addresses import LONGEST_ADDRESS, fold_address
 from libs.common.errors import InvalidInput
 
-LONGEST_ADDRESS = 320
-"""Octets of local part, at sign and domain. Source: RFC 5321 section 4.5.3.1"""
+__all__ = ["Push", "fold_address"]
 
 
 def _uint64(value: Any) -> Any:
@@ -66,8 +66,3 @@ class Push:
         if not _is_address(notice.email_address):
             raise InvalidInput("The push names no mailbox.")
         return cls(address=fold_address(notice.email_address), history_id=notice.history_id)
-
-
-def fold_address(address: str) -> str:
-    """Return the form in which addresses are compared and mailboxes are called."""
-    return address.strip().casefold()

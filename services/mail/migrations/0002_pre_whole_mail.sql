@@ -3,6 +3,8 @@ CREATE EXTENSION IF NOT EXISTS btree_gin;
 -- How many days of mail from before the connection are taken in.
 ALTER TABLE connections ADD COLUMN backfill_days integer NOT NULL DEFAULT 30
       CHECK (backfill_days BETWEEN 0 AND 3650);
+-- From when on the mailbox should be here in full; null until it was read for the first time.
+ALTER TABLE connections ADD COLUMN complete_since timestamptz;
 
 ALTER TABLE messages
       ADD COLUMN body_html text,

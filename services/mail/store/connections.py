@@ -26,12 +26,14 @@ def _connection(row: Any) -> Connection:
         event_sequence=row["event_sequence"],
         purge=Purge(row["purge"]),
         updated_at=row["updated_at"],
+        backfill_days=row["backfill_days"],
+        complete_since=row["complete_since"],
     )
 
 
 FIND_CONNECTION = """
 SELECT tenant_id, connection_id, account_id, user_id, email, access, policy, state,
-       reauthorize_url, event_sequence, purge, updated_at
+       reauthorize_url, event_sequence, purge, updated_at, backfill_days, complete_since
   FROM connections
  WHERE tenant_id = $1 AND connection_id = $2
 """
@@ -45,7 +47,7 @@ async def find_connection(conn: Conn, tenant_id: str, connection_id: UUID) -> Co
 
 LOCK_CONNECTION = """
 SELECT tenant_id, connection_id, account_id, user_id, email, access, policy, state,
-       reauthorize_url, event_sequence, purge, updated_at
+       reauthorize_url, event_sequence, purge, updated_at, backfill_days, complete_since
   FROM connections
  WHERE tenant_id = $1 AND connection_id = $2
    FOR UPDATE
@@ -60,7 +62,7 @@ async def lock_connection(conn: Conn, tenant_id: str, connection_id: UUID) -> Co
 
 LIST_CONNECTIONS = """
 SELECT tenant_id, connection_id, account_id, user_id, email, access, policy, state,
-       reauthorize_url, event_sequence, purge, updated_at
+       reauthorize_url, event_sequence, purge, updated_at, backfill_days, complete_since
   FROM connections
  WHERE tenant_id = $1 AND ($2::text IS NULL OR user_id = $2) AND purge = 'none'
  ORDER BY connection_id
@@ -89,8 +91,8 @@ async def get_connection(
 PUT_CONNECTION = """
 INSERT INTO connections AS c
        (tenant_id, connection_id, account_id, user_id, email, access, policy, state,
-        reauthorize_url, event_sequence, purge, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+        reauthorize_url, event_sequence, purge, updated_at, backfill_days)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 ON CONFLICT (tenant_id, connection_id) DO UPDATE
    SET account_id = EXCLUDED.account_id, user_id = EXCLUDED.user_id, email = EXCLUDED.email,
        access = EXCLUDED.access, state = EXCLUDED.state,
@@ -105,7 +107,7 @@ RETURNING true
 async def put_connection(conn: Conn, new: Connection) -> bool:
     """Add or replace a connection; False when what is there is newer.
 
-    The policy of one that exists stays as the tenant set it.
+    Its policy and its days of backfill stay as the tenant set them.
     """
     put = await conn.fetchval(
         PUT_CONNECTION,
@@ -121,23 +123,40 @@ async def put_connection(conn: Conn, new: Connection) -> bool:
         new.event_sequence,
         new.purge.value,
         new.updated_at,
+        new.backfill_days,
     )
     return bool(put)
 
 
-SET_POLICY = """
-UPDATE connections SET policy = $3 WHERE tenant_id = $1 AND connection_id = $2
+SET_SETTINGS = """
+UPDATE connections SET policy = $3, backfill_days = $4
+ WHERE tenant_id = $1 AND connection_id = $2
 """
 
 
-async def set_policy(conn: Conn, tenant_id: str, connection_id: UUID, policy: Policy) -> None:
-    """Set what is kept of this connection's mail from now on."""
-    await conn.execute(SET_POLICY, tenant_id, connection_id, policy.value)
+async def set_settings(
+    conn: Conn, tenant_id: str, connection_id: UUID, *, policy: Policy, backfill_days: int
+) -> None:
+    """Set what is kept of this connection's mail from now on, and how far back it reaches."""
+    await conn.execute(SET_SETTINGS, tenant_id, connection_id, policy.value, backfill_days)
+
+
+SET_COMPLETE_SINCE = """
+UPDATE connections SET complete_since = LEAST(complete_since, $3)
+ WHERE tenant_id = $1 AND connection_id = $2
+"""
+
+
+async def set_complete_since(
+    conn: Conn, tenant_id: str, connection_id: UUID, since: datetime
+) -> None:
+    """Note that the mailbox is here in full from `since` on; never later than noted before."""
+    await conn.execute(SET_COMPLETE_SINCE, tenant_id, connection_id, since)
 
 
 LIST_LIVE = """
 SELECT tenant_id, connection_id, account_id, user_id, email, access, policy, state,
-       reauthorize_url, event_sequence, purge, updated_at
+       reauthorize_url, event_sequence, purge, updated_at, backfill_days, complete_since
   FROM connections
  WHERE state <> 'disconnected' AND updated_at < $1
    AND (tenant_id, connection_id) > ($2, $3)
@@ -191,6 +210,7 @@ DELETE FROM dead_items d USING feeds f
  WHERE f.tenant_id = $1 AND f.connection_id = $2
    AND d.tenant_id = f.tenant_id AND d.feed_id = f.id
 """
+PURGE_JOBS = "DELETE FROM jobs WHERE tenant_id = $1 AND connection_id = $2"
 PURGE_FEEDS = "DELETE FROM feeds WHERE tenant_id = $1 AND connection_id = $2"
 PURGE_CONNECTION = """
 UPDATE connections SET purge = 'done', email = '', reauthorize_url = NULL
@@ -200,12 +220,13 @@ RETURNING true
 
 
 async def purge_connection(conn: Conn, tenant_id: str, connection_id: UUID) -> None:
-    """Remove the connection's feeds, and of itself all but ids and the newest event's number.
+    """Remove the connection's feeds and jobs, and of itself all but ids and its newest number.
 
     Those stay so that an event that comes late does not bring it back.
     """
     if await conn.fetchval(PURGE_CONNECTION, tenant_id, connection_id):
         await conn.execute(PURGE_DEAD_ITEMS, tenant_id, connection_id)
+        await conn.execute(PURGE_JOBS, tenant_id, connection_id)
         await conn.execute(PURGE_FEEDS, tenant_id, connection_id)
 
 
@@ -214,12 +235,15 @@ class Counts:
     """What is held for a connection."""
 
     messages: int
+    traces: int
     dead_items: int
 
 
 COUNT_MESSAGES = """
-SELECT connection_id, count(*) AS messages FROM messages
- WHERE tenant_id = $1 AND connection_id = ANY($2::uuid[]) AND deleted_at IS NULL AND NOT traced
+SELECT connection_id, count(*) FILTER (WHERE NOT traced) AS messages,
+       count(*) FILTER (WHERE traced) AS traces
+  FROM messages
+ WHERE tenant_id = $1 AND connection_id = ANY($2::uuid[]) AND deleted_at IS NULL
  GROUP BY connection_id
 """
 COUNT_DEAD_ITEMS = """
@@ -233,14 +257,14 @@ SELECT f.connection_id, count(*) AS dead_items
 async def count_held(conn: Conn, tenant_id: str, ids: Sequence[UUID]) -> dict[UUID, Counts]:
     """Return how many messages and dead items each of those connections has."""
     messages = {
-        row["connection_id"]: row["messages"]
+        row["connection_id"]: (row["messages"], row["traces"])
         for row in await conn.fetch(COUNT_MESSAGES, tenant_id, list(ids))
     }
     dead = {
         row["connection_id"]: row["dead_items"]
         for row in await conn.fetch(COUNT_DEAD_ITEMS, tenant_id, list(ids))
     }
-    return {one: Counts(messages.get(one, 0), dead.get(one, 0)) for one in ids}
+    return {one: Counts(*messages.get(one, (0, 0)), dead.get(one, 0)) for one in ids}
 
 
 HAS_DEAD_ITEMS = """

@@ -11,16 +11,20 @@ from libs.common.errors import NotFound
 from services.mail.domain.history import Relabelled
 from services.mail.domain.message import (
     Attachment,
+    CalendarPart,
     Content,
     Direction,
     Fetched,
     Known,
     Person,
+    Report,
     direction,
 )
+from services.mail.domain.search import vector
 
 
-def _known(row: Any) -> Known:
+def known_of(row: Any) -> Known:
+    """Return a row of the columns that decide on a change."""
     return Known(
         id=row["id"],
         google_id=row["google_id"],
@@ -47,7 +51,7 @@ async def list_known(
 ) -> dict[str, Known]:
     """Return what is held of those messages, by Google's id; tombstones included."""
     rows = await conn.fetch(LIST_KNOWN, tenant_id, connection_id, list(google_ids))
-    return {row["google_id"]: _known(row) for row in rows}
+    return {row["google_id"]: known_of(row) for row in rows}
 
 
 LOCK_KNOWN = """
@@ -65,7 +69,7 @@ async def lock_known(
 ) -> dict[str, Known]:
     """Return and lock what is held of those messages, by Google's id."""
     rows = await conn.fetch(LOCK_KNOWN, tenant_id, connection_id, list(google_ids))
-    return {row["google_id"]: _known(row) for row in rows}
+    return {row["google_id"]: known_of(row) for row in rows}
 
 
 LIST_HELD = """
@@ -79,16 +83,17 @@ SELECT id, google_id, thread_id, labels, label_history_id, sequence, internal_da
 async def list_held(conn: Conn, tenant_id: str, connection_id: UUID) -> dict[str, Known]:
     """Return what is held of the whole mailbox, by Google's id; tombstones included."""
     rows = await conn.fetch(LIST_HELD, tenant_id, connection_id)
-    return {row["google_id"]: _known(row) for row in rows}
+    return {row["google_id"]: known_of(row) for row in rows}
 
 
 ADD_MESSAGE = """
 INSERT INTO messages
        (tenant_id, id, connection_id, google_id, thread_id, internal_date, traced, direction,
         sender, recipients, subject, snippet, body_text, rfc822_message_id, in_reply_to,
-        reference_ids, attachments, size, labels, label_history_id, sequence, stored_at)
+        reference_ids, attachments, size, labels, label_history_id, sequence, stored_at,
+        body_html, new_text, sent_at, calendar, report, search)
 VALUES ($1, $2, $3, $4, $5, $6, false, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-        $19, 1, $20)
+        $19, 1, $20, $21, $22, $23, $24, $25, $26::text::tsvector)
 ON CONFLICT (tenant_id, connection_id, google_id) DO NOTHING
 RETURNING true
 """
@@ -103,7 +108,7 @@ async def add_message(
     message: Fetched,
     now: datetime,
 ) -> bool:
-    """Add a message, with sequence 1; False when it is there already."""
+    """Add a message, ready to be searched, with sequence 1; False when it is there already."""
     content = message.content
     added = await conn.fetchval(
         ADD_MESSAGE,
@@ -127,6 +132,17 @@ async def add_message(
         sorted(message.labels),
         message.history_id,
         now,
+        content.html,
+        content.new_text,
+        content.date,
+        [asdict(one) for one in content.calendar],
+        None if content.report is None else asdict(content.report),
+        vector(
+            subject=content.subject,
+            sender=content.sender,
+            recipients=(*content.to, *content.cc, *content.bcc),
+            text=content.text,
+        ),
     )
     return bool(added)
 
@@ -134,9 +150,10 @@ async def add_message(
 ADD_TRACE = """
 INSERT INTO messages
        (tenant_id, id, connection_id, google_id, thread_id, internal_date, traced,
-        address_hashes, label_history_id, stored_at)
-VALUES ($1, $2, $3, $4, $5, $6, true, $7, $8, $9)
+        label_history_id, stored_at)
+VALUES ($1, $2, $3, $4, $5, $6, true, $7, $8)
 ON CONFLICT (tenant_id, connection_id, google_id) DO NOTHING
+RETURNING true
 """
 
 
@@ -147,11 +164,10 @@ async def add_trace(
     *,
     message_id: UUID,
     message: Fetched,
-    hashes: Sequence[bytes],
     now: datetime,
-) -> None:
-    """Keep of a message only that it exists, when, and whom it concerns by keyed hashes."""
-    await conn.execute(
+) -> bool:
+    """Keep of a message only that it exists, and when; False when it is there already."""
+    added = await conn.fetchval(
         ADD_TRACE,
         tenant_id,
         message_id,
@@ -159,10 +175,10 @@ async def add_trace(
         message.google_id,
         message.thread_id,
         message.internal_date,
-        list(hashes),
         message.history_id,
         now,
     )
+    return bool(added)
 
 
 SET_LABELS = """
@@ -186,7 +202,8 @@ async def set_labels(
 BURY_MESSAGE = """
 UPDATE messages
    SET deleted_at = $3, sequence = sequence + 1, sender = NULL, recipients = NULL, subject = NULL,
-       snippet = NULL, body_text = NULL, attachments = NULL
+       snippet = NULL, body_text = NULL, attachments = NULL, body_html = NULL, new_text = NULL,
+       sent_at = NULL, calendar = NULL, report = NULL, search = NULL
  WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL
 RETURNING sequence
 """
@@ -230,7 +247,8 @@ def _people(value: Any) -> tuple[Person, ...]:
     return tuple(_person(one) for one in value)
 
 
-def _stored(row: Any) -> StoredMessage:
+def stored(row: Any) -> StoredMessage:
+    """Return a row of messages; what rows from before a column was there lack is empty."""
     return StoredMessage(
         id=row["id"],
         connection_id=row["connection_id"],
@@ -249,6 +267,14 @@ def _stored(row: Any) -> StoredMessage:
             references=tuple(row["reference_ids"]),
             text=row["body_text"],
             attachments=tuple(Attachment(**one) for one in row["attachments"]),
+            html=row["body_html"],
+            new_text=row["new_text"] or "",
+            date=row["sent_at"],
+            calendar=tuple(
+                CalendarPart(method=one["method"], uids=tuple(one["uids"]))
+                for one in row["calendar"] or ()
+            ),
+            report=None if row["report"] is None else Report(**row["report"]),
         ),
         snippet=row["snippet"],
         size=row["size"],
@@ -259,7 +285,8 @@ def _stored(row: Any) -> StoredMessage:
 FIND_MESSAGE = """
 SELECT m.id, m.connection_id, m.google_id, m.thread_id, m.internal_date, m.direction, m.sender,
        m.recipients, m.subject, m.snippet, m.body_text, m.rfc822_message_id, m.in_reply_to,
-       m.reference_ids, m.attachments, m.size, m.labels
+       m.reference_ids, m.attachments, m.size, m.labels, m.body_html, m.new_text, m.sent_at,
+       m.calendar, m.report
   FROM messages m
   JOIN connections c ON c.tenant_id = m.tenant_id AND c.connection_id = m.connection_id
  WHERE m.tenant_id = $1 AND m.id = $2 AND m.deleted_at IS NULL AND NOT m.traced
@@ -278,7 +305,7 @@ async def get_message(
     row = await conn.fetchrow(FIND_MESSAGE, tenant_id, message_id, user_id)
     if row is None:
         raise NotFound("There is no such message.")
-    return _stored(row)
+    return stored(row)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -292,6 +319,8 @@ class Wanted:
     label: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    entity_type: str | None = None
+    entity_id: str | None = None
     before: tuple[datetime, UUID] | None = None
     """Date and id of the last one the caller has seen."""
     limit: int
@@ -300,7 +329,8 @@ class Wanted:
 LIST_MESSAGES = """
 SELECT m.id, m.connection_id, m.google_id, m.thread_id, m.internal_date, m.direction, m.sender,
        m.recipients, m.subject, m.snippet, m.body_text, m.rfc822_message_id, m.in_reply_to,
-       m.reference_ids, m.attachments, m.size, m.labels
+       m.reference_ids, m.attachments, m.size, m.labels, m.body_html, m.new_text, m.sent_at,
+       m.calendar, m.report
   FROM connections c
  CROSS JOIN LATERAL (
        SELECT *
@@ -321,11 +351,31 @@ SELECT m.id, m.connection_id, m.google_id, m.thread_id, m.internal_date, m.direc
 """
 
 
+LIST_CONCERNING = """
+SELECT m.id, m.connection_id, m.google_id, m.thread_id, m.internal_date, m.direction, m.sender,
+       m.recipients, m.subject, m.snippet, m.body_text, m.rfc822_message_id, m.in_reply_to,
+       m.reference_ids, m.attachments, m.size, m.labels, m.body_html, m.new_text, m.sent_at,
+       m.calendar, m.report
+  FROM message_links l
+  JOIN messages m ON m.tenant_id = l.tenant_id AND m.id = l.message_id
+  JOIN connections c ON c.tenant_id = m.tenant_id AND c.connection_id = m.connection_id
+ WHERE l.tenant_id = $1 AND l.entity_type = $11 AND l.entity_id = $12
+   AND m.deleted_at IS NULL AND NOT m.traced
+   AND ($2::text IS NULL OR c.user_id = $2) AND c.purge = 'none'
+   AND ($3::uuid IS NULL OR c.connection_id = $3)
+   AND ($4::text IS NULL OR m.thread_id = $4)
+   AND ($5::text IS NULL OR m.labels @> ARRAY[$5])
+   AND m.internal_date >= COALESCE($6, '-infinity'::timestamptz)
+   AND m.internal_date < COALESCE($7, 'infinity'::timestamptz)
+   AND ($8::timestamptz IS NULL OR (m.internal_date, m.id) < ($8, $9::uuid))
+ ORDER BY m.internal_date DESC, m.id DESC
+ LIMIT $10
+"""
+
+
 async def list_messages(conn: Conn, wanted: Wanted) -> list[StoredMessage]:
-    """Return up to `limit` messages, newest first."""
-    before = wanted.before or (None, None)
-    rows = await conn.fetch(
-        LIST_MESSAGES,
+    """Return up to `limit` messages, newest first; with an entity, only what concerns it."""
+    given = (
         wanted.tenant_id,
         wanted.user_id,
         wanted.connection_id,
@@ -333,7 +383,24 @@ async def list_messages(conn: Conn, wanted: Wanted) -> list[StoredMessage]:
         wanted.label,
         wanted.since,
         wanted.until,
-        *before,
+        *(wanted.before or (None, None)),
         wanted.limit,
     )
-    return [_stored(row) for row in rows]
+    if wanted.entity_type is None:
+        rows = await conn.fetch(LIST_MESSAGES, *given)
+    else:
+        rows = await conn.fetch(LIST_CONCERNING, *given, wanted.entity_type, wanted.entity_id)
+    return [stored(row) for row in rows]
+
+
+PURGE_TOMBSTONES = """
+DELETE FROM messages
+ WHERE (tenant_id, id) IN (SELECT tenant_id, id FROM messages
+                            WHERE deleted_at < $1 ORDER BY deleted_at LIMIT $2)
+"""
+
+
+async def purge_tombstones(conn: Conn, *, before: datetime, limit: int) -> int:
+    """Remove up to `limit` of what is left of messages deleted before then; return how many."""
+    tag: str = await conn.execute(PURGE_TOMBSTONES, before, limit)
+    return int(tag.rpartition(" ")[2])

@@ -1,18 +1,20 @@
 """Which mailboxes are read: opened and closed by what auth tells, and by what auth lists."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
 import structlog
 
+from libs.common import jobs
 from libs.common.db import Connection as Conn
 from libs.common.db import Pool, transaction
 from libs.common.errors import Transient
-from libs.common.feeds import FeedState, NewFeed
-from libs.common.feeds.store import list_feeds, open_feed, stop_feeds
+from libs.common.feeds import FeedState
+from libs.common.feeds.store import list_feeds, stop_feeds
 from libs.common.google.accounts import ConnectionInfo
+from libs.common.jobs import JobState
 from services.mail.domain.connection import (
     RUNNING,
     Access,
@@ -24,10 +26,9 @@ from services.mail.domain.connection import (
     updated,
 )
 from services.mail.domain.message import Policy
-from services.mail.domain.push import fold_address
 from services.mail.store import connections as store
-from services.mail.store import watches
-from services.mail.sync.mailbox import KIND, RESOURCE
+from services.mail.store import link_work, watches
+from services.mail.sync.feeds import LIVE, new_feed, open_all
 from services.mail.sync.watching import Watching
 
 log = structlog.get_logger(__name__)
@@ -50,6 +51,8 @@ class Connections:
 
     Args:
         policy: what is kept of a new connection's mail.
+        backfill_days: how much of a new connection's past is taken in.
+        audit_every: time between comparisons of a whole mailbox.
     """
 
     def __init__(
@@ -59,12 +62,16 @@ class Connections:
         watching: Watching,
         *,
         policy: Policy,
+        backfill_days: int,
+        audit_every: timedelta,
         now: Callable[[], datetime],
     ) -> None:
         self._pool = pool
         self._lister = lister
         self._watching = watching
         self._policy = policy
+        self._backfill_days = backfill_days
+        self._audit_every = audit_every
         self._now = now
 
     async def take(self, conn: Conn, told: Told) -> bool:
@@ -76,7 +83,13 @@ class Connections:
         current = await store.lock_connection(conn, told.tenant_id, told.id)
         if is_stale(told, current):
             return False
-        new = updated(told, current, policy=self._policy, now=self._now())
+        new = updated(
+            told,
+            current,
+            policy=self._policy,
+            backfill_days=self._backfill_days,
+            now=self._now(),
+        )
         if current is None and told.access is None and told.sequence is None:
             return False
         if current is not None and current.purge is Purge.WANTED and new.state in RUNNING:
@@ -89,7 +102,7 @@ class Connections:
     async def _apply(self, conn: Conn, new: Connection, *, fresh: bool) -> bool:
         if new.state in RUNNING:
             if fresh or not await self._is_open(conn, new):
-                await open_feed(conn, _feed_of(new), now=self._now())
+                await open_all(conn, new, audit_every=self._audit_every, now=self._now())
             return False
         over = new.state is State.DISCONNECTED
         await stop_feeds(
@@ -99,6 +112,8 @@ class Connections:
             state=FeedState.CLOSED if over else FeedState.PAUSED,
             reason=new.state.value,
         )
+        if over:
+            await self._end_jobs(conn, new)
         if new.state is State.REAUTHORIZATION_REQUIRED:  # the watch ended with the grant
             await watches.make_due(conn, new.account_id)
         if not over or await store.is_account_in_use(conn, new.account_id):
@@ -106,12 +121,19 @@ class Connections:
         await watches.remove_watch(conn, new.account_id)
         return True
 
+    async def _end_jobs(self, conn: Conn, new: Connection) -> None:
+        """Nobody works on what was asked for any more."""
+        for feed in await list_feeds(conn, new.tenant_id, [new.id]):
+            await jobs.finish_jobs(
+                conn, feed, state=JobState.FAILED, reason=new.state.value, now=self._now()
+            )
+
     async def _is_open(self, conn: Conn, connection: Connection) -> bool:
         feeds = await list_feeds(conn, connection.tenant_id, [connection.id])
         return any(
-            feed.kind == KIND
+            feed.kind == LIVE
             and feed.account_id == connection.account_id
-            and feed.fingerprint == _feed_of(connection).fingerprint
+            and feed.fingerprint == new_feed(LIVE, connection).fingerprint
             and feed.state in (FeedState.ACTIVE, FeedState.DEGRADED)
             for feed in feeds
         )
@@ -136,6 +158,7 @@ class Connections:
                     conn, tenant_id, connection_id, limit=PURGED_AT_ONCE
                 )
                 if count == 0:
+                    await link_work.remove_work(conn, tenant_id, connection_id)
                     await store.purge_connection(conn, tenant_id, connection_id)
                     break
             removed += count
@@ -196,17 +219,6 @@ class Connections:
             unwatch = await self.take(conn, _ended(current))
         log.info("connection_ended_unlisted", connection_id=str(connection.id))
         await self.follow_up(connection.tenant_id, connection.id, unwatch=unwatch)
-
-
-def _feed_of(connection: Connection) -> NewFeed:
-    return NewFeed(
-        tenant_id=connection.tenant_id,
-        connection_id=connection.id,
-        account_id=connection.account_id,
-        kind=KIND,
-        resource=RESOURCE,
-        address=fold_address(connection.email),
-    )
 
 
 def _told_by(info: ConnectionInfo) -> Told | None:

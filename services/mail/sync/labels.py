@@ -4,14 +4,15 @@ from collections.abc import Callable
 from datetime import datetime
 
 from libs.common.db import Pool, transaction
-from libs.common.errors import AccessRevoked, Conflict, Forbidden, InvalidInput, NotFound
+from libs.common.errors import AccessRevoked, InvalidInput, NotFound
 from libs.common.feeds.store import raise_signals
 from libs.common.google.errors import RequestRefused
-from services.mail.domain.connection import Access, Connection, State
+from libs.common.quota import Lane
 from services.mail.domain.push import fold_address
 from services.mail.google import Gmail
 from services.mail.store import connections
 from services.mail.store.messages import StoredMessage
+from services.mail.sync import access
 
 SIGNAL_TIMEOUT_S = 2.0
 
@@ -41,39 +42,18 @@ class LabelWriter:
         """
         async with self._pool.acquire() as conn:
             connection = await connections.find_connection(conn, tenant_id, message.connection_id)
-        writable = _writable(connection)
+        writable = access.writable(connection)
         try:
-            labels = await self._gmail.modify(
-                writable.id, message.google_id, add=add, remove=remove
+            labels = await self._gmail.box(writable, Lane.SEND).modify(
+                message.google_id, add=add, remove=remove
             )
         except RequestRefused as exc:
             raise InvalidInput.field("add", "names a label that cannot be set") from exc
         except AccessRevoked as exc:
-            raise _dead(writable) from exc
+            raise access.revoked(writable) from exc
         except NotFound as exc:
             raise NotFound("There is no such message.") from exc
         async with transaction(self._pool) as conn:
             address = fold_address(writable.email)
             await raise_signals(conn, [address], now=self._now(), timeout_s=SIGNAL_TIMEOUT_S)
         return labels
-
-
-def _writable(connection: Connection | None) -> Connection:
-    if connection is None or connection.state is State.DISCONNECTED:
-        raise Conflict("The mailbox is not connected.", slug="not-connected")
-    if connection.state is State.REAUTHORIZATION_REQUIRED:
-        raise _dead(connection)
-    if connection.state is State.DISABLED:
-        raise Conflict("The mailbox is switched off.", slug="connection-disabled")
-    if connection.access is not Access.WRITE:
-        raise Forbidden("The connection may only read.", slug="read-only-connection")
-    return connection
-
-
-def _dead(connection: Connection) -> Conflict:
-    known = (
-        {} if connection.reauthorize_url is None else {"connect_url": connection.reauthorize_url}
-    )
-    return Conflict(
-        "The person has to give access again.", slug="reauthorization-required", **known
-    )

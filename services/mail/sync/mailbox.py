@@ -3,19 +3,24 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+import structlog
+
 from libs.common.db import Pool, transaction
 from libs.common.errors import AppError, CursorExpired, Transient
 from libs.common.feeds import Lease
+from libs.common.feeds.compare import Reason
 from services.mail.domain.connection import RUNNING, Connection
 from services.mail.domain.history import HistoryPage, chunks, deleted_ids, settled_cursor
 from services.mail.google import Gmail
 from services.mail.store import connections, watches
+from services.mail.sync import feeds
 from services.mail.sync.intake import Intake
-from services.mail.sync.repair import Repair
+from services.mail.sync.label_names import LabelNames
 from services.mail.sync.watching import Watching
 
-KIND = "mail.live"
-RESOURCE = "mailbox"
+log = structlog.get_logger(__name__)
+
+UNWATCHED_POLL_S = 60.0
 SETTLED = timedelta(seconds=60)
 """A record shows up in Gmail's history this long after the mailbox's number moved, at most."""
 
@@ -30,7 +35,7 @@ class Mailbox:
         *,
         intake: Intake,
         watching: Watching,
-        repair: Repair,
+        names: LabelNames,
         now: Callable[[], datetime],
     ) -> None:
         """Use the given parts; `now` is the product's clock."""
@@ -38,7 +43,7 @@ class Mailbox:
         self._gmail = gmail
         self._intake = intake
         self._watching = watching
-        self._repair = repair
+        self._names = names
         self._now = now
 
     async def run(self, lease: Lease) -> None:
@@ -59,28 +64,49 @@ class Mailbox:
         try:
             await self._catch_up(lease, connection)
         except CursorExpired:
-            await self._repair.run(lease, connection)
+            await self._begin_anew(lease, connection)
         await self._report(lease, connection, unwatched)
 
     async def _pin(self, lease: Lease, connection: Connection) -> None:
         """Begin at the present: what comes after this number is ours to tell."""
         if lease.cursor is not None:
             return
-        history_id = await self._gmail.current_history_id(connection.id)
+        history_id = await self._gmail.box(connection).current_history_id()
         async with transaction(self._pool) as conn:
             await lease.advance(conn, cursor=str(history_id))
+            await connections.set_complete_since(
+                conn, connection.tenant_id, connection.id, self._now()
+            )
+
+    async def _begin_anew(self, lease: Lease, connection: Connection) -> None:
+        """Go on from the present, and have what was missed found by a comparison beside us.
+
+        New mail never waits for old.
+        """
+        pin = await self._gmail.box(connection).current_history_id()
+        log.warning("history_expired")
+        async with transaction(self._pool) as conn:
+            await lease.advance(conn, cursor=str(pin))
+            await feeds.open_repair(
+                conn,
+                connection,
+                reason=Reason.GAP,
+                pin=str(pin),
+                missed_since=lease.feed.last_sync_at,
+                now=self._now(),
+            )
+        await self._catch_up(lease, connection)
 
     async def _catch_up(self, lease: Lease, connection: Connection) -> None:
-        started, after = self._now(), int(lease.cursor or 0)
-        page = await self._gmail.history(connection.id, after=after, page_token=None)
+        started, after, box = self._now(), int(lease.cursor or 0), self._gmail.box(connection)
+        page = await box.history(after=after, page_token=None)
         empty = not page.records
         while True:
+            await self._names.keep(box, connection, page)
             await self._take(lease, connection, page)
             if page.next_page_token is None:
                 break
-            page = await self._gmail.history(
-                connection.id, after=after, page_token=page.next_page_token
-            )
+            page = await box.history(after=after, page_token=page.next_page_token)
             empty = empty and not page.records
         await self._settle(lease, connection, page.history_id, empty=empty, started=started)
 
@@ -121,3 +147,4 @@ class Mailbox:
             lease.leave_behind("dead-items")
         if await self._watching.failure(connection) is not None:
             lease.leave_behind("watch-failed")
+            lease.poll_within(UNWATCHED_POLL_S)  # nobody will call us

@@ -60,7 +60,7 @@ class Watching:
         if not claimed:
             return None
         try:
-            watch = await self._gmail.watch(connection.id, self._topic)
+            watch = await self._gmail.box(connection).watch(self._topic)
         except AppError as exc:
             await self._failed(connection, exc)
             return exc
@@ -99,6 +99,6 @@ class Watching:
         A watch that stays behind ends by itself within a week; its pushes find no mailbox.
         """
         try:
-            await self._gmail.stop(connection.id)
+            await self._gmail.box(connection).stop()
         except AppError as exc:
             log.info("watch_not_stopped", account_id=str(connection.account_id), reason=exc.slug)

@@ -10,8 +10,10 @@ from libs.common.ids import new_id
 from services.mail.domain import events
 from services.mail.domain.connection import Connection
 from services.mail.domain.history import Change, relabel
-from services.mail.domain.message import Fetched, Known, Policy, address_hashes, is_mail
+from services.mail.domain.message import Fetched, Known, is_mail
+from services.mail.store import links
 from services.mail.store import messages as store
+from services.mail.sync.linking import Linker
 
 
 class Writes:
@@ -21,7 +23,7 @@ class Writes:
         self,
         conn: Conn,
         connection: Connection,
-        hash_key: bytes,
+        linker: Linker,
         origin: Origin,
         now: datetime,
     ) -> None:
@@ -29,7 +31,7 @@ class Writes:
         self.now = now
         self._conn = conn
         self._connection = connection
-        self._hash_key = hash_key
+        self._linker = linker
         self._origin = origin
 
     async def arrive(self, message: Fetched) -> None:
@@ -38,19 +40,8 @@ class Writes:
             return
         tenant_id, connection_id = self._connection.tenant_id, self._connection.id
         message_id = new_id()
-        if self._connection.policy is Policy.KNOWN:
-            hashes = address_hashes(message.content.people(), self._hash_key)
-            await store.add_trace(
-                self._conn,
-                tenant_id,
-                connection_id,
-                message_id=message_id,
-                message=message,
-                hashes=hashes,
-                now=self.now,
-            )
-            return
-        added = await store.add_message(
+        add = store.add_message if message.whole else store.add_trace
+        added = await add(
             self._conn,
             tenant_id,
             connection_id,
@@ -58,9 +49,21 @@ class Writes:
             message=message,
             now=self.now,
         )
-        if added:
+        if not added:
+            return
+        if message.whole:
             event = events.arrived(self._connection, message_id, message, self._origin)
             self._tell(event, message_id, sequence=1, time=message.internal_date)
+        activity = await self._linker.link(
+            self._conn,
+            self._connection,
+            message_id,
+            message=message,
+            origin=self._origin,
+            traced=not message.whole,
+        )
+        if activity is not None:
+            self.told.append(activity)
 
     async def change(self, known: Known, change: Change) -> None:
         """Apply to a message we hold what happened to it."""
@@ -78,6 +81,7 @@ class Writes:
         sequence = await store.bury_message(
             self._conn, self._connection.tenant_id, known.id, now=self.now
         )
+        await links.remove_links(self._conn, self._connection.tenant_id, known.id)
         event = events.deleted(self._connection, known, self._origin)
         self._tell(event, known.id, sequence=sequence, time=self.now)
 

@@ -6,23 +6,37 @@ from aiohttp import web
 
 from libs.common import clock
 from libs.common.db import POOL, transaction
+from libs.common.errors import NotFound
 from libs.common.feeds import Feed
+from libs.common.feeds.compare import Phase, Standing
 from libs.common.feeds.store import list_feeds
-from libs.common.web import caller, path_uuid, read_body, reply
+from libs.common.quota import Ledger, Left
+from libs.common.web import Access, Route, caller, path_uuid, read_body, reply
 from services.mail.domain.connection import Connection
 from services.mail.domain.watch import watch_state
+from services.mail.domain.words import in_words
 from services.mail.store import connections as store
 from services.mail.store import watches
 from services.mail.store.connections import Counts
 from services.mail.store.watches import WatchRow
-from services.mail.web.messages import seen_by
-from services.mail.web.models import (
+from services.mail.sync.feeds import AUDIT, BACKFILL, LIVE, REPAIR
+from services.mail.web.connection_models import (
     ConnectionSettings,
     ConnectionStatus,
     FeedOut,
+    Progress,
+    QuotaOut,
     StatusOut,
     WatchOut,
 )
+from services.mail.web.messages import seen_by
+
+MAX_BODY = 65_536
+"""Of requests that only name settings."""
+
+
+LEDGER = web.AppKey("ledger", Ledger)
+COMPARING = frozenset({BACKFILL, REPAIR, AUDIT})
 
 
 async def read_status(request: web.Request) -> web.Response:
@@ -34,12 +48,14 @@ async def read_status(request: web.Request) -> web.Response:
         feeds = await list_feeds(conn, who.tenant_id, ids)
         watched = await watches.list_watches(conn, [one.account_id for one in found])
         counts = await store.count_held(conn, who.tenant_id, ids)
+        left = await request.app[LEDGER].left(conn, [one.account_id for one in found])
     items = [
         _status(
             one,
             feeds=[feed for feed in feeds if feed.connection_id == one.id],
             watch=watched.get(one.account_id, WatchRow(None, None)),
             counts=counts[one.id],
+            left=left.get(one.account_id),
             now=clock.now(),
         )
         for one in found
@@ -52,7 +68,7 @@ async def read_settings(request: web.Request) -> web.Response:
     who, connection_id = caller(request), path_uuid(request)
     async with transaction(request.app[POOL]) as conn:
         found = await store.get_connection(conn, who.tenant_id, connection_id, user_id=seen_by(who))
-    return reply(ConnectionSettings(policy=found.policy))
+    return reply(ConnectionSettings(policy=found.policy, backfill_days=found.backfill_days))
 
 
 async def write_settings(request: web.Request) -> web.Response:
@@ -60,13 +76,22 @@ async def write_settings(request: web.Request) -> web.Response:
     who, connection_id = caller(request), path_uuid(request)
     wanted = await read_body(request, ConnectionSettings)
     async with transaction(request.app[POOL]) as conn:
-        await store.get_connection(conn, who.tenant_id, connection_id, user_id=seen_by(who))
-        await store.set_policy(conn, who.tenant_id, connection_id, wanted.policy)
-    return reply(wanted)
+        found = await store.get_connection(conn, who.tenant_id, connection_id, user_id=seen_by(who))
+        days = found.backfill_days if wanted.backfill_days is None else wanted.backfill_days
+        await store.set_settings(
+            conn, who.tenant_id, connection_id, policy=wanted.policy, backfill_days=days
+        )
+    return reply(ConnectionSettings(policy=wanted.policy, backfill_days=days))
 
 
 def _status(
-    one: Connection, *, feeds: list[Feed], watch: WatchRow, counts: Counts, now: datetime
+    one: Connection,
+    *,
+    feeds: list[Feed],
+    watch: WatchRow,
+    counts: Counts,
+    left: Left | None,
+    now: datetime,
 ) -> ConnectionStatus:
     return ConnectionStatus(
         connection_id=one.id,
@@ -74,24 +99,84 @@ def _status(
         state=one.state,
         access=one.access,
         policy=one.policy,
-        feeds=[_feed(feed) for feed in feeds],
+        backfill_days=one.backfill_days,
+        complete_since=one.complete_since,
+        feeds=[_feed(feed, now=now) for feed in feeds],
         watch=WatchOut(
             state=watch_state(watch.expires_at, now=now),
             expires_at=watch.expires_at,
             failure=watch.failure,
         ),
         messages=counts.messages,
+        traces=counts.traces,
         dead_items=counts.dead_items,
+        quota=None if left is None else QuotaOut(minute=left.minute, backfill_today=left.today),
     )
 
 
-def _feed(feed: Feed) -> FeedOut:
+def _feed(feed: Feed, *, now: datetime) -> FeedOut:
+    live = feed.kind == LIVE
+    in_step = feed.last_sync_at if live else None
     return FeedOut(
         id=feed.id,
         kind=feed.kind,
         state=feed.state,
         reason=feed.reason,
+        summary=in_words(feed),
         has_cursor=feed.cursor is not None,
         failures=feed.failures,
         last_sync_at=feed.last_sync_at,
+        lag_s=None if in_step is None else max(0.0, (now - in_step).total_seconds()),
+        progress=_progress(feed) if feed.kind in COMPARING else None,
     )
+
+
+def _progress(feed: Feed) -> Progress | None:
+    if feed.cursor is None:
+        return None
+    standing = Standing.model_validate_json(feed.cursor)
+    held = feed.reason == "held-deletions"
+    over = standing.phase is Phase.FINISHED
+    return Progress(
+        reason=standing.plan.reason.value,
+        phase=standing.phase.value,
+        state="done" if over else "held" if held else "running",
+        done=standing.done,
+        total=standing.total,
+        counts=standing.counts,
+    )
+
+
+ROUTES = (
+    Route(
+        method="GET",
+        path="/v1/mail/status",
+        handler=read_status,
+        access=Access.USER_OR_SERVICE,
+        summary="How every mailbox's feed and watch stand",
+        returns=StatusOut,
+        tags=("connections",),
+    ),
+    Route(
+        method="GET",
+        path="/v1/mail/connections/{id}/settings",
+        handler=read_settings,
+        access=Access.USER_OR_SERVICE,
+        summary="What is kept of a connection's mail",
+        returns=ConnectionSettings,
+        errors=(NotFound,),
+        tags=("connections",),
+    ),
+    Route(
+        method="PUT",
+        path="/v1/mail/connections/{id}/settings",
+        handler=write_settings,
+        access=Access.USER_OR_SERVICE,
+        summary="Set what is kept of a connection's mail from now on",
+        body=ConnectionSettings,
+        max_body=MAX_BODY,
+        returns=ConnectionSettings,
+        errors=(NotFound,),
+        tags=("connections",),
+    ),
+)

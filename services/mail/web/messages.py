@@ -1,15 +1,22 @@
 """HTTP handlers on messages: decode, one transaction, respond."""
 
+from collections.abc import Iterable
+
 from aiohttp import web
 
 from libs.common import pagination
 from libs.common.db import POOL, transaction
-from libs.common.web import Caller, caller, path_uuid, read_body, read_query, reply
+from libs.common.errors import Conflict, Forbidden, InvalidInput, NotFound, Transient
+from libs.common.web import Access, Caller, Route, caller, path_uuid, read_body, read_query, reply
+from services.mail.domain.message import Person
 from services.mail.store import messages as store
+from services.mail.store.entities import list_entities
 from services.mail.store.messages import StoredMessage
 from services.mail.sync.labels import LabelWriter
 from services.mail.web.models import (
     AttachmentOut,
+    CalendarOut,
+    EntityOut,
     LabelChange,
     Labels,
     MessageOut,
@@ -18,9 +25,12 @@ from services.mail.web.models import (
     MessageQuery,
     MessageSummary,
     PersonOut,
+    ReportOut,
 )
 
 LABELS = web.AppKey("labels", LabelWriter)
+MAX_BODY = 65_536
+"""Of requests that only name labels."""
 
 
 def seen_by(who: Caller) -> str | None:
@@ -31,6 +41,9 @@ def seen_by(who: Caller) -> str | None:
 async def read_messages(request: web.Request) -> web.Response:
     """GET /v1/mail/messages: newest first."""
     who, query = caller(request), read_query(request, MessageQuery)
+    if (query.entity_type is None) != (query.entity_id is None):
+        missing = "entity_type" if query.entity_type is None else "entity_id"
+        raise InvalidInput.field(missing, "must be given beside the other")
     before = pagination.decode_cursor(query.cursor, MessagePosition)
     wanted = store.Wanted(
         tenant_id=who.tenant_id,
@@ -41,8 +54,8 @@ async def read_messages(request: web.Request) -> web.Response:
     )
     async with transaction(request.app[POOL]) as conn:
         rows = await store.list_messages(conn, wanted)
-    kept, next_cursor = pagination.cut(rows, limit=query.limit, position=_position)
-    return reply(MessagePage(items=[_summary(row) for row in kept], next_cursor=next_cursor))
+    kept, next_cursor = pagination.cut(rows, limit=query.limit, position=position)
+    return reply(MessagePage(items=[summary(row) for row in kept], next_cursor=next_cursor))
 
 
 async def read_message(request: web.Request) -> web.Response:
@@ -50,7 +63,8 @@ async def read_message(request: web.Request) -> web.Response:
     who, message_id = caller(request), path_uuid(request)
     async with transaction(request.app[POOL]) as conn:
         row = await store.get_message(conn, who.tenant_id, message_id, user_id=seen_by(who))
-    return reply(_whole(row))
+        entities = await list_entities(conn, who.tenant_id, [message_id])
+    return reply(whole(row, entities[message_id]))
 
 
 async def change_labels(request: web.Request) -> web.Response:
@@ -65,15 +79,18 @@ async def change_labels(request: web.Request) -> web.Response:
     return reply(Labels(labels=sorted(labels)))
 
 
-def _position(row: StoredMessage) -> MessagePosition:
+def position(row: StoredMessage) -> MessagePosition:
+    """Return where a message stands in a list."""
     return MessagePosition(date=row.internal_date, id=row.id)
 
 
-def _people(people: tuple[object, ...]) -> list[PersonOut]:
-    return [PersonOut.model_validate(one) for one in people]
+def people(found: Iterable[Person]) -> list[PersonOut]:
+    """Return people as they are shown."""
+    return [PersonOut.model_validate(one) for one in found]
 
 
-def _summary(row: StoredMessage) -> MessageSummary:
+def summary(row: StoredMessage) -> MessageSummary:
+    """Return a message as lists show it."""
     content = row.content
     return MessageSummary(
         id=row.id,
@@ -82,8 +99,8 @@ def _summary(row: StoredMessage) -> MessageSummary:
         thread_id=row.thread_id,
         direction=row.direction,
         sender=None if content.sender is None else PersonOut.model_validate(content.sender),
-        to=_people(content.to),
-        cc=_people(content.cc),
+        to=people(content.to),
+        cc=people(content.cc),
         subject=content.subject,
         snippet=row.snippet,
         labels=list(row.labels),
@@ -92,15 +109,58 @@ def _summary(row: StoredMessage) -> MessageSummary:
     )
 
 
-def _whole(row: StoredMessage) -> MessageOut:
+def whole(row: StoredMessage, entities: Iterable[tuple[str, str]]) -> MessageOut:
+    """Return a message with its text, and the entities (type, id) it concerns."""
     content = row.content
     return MessageOut(
-        **_summary(row).model_dump(),
-        bcc=_people(content.bcc),
+        **summary(row).model_dump(),
+        bcc=people(content.bcc),
         text=content.text,
         attachments=[AttachmentOut.model_validate(one) for one in content.attachments],
         rfc822_message_id=content.rfc822_message_id,
         in_reply_to=content.in_reply_to,
         references=list(content.references),
         size=row.size,
+        html=content.html,
+        new_text=content.new_text,
+        sent_at=content.date,
+        calendar=[CalendarOut.model_validate(one) for one in content.calendar],
+        report=None if content.report is None else ReportOut.model_validate(content.report),
+        entities=[EntityOut(type=kind, id=entity_id) for kind, entity_id in entities],
     )
+
+
+ROUTES = (
+    Route(
+        method="GET",
+        path="/v1/mail/messages",
+        handler=read_messages,
+        access=Access.USER_OR_SERVICE,
+        summary="List messages, newest first",
+        query=MessageQuery,
+        returns=MessagePage,
+        tags=("messages",),
+    ),
+    Route(
+        method="GET",
+        path="/v1/mail/messages/{id}",
+        handler=read_message,
+        access=Access.USER_OR_SERVICE,
+        summary="Read one message with its text",
+        returns=MessageOut,
+        errors=(NotFound,),
+        tags=("messages",),
+    ),
+    Route(
+        method="POST",
+        path="/v1/mail/messages/{id}/labels",
+        handler=change_labels,
+        access=Access.USER_OR_SERVICE,
+        summary="Put labels on a message, take others off; doing it twice changes nothing",
+        body=LabelChange,
+        max_body=MAX_BODY,
+        returns=Labels,
+        errors=(NotFound, Forbidden, Conflict, Transient),
+        tags=("messages",),
+    ),
+)

@@ -8,9 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from libs.common.moments import Moment
 from libs.common.pagination import Page, PageQuery
-from services.mail.domain.message import Direction, Policy
-from services.mail.domain.watch import WatchState
+from services.mail.domain.message import Direction
 
+EntityType = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\s/]+$")]
+EntityId = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^\S+$")]
 LabelId = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^\S+$")]
 
 
@@ -22,6 +23,10 @@ class MessageQuery(PageQuery):
     label: LabelId | None = Field(default=None, description="Only with this label (Gmail's id)")
     since: Moment | None = Field(default=None, description="Accepted by Google from then on")
     until: Moment | None = Field(default=None, description="Accepted by Google before then")
+    entity_type: EntityType | None = Field(
+        default=None, description="Only what concerns the entity of this type ..."
+    )
+    entity_id: EntityId | None = Field(default=None, description="... with this id")
 
 
 class MessagePosition(BaseModel):
@@ -71,6 +76,33 @@ class MessageSummary(BaseModel):
     occurred_at: datetime = Field(description="When Google accepted it")
 
 
+class CalendarOut(BaseModel):
+    """An invitation or an answer to one."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    method: str | None
+    uids: list[str]
+
+
+class ReportOut(BaseModel):
+    """What a machine reports of an earlier message."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    kind: str
+    action: str | None
+    status: str | None
+    recipient: str | None
+
+
+class EntityOut(BaseModel):
+    """An entity of the CRM that a message concerns."""
+
+    type: str
+    id: str
+
+
 class MessageOut(MessageSummary):
     """A message with its text."""
 
@@ -81,6 +113,12 @@ class MessageOut(MessageSummary):
     in_reply_to: str | None
     references: list[str]
     size: int
+    html: str | None = Field(description="The HTML body, sanitised")
+    new_text: str = Field(description="The text without quoted history and signature")
+    sent_at: datetime | None = Field(description="What the Date header says: the sender's word")
+    calendar: list[CalendarOut]
+    report: ReportOut | None
+    entities: list[EntityOut] = Field(description="What it concerns in the CRM")
 
 
 MessagePage = Page[MessageSummary]
@@ -107,54 +145,3 @@ class Labels(BaseModel):
     """The labels a message has."""
 
     labels: list[str]
-
-
-class ConnectionSettings(BaseModel):
-    """What is kept of a connection's mail."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    policy: Policy = Field(
-        description="all: everything; known: only mail with known correspondents, of the rest "
-        "ids, dates and keyed hashes of addresses"
-    )
-
-
-class FeedOut(BaseModel):
-    """How a mailbox is being read."""
-
-    id: UUID
-    kind: str
-    state: str
-    reason: str | None
-    has_cursor: bool
-    failures: int
-    last_sync_at: datetime | None
-
-
-class WatchOut(BaseModel):
-    """Whether Gmail tells us of changes."""
-
-    state: WatchState
-    expires_at: datetime | None
-    failure: str | None
-
-
-class ConnectionStatus(BaseModel):
-    """One mailbox."""
-
-    connection_id: UUID
-    user_id: str
-    state: str
-    access: str
-    policy: Policy
-    feeds: list[FeedOut]
-    watch: WatchOut
-    messages: int
-    dead_items: int
-
-
-class StatusOut(BaseModel):
-    """All mailboxes the caller may see."""
-
-    items: list[ConnectionStatus]

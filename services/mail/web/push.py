@@ -7,11 +7,11 @@ from prometheus_client import Counter
 
 from libs.common import clock
 from libs.common.db import POOL, transaction
-from libs.common.errors import InvalidInput
+from libs.common.errors import InvalidInput, Transient
 from libs.common.feeds import Door
-from libs.common.feeds.store import add_dead_item
+from libs.common.feeds.dead_items import add_dead_item
 from libs.common.google.oidc import PushVerifier
-from libs.common.web import read_bytes
+from libs.common.web import Access, Route, read_bytes
 from services.mail.domain.push import Push
 
 PUSH_MAX_BODY = 65_536
@@ -56,3 +56,19 @@ async def _put_aside(app: web.Application, body: bytes) -> None:
             payload=body,
         )
     UNUSABLE.inc()
+
+
+ROUTES = (
+    Route(
+        method="POST",
+        path="/webhooks/google/gmail",
+        handler=receive_push,
+        access=Access.WEBHOOK,
+        summary="Take in a Pub/Sub push of Gmail's",
+        status=204,
+        max_body=PUSH_MAX_BODY,
+        timeout_s=PUSH_TIMEOUT_S,
+        errors=(Transient,),
+        tags=("webhooks",),
+    ),
+)

@@ -39,7 +39,17 @@ PUSHER = "pusher@causeway.iam.gserviceaccount.com"
 TIMEOUT = aiohttp.ClientTimeout(total=20)
 HASH_KEY = base64.b64encode(os.urandom(32)).decode()
 
+LIVE_FEED = """
+SELECT state, last_sync_at FROM feeds WHERE connection_id = $1 AND kind = 'mail.live'
+"""
+
 Json = dict[str, Any]
+
+
+def feed_of(status: Json, kind: str = "mail.live") -> Json:
+    """Return one feed out of a mailbox's status."""
+    (found,) = [feed for feed in status["feeds"] if feed["kind"] == kind]
+    return dict(found)
 
 
 def settings_for(database_url: str, amqp_url: str, google: str, **overrides: Any) -> MailSettings:
@@ -59,6 +69,7 @@ def settings_for(database_url: str, amqp_url: str, google: str, **overrides: Any
         "push_service_account": PUSHER,
         "gmail_topic": TOPIC,
         "policy": "all",
+        "backfill_days": 0,
         "hash_key": HASH_KEY,
         **overrides,
     }
@@ -126,9 +137,7 @@ class Stand:
 
     async def in_step(self, connection_id: str) -> bool:
         """Say whether the mailbox was read at least once and is watched."""
-        rows = await self.fetch(
-            "SELECT state, last_sync_at FROM feeds WHERE connection_id = $1", UUID(connection_id)
-        )
+        rows = await self.fetch(LIVE_FEED, UUID(connection_id))
         return bool(rows) and all(row["last_sync_at"] and row["state"] == "active" for row in rows)
 
     async def status(self, connection_id: str, *, token: str | None = None) -> Json | None:
@@ -168,10 +177,10 @@ class Stand:
         return [one for one in all_of_them if one.type.startswith(kind)]
 
     def types(self, google_id: str | None = None) -> list[str]:
-        """Return the short names of mail's events, of one message if it is named."""
+        """Return the short names of the events on messages, of one if it is named."""
         return [
             one.type.split(".")[2]
-            for one in self.events()
+            for one in self.events("mail.message.")
             if google_id in (None, one.data["google_message_id"])
         ]
 

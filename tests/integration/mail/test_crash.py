@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from tests.integration.mail.stand import ALICE, Stand
+from tests.integration.mail.stand import ALICE, Stand, feed_of
 from tests.support import eventually
 
 BOOM = """
@@ -14,7 +14,7 @@ CREATE TRIGGER boom BEFORE INSERT ON messages
 
 
 async def feed(mail: Stand) -> tuple[str, str | None]:
-    (row,) = await mail.fetch("SELECT state, reason FROM feeds")
+    (row,) = await mail.fetch("SELECT state, reason FROM feeds WHERE kind = 'mail.live'")
     return row["state"], row["reason"]
 
 
@@ -36,7 +36,7 @@ async def test_a_commit_that_fails_leaves_neither_rows_nor_events_nor_cursor(mai
         await conn.execute("DROP TRIGGER boom ON messages")
     await eventually(lambda: len(mail.types()) == 31)
     await mail.quiet()
-    told = Counter(one.data["google_message_id"] for one in mail.events())
+    told = Counter(one.data["google_message_id"] for one in mail.events("mail.message."))
     assert set(told.values()) == {1}
     (row,) = await mail.fetch("SELECT count(*) AS n FROM messages")
     assert row["n"] == 31
@@ -66,7 +66,7 @@ async def test_a_worker_that_ends_in_the_middle_is_carried_on(stand: Stand) -> N
     async with stand.serving():
         await eventually(lambda: len(stand.types()) >= 60)
         await stand.quiet()
-        told = Counter(one.data["google_message_id"] for one in stand.events())
+        told = Counter(one.data["google_message_id"] for one in stand.events("mail.message."))
         assert len(told) == 60
         assert set(told.values()) == {1}
 
@@ -78,7 +78,7 @@ async def test_two_workers_tell_everything_once(stand: Stand) -> None:
             await stand.deliver(subject=f"mail {number}", count=3)
         await eventually(lambda: len(stand.types()) >= 30)
         await stand.quiet()
-        told = Counter(one.data["google_message_id"] for one in stand.events())
+        told = Counter(one.data["google_message_id"] for one in stand.events("mail.message."))
         assert len(told) == 30
         assert set(told.values()) == {1}
 
@@ -107,7 +107,7 @@ async def test_a_message_that_cannot_be_read_is_put_aside_and_the_rest_goes_on(
     async def shows() -> bool:
         status = await mail.status(connection_id)
         assert status is not None
-        feed = status["feeds"][0]
+        feed = feed_of(status)
         return (status["dead_items"], feed["state"], feed["reason"]) == (
             1,
             "degraded",

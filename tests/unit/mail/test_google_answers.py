@@ -1,8 +1,8 @@
-from services.mail.google import _MessageAnswer
+from services.mail.google.answers import MessageAnswer
 
 
 def test_half_an_emoji_is_dropped_and_the_message_is_read() -> None:
-    answer = _MessageAnswer.model_validate(
+    answer = MessageAnswer.model_validate(
         {
             "id": "m1",
             "threadId": "t1",

@@ -1,3 +1,8 @@
+-- What takes long is claimed apart from what must not wait.
+ALTER TABLE signals ADD COLUMN background boolean NOT NULL DEFAULT false;
+CREATE INDEX signals_due_apart ON signals (background, due_at);
+DROP INDEX signals_due;
+
 -- Events tell how a feed is doing; within one feed they have an order.
 ALTER TABLE feeds ADD COLUMN sequence bigint NOT NULL DEFAULT 0;
 
@@ -10,6 +15,15 @@ CREATE TABLE item_attempts (
     PRIMARY KEY (tenant_id, feed_id, item),
     FOREIGN KEY (tenant_id, feed_id) REFERENCES feeds ON DELETE CASCADE
 );
+
+-- What is dead is dead once within its feed; of rows there are several of, the newest stays.
+ALTER TABLE dead_items ADD COLUMN attempts integer NOT NULL DEFAULT 1;
+DELETE FROM dead_items old USING dead_items newer
+ WHERE newer.tenant_id = old.tenant_id AND newer.feed_id = old.feed_id
+   AND newer.kind = old.kind AND newer.item = old.item
+   AND (newer.created_at, newer.id) > (old.created_at, old.id);
+CREATE UNIQUE INDEX dead_items_item ON dead_items (tenant_id, feed_id, kind, item)
+ WHERE feed_id IS NOT NULL;
 
 -- Set when a person asks for another try.
 ALTER TABLE dead_items ADD COLUMN replay_at timestamptz;

@@ -1,17 +1,23 @@
 """A database with the feeds schema, and one feed in it."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from uuid import uuid4
 
 import pytest
 
 from libs.common import clock, db
+from libs.common.bell import Bell
 from libs.common.db import Pool
-from libs.common.feeds import Feed, NewFeed, store
+from libs.common.feeds import Feed, FeedKind, Lease, NewFeed, Runner, store
+from libs.common.feeds.runner import OnChange
 from libs.common.migrate import kernel
 from tests.databases import NewDatabase
 
 ADDRESS = "ada@example.com"
+
+Run = Callable[[Lease], Awaitable[None]]
 
 
 @pytest.fixture
@@ -54,3 +60,33 @@ async def listed(pool: Pool, feed: Feed) -> Feed:
     async with pool.acquire() as conn:
         (row,) = await store.list_feeds(conn, feed.tenant_id, [feed.connection_id])
     return row
+
+
+class Started:
+    """Starts runners on one database; a runner ends with the test."""
+
+    def __init__(self, pool: Pool, url: str) -> None:
+        self.pool, self.url = pool, url
+
+    @asynccontextmanager
+    async def __call__(
+        self, run: Run, *, on_change: OnChange | None = None, **options: float
+    ) -> AsyncIterator[None]:
+        runner = Runner(
+            self.pool,
+            {"test.live": FeedKind(run, 900, on_change)},
+            bell=Bell(self.url, store.CHANNEL),
+            now=clock.now,
+            **options,  # type: ignore[arg-type] # numbers by name
+        )
+        task = asyncio.create_task(runner.run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.fixture
+def running(pool: Pool, feeds_url: str) -> Started:
+    return Started(pool, feeds_url)

@@ -1,46 +1,13 @@
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 
 import pytest
 
 from libs.common import clock, db
-from libs.common.bell import Bell
 from libs.common.db import Pool
 from libs.common.errors import AccessRevoked, AppError, RateLimited, Transient, UpstreamError
-from libs.common.feeds import Door, FeedKind, FeedState, Lease, Runner, store
-from tests.integration.common.feeds.conftest import listed, new_feed, opened, signal
+from libs.common.feeds import Door, FeedState, Lease, store
+from tests.integration.common.feeds.conftest import Started, listed, new_feed, opened, signal
 from tests.support import eventually
-
-Run = Callable[[Lease], Awaitable[None]]
-
-
-class Started:
-    """Starts runners on one database; a runner ends with the test."""
-
-    def __init__(self, pool: Pool, url: str) -> None:
-        self.pool, self.url = pool, url
-
-    @asynccontextmanager
-    async def __call__(self, run: Run, **options: float) -> AsyncIterator[None]:
-        runner = Runner(
-            self.pool,
-            {"test.live": FeedKind(run, poll_every_s=900)},
-            bell=Bell(self.url, store.CHANNEL),
-            now=clock.now,
-            **options,  # type: ignore[arg-type] # numbers by name
-        )
-        task = asyncio.create_task(runner.run())
-        try:
-            yield
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-
-
-@pytest.fixture
-def running(pool: Pool, feeds_url: str) -> Started:
-    return Started(pool, feeds_url)
 
 
 async def knock(pool: Pool) -> None:

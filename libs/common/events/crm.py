@@ -1,0 +1,68 @@
+"""What the CRM tells Causeway of its leads, deals and contacts.
+
+The subject is `<entity_type>/<entity_id>`, the order of the changes of one is by `version`.
+"""
+
+from datetime import datetime
+from typing import ClassVar, TypeAlias
+
+from libs.common.directory.fields import EntityFields, EntityId, EntityType, Version
+from libs.common.errors import InvalidInput
+from libs.common.events.base import Event, Origin
+from libs.common.events.envelope import Envelope
+
+
+class _EntityEvent(Event):
+    source: ClassVar[str] = "/crm"
+    aggregate: ClassVar[str] = "entity"
+
+    origin: Origin = Origin.CRM
+    entity_type: EntityType
+    entity_id: EntityId
+
+
+class EntityUpserted(_EntityEvent, EntityFields):
+    """An entity is new or has changed: all of it, as it is now."""
+
+    type: ClassVar[str] = "crm.entity.upserted.v1"
+
+
+class EntityDeleted(_EntityEvent):
+    """An entity is gone."""
+
+    type: ClassVar[str] = "crm.entity.deleted.v1"
+
+    version: Version
+
+
+EntityEvent: TypeAlias = EntityUpserted | EntityDeleted
+
+EVENTS: tuple[type[EntityUpserted] | type[EntityDeleted], ...] = (EntityUpserted, EntityDeleted)
+BY_TYPE = {event.type: event for event in EVENTS}
+
+
+def read(envelope: Envelope) -> EntityEvent:
+    """Return the event in an envelope.
+
+    Raises:
+        InvalidInput: it is none of the CRM's, lacks what it needs, or its subject names another
+            entity than its data.
+    """
+    if envelope.type not in BY_TYPE:
+        raise InvalidInput.field("type", "is none of the CRM's entity events")
+    event = envelope.parse(BY_TYPE[envelope.type])
+    if envelope.subject != f"{event.entity_type}/{event.entity_id}":
+        raise InvalidInput.field("subject", "must be <entity_type>/<entity_id> of the data")
+    return event
+
+
+def envelope_of(event: EntityEvent, *, tenant_id: str, time: datetime) -> Envelope:
+    """Return the event as the CRM should send it; the sequence is the version."""
+    made = Envelope.of(
+        event,
+        tenant_id=tenant_id,
+        aggregate_id=event.entity_id,
+        sequence=event.version,
+        time=time,
+    )
+    return made.model_copy(update={"subject": f"{event.entity_type}/{event.entity_id}"})

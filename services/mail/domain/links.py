@@ -1,0 +1,119 @@
+"""Which of a message's people may stand for an entity of the CRM, and what is told of it."""
+
+import hashlib
+import hmac
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from libs.common.addresses import domain_of, fold_address
+from libs.common.directory import EntityRef
+from libs.common.events import mail as events
+from libs.common.events.base import Origin
+from services.mail.domain.connection import Connection
+from services.mail.domain.message import Content, Direction, Fetched, direction
+
+SHARED_DOMAINS = frozenset({"gmail.com", "googlemail.com"})
+"""There everybody is a neighbour: only the exact address is one's own."""
+
+MOST_PARTICIPANTS = 100
+LONGEST_SNIPPET = 500
+
+
+@dataclass(frozen=True, slots=True)
+class OwnAddresses:
+    """Those of the tenant's own people: mail among them concerns no entity."""
+
+    addresses: frozenset[str] = frozenset()
+    domains: frozenset[str] = frozenset()
+
+    def __contains__(self, address: str) -> bool:
+        """Say whether a folded address is the tenant's own."""
+        return address in self.addresses or domain_of(address) in self.domains
+
+    def others(self, addresses: Iterable[str]) -> frozenset[str]:
+        """Return the addresses, folded, that are not the tenant's own."""
+        folded = (fold_address(one) for one in addresses)
+        return frozenset(one for one in folded if one not in self)
+
+
+def own_addresses(mailboxes: Iterable[str]) -> OwnAddresses:
+    """Return what is the tenant's own, by the addresses of its connected mailboxes."""
+    addresses = frozenset(fold_address(one) for one in mailboxes)
+    domains = frozenset(domain_of(one) for one in addresses) - SHARED_DOMAINS - {""}
+    return OwnAddresses(addresses, domains)
+
+
+def matchable(content: Content, own: OwnAddresses) -> frozenset[str]:
+    """Return the folded addresses of a message's people that may be an entity's."""
+    return own.others(person.address for person in content.people())
+
+
+def hashes_of(addresses: Iterable[str], key: bytes) -> tuple[bytes, ...]:
+    """Return the keyed hashes of folded addresses, as they are stored with messages."""
+    return tuple(sorted(hmac.digest(key, one.encode(), hashlib.sha256) for one in addresses))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What an activity says of a message."""
+
+    message_id: UUID
+    google_id: str
+    occurred_at: datetime
+    direction: Direction
+    content: Content
+    snippet: str
+
+    @classmethod
+    def of(cls, message_id: UUID, message: Fetched) -> "Facts":
+        """Return those of a message just fetched."""
+        return cls(
+            message_id=message_id,
+            google_id=message.google_id,
+            occurred_at=message.internal_date,
+            direction=direction(message.labels),
+            content=message.content,
+            snippet=message.snippet,
+        )
+
+
+def activity(
+    connection: Connection, facts: Facts, refs: Sequence[EntityRef], origin: Origin
+) -> events.ActivityLogged:
+    """Return the event of a message that concerns `refs` from now on."""
+    return events.ActivityLogged(
+        origin=origin,
+        connection_id=connection.id,
+        google_message_id=facts.google_id,
+        activity=events.Activity(
+            id=facts.message_id,
+            title=facts.content.subject,
+            snippet=facts.snippet[:LONGEST_SNIPPET],
+            direction=facts.direction.value,
+            entities=tuple(
+                events.EntityReference(type=one.entity_type, id=one.entity_id) for one in refs
+            ),
+            participants=participants(facts.content),
+            occurred_at=facts.occurred_at,
+            created_by=connection.user_id,
+        ),
+    )
+
+
+def participants(content: Content) -> tuple[events.Participant, ...]:
+    """Return who wrote and who got it, at most a hundred."""
+    sender = () if content.sender is None else (content.sender,)
+    named: list[events.Participant] = []
+    named += [events.Participant(address=one.address, name=one.name, role="from") for one in sender]
+    named += [
+        events.Participant(address=one.address, name=one.name, role="to") for one in content.to
+    ]
+    named += [
+        events.Participant(address=one.address, name=one.name, role="cc") for one in content.cc
+    ]
+    named += [
+        events.Participant(address=one.address, name=one.name, role="bcc") for one in content.bcc
+    ]
+    return tuple(named[:MOST_PARTICIPANTS])

@@ -1,0 +1,165 @@
+"""Headers: encoded words, people, ids and file names, as far as they can be made out.
+
+Source: https://www.rfc-editor.org/rfc/rfc5322#section-3.6 and RFC 2047, 2183, 2231
+"""
+
+import binascii
+import re
+from email import policy
+from email.message import Message
+from email.parser import BytesHeaderParser
+from email.utils import collapse_rfc2231_value, getaddresses, unquote
+from typing import Any
+
+from services.mail.domain.message import Person
+from services.mail.domain.mime.bounds import (
+    LONGEST_ADDRESS,
+    LONGEST_FILENAME,
+    LONGEST_HEADER,
+    LONGEST_NAME,
+    MOST_PEOPLE,
+)
+from services.mail.domain.mime.charsets import decode_text
+from services.mail.domain.mime.text import UNPRINTABLE, one_line
+
+MOST_FIELDS = 20
+"""Fields of one name that are read."""
+LONGEST_PARAMETERS = 20_000
+ENCODED_WORD = re.compile(r"=\?([!-<>@-~]+?)(?:\*[^?\s]*)?\?([BbQq])\?([^?\s]*)\?=")
+BETWEEN_WORDS = re.compile(r"(\?=)\s+(=\?)")
+MESSAGE_ID = re.compile(r"<[^<>\s]{1,996}>")
+PATH = re.compile(r"^.*[\\/](?=[^\\/])", re.DOTALL)
+
+BROKEN = (ValueError, LookupError, TypeError, AttributeError, IndexError)
+
+
+def decode_words(text: str) -> str:
+    """Return header text with its encoded words decoded.
+
+    Neighbouring words of one charset are joined before decoding: some senders split a
+    character between two.
+
+    Source: https://www.rfc-editor.org/rfc/rfc2047
+    """
+    pieces: list[tuple[str, bytes] | str] = []
+    joined = BETWEEN_WORDS.sub(r"\1\2", text)
+    end = 0
+    for word in ENCODED_WORD.finditer(joined):
+        charset, data = word[1].lower(), _word_bytes(word[2], word[3])
+        last = pieces[-1] if pieces and word.start() == end else None
+        if isinstance(last, tuple) and last[0] == charset:
+            pieces[-1] = (charset, last[1] + data)
+        else:
+            pieces += [joined[end : word.start()], (charset, data)]
+        end = word.end()
+    pieces.append(joined[end:])
+    return "".join(
+        piece if isinstance(piece, str) else decode_text(piece[1], piece[0]) for piece in pieces
+    )
+
+
+def _word_bytes(encoding: str, data: str) -> bytes:
+    octets = data.encode("utf-8", "surrogateescape")
+    if encoding in "Bb":
+        try:
+            return binascii.a2b_base64(octets + b"=" * (-len(octets) % 4))
+        except binascii.Error:
+            return octets
+    return binascii.a2b_qp(octets, header=True)
+
+
+def raw_fields(message: "Message[Any, Any]", name: str) -> list[str]:
+    """Return the values of the fields of that name, unfolded; octets beyond ASCII are guessed."""
+    wanted = name.lower()
+    found = [str(value) for key, value in message.raw_items() if key.lower() == wanted]
+    return [_unfolded(value) for value in found[:MOST_FIELDS]]
+
+
+def _unfolded(value: str) -> str:
+    value = value[:LONGEST_HEADER]
+    if not value.isascii():
+        try:
+            value = decode_text(value.encode("ascii", "surrogateescape"), None)
+        except UnicodeEncodeError:  # it is text already
+            value = value.encode("utf-8", "replace").decode()
+    return re.sub(r"\r?\n[ \t]?|\r", " ", value)
+
+
+def field(message: "Message[Any, Any]", name: str) -> str:
+    """Return the first field of that name as it is shown; empty: there is none."""
+    found = raw_fields(message, name)
+    return one_line(decode_words(found[0])) if found else ""
+
+
+def people(message: "Message[Any, Any]", name: str) -> tuple[Person, ...]:
+    """Return who the fields of that name mention; groups are resolved, comments are names."""
+    try:
+        pairs = getaddresses(raw_fields(message, name))
+    except RecursionError:  # comments within comments, thousands deep
+        return ()
+    found = (_person(*pair) for pair in pairs)
+    return tuple(person for person in found if person is not None)[:MOST_PEOPLE]
+
+
+def _person(name: str, address: str) -> Person | None:
+    address = UNPRINTABLE.sub("", decode_words(address)).strip()
+    if "@" not in address or " " in address or len(address) > LONGEST_ADDRESS:
+        return None
+    shown = one_line(decode_words(name))[:LONGEST_NAME]
+    return Person(address=address, name=shown or None)
+
+
+def ids(message: "Message[Any, Any]", name: str) -> list[str]:
+    """Return the message ids that the first field of that name holds."""
+    return MESSAGE_ID.findall(field(message, name))
+
+
+def param(message: "Message[Any, Any]", name: str, header: str = "content-type") -> str | None:
+    """Return a parameter with its continuations joined and its charset undone.
+
+    Source: https://www.rfc-editor.org/rfc/rfc2231
+    """
+    found = raw_fields(message, header)
+    if not found or len(found[0]) > LONGEST_PARAMETERS:
+        return None
+    holder: Message[str, str] = Message(policy=policy.compat32)
+    holder.set_raw(header, found[0])
+    try:
+        value = holder.get_param(name, None, header)
+        if value is None:
+            return None
+        if isinstance(value, tuple):
+            return _collapsed(value)
+        return unquote(str(value))
+    except BROKEN:  # the library stumbles over broken continuations
+        return None
+
+
+def _collapsed(value: tuple[str | None, str | None, str]) -> str:
+    charset, _, text = value
+    try:
+        return decode_text(text.encode("latin-1"), charset)
+    except UnicodeEncodeError:
+        return collapse_rfc2231_value(value)
+
+
+def filename(message: "Message[Any, Any]") -> str | None:
+    """Return the name a part is to be saved under, without any folders."""
+    value = param(message, "filename", "content-disposition") or param(message, "name")
+    if not value:
+        return None
+    text = PATH.sub("", one_line(decode_words(value)))
+    return text[:LONGEST_FILENAME] or None
+
+
+def of_fields(fields: list[tuple[str, str]]) -> "Message[str, str]":
+    """Return a message that has nothing but these headers (name, value)."""
+    message: Message[str, str] = Message(policy=policy.compat32)
+    for name, value in fields:
+        message[name] = UNPRINTABLE.sub(" ", value)
+    return message
+
+
+def parse_head(octets: bytes) -> "Message[str, str]":
+    """Return a message with the headers that `octets` begin with."""
+    return BytesHeaderParser(policy=policy.compat32).parsebytes(octets)

@@ -1,0 +1,196 @@
+"""The tree of a message's parts, grown line by line without holding their bodies.
+
+Python's feed parser reads headers and decides where parts begin. It is never shown a body: of
+text and of what is like it a bounded beginning is kept, of anything else only the size. So a
+message of 35 MB costs as much memory as a small one.
+
+Source: https://www.rfc-editor.org/rfc/rfc2046
+"""
+
+from collections.abc import Callable
+from email import policy
+from email.feedparser import BytesFeedParser
+from email.message import Message
+from email.policy import Policy
+from typing import Any, BinaryIO
+
+from services.mail.domain.mime import bounds
+from services.mail.domain.mime.transfer import Decoder, decoder, lines, split_end
+
+READ = ("text", "message", "multipart")
+"""Main types whose bodies are kept to be read; of a multipart: what is outside its parts."""
+
+
+class Node(Message):
+    """A part: its headers, its place in the tree, and what is known of its body."""
+
+    def __init__(self, policy: "Policy[Any]" = policy.compat32) -> None:
+        super().__init__(policy=policy)
+        self.children: list[Node] = []
+        self.parent: Node | None = None
+        self.path = "1"
+        self.depth = 0
+        self.kind = ""
+        """The content type, once the headers are read; until then empty."""
+        self.size = 0
+        """Bytes of the body after decoding."""
+        self.body = bytearray()
+        self.truncated = False
+
+    def attach(self, payload: Any) -> None:
+        """Take in a child; the parser calls this before it reads the child's headers."""
+        super().attach(payload)
+        if isinstance(payload, Node):
+            self.body.clear()
+            self.children.append(payload)
+            payload.parent = self
+            payload.depth = self.depth + 1
+            number = str(len(self.children))
+            payload.path = number if self.parent is None else f"{self.path}.{number}"
+
+    def get_content_type(self) -> str:
+        """Return the type as the parser shall see it: a container, or a leaf of any kind.
+
+        It asks when the headers are read. A message within the message is one leaf to it, and
+        so is what is nested too deep.
+        """
+        self.kind = super().get_content_type()
+        if self.is_container:
+            return self.kind
+        return "application/octet-stream"
+
+    @property
+    def is_container(self) -> bool:
+        """Whether the part consists of parts."""
+        return self.kind.startswith("multipart/") and self.depth < bounds.DEEPEST
+
+    @property
+    def is_read(self) -> bool:
+        """Whether the beginning of the body is kept."""
+        return self.kind.partition("/")[0] in READ
+
+    @property
+    def encoding(self) -> str:
+        """The transfer encoding as declared; a container has none, whatever it declares."""
+        return "" if self.is_container else str(self.get("Content-Transfer-Encoding", ""))
+
+
+def read_tree(file: BinaryIO, tap: Callable[[Node, bytes], None] | None = None) -> Node:
+    """Return the root of the message in `file`.
+
+    Args:
+        file: open for reading, at the beginning of the message.
+        tap: is given every piece of decoded body, with the leaf it belongs to.
+    """
+    return _Reader(tap).read(file)
+
+
+class _Reader:
+    def __init__(self, tap: Callable[[Node, bytes], None] | None) -> None:
+        self._tap = tap
+        self._nodes: list[Node] = []
+        self._parser = BytesFeedParser(self._new_node, policy=policy.compat32)
+        self._nodes.clear()  # the parser tried its factory out
+        self._boundaries: dict[bytes, Node] = {}
+        """Of the containers that are open; of two that are the same the outer counts."""
+        self._current: Node | None = None
+        self._decoder: Decoder | None = None
+        self._line = b""
+        """The header line that is being read."""
+        self._headers = 0
+        self._kept = 0
+        self._epilogue = False
+
+    def _new_node(self, policy: "Policy[Any]" = policy.compat32) -> Node:
+        node = Node(policy)
+        self._nodes.append(node)
+        return node
+
+    def read(self, file: BinaryIO) -> Node:
+        at_start = True
+        for line in lines(file):
+            self._take(line, at_start=at_start)
+            at_start = line.endswith((b"\n", b"\r"))
+            if len(self._nodes) > bounds.MOST_PARTS:
+                break
+        if self._line:
+            self._head(b"\n")
+        self._close(at_boundary=False)
+        root = self._parser.close()
+        if not isinstance(root, Node):
+            raise TypeError("the parser makes what its factory makes")
+        return root
+
+    def _take(self, line: bytes, *, at_start: bool) -> None:
+        if at_start and line.startswith(b"--") and self._boundaries:
+            key = line.rstrip(b" \t\r\n")
+            for name, is_end in ((key, False), (key[:-2], True)):
+                if name in self._boundaries and (not is_end or key.endswith(b"--")):
+                    self._cross(name, is_end=is_end)
+                    return
+        if self._current is not None and self._current.kind:
+            self._add(self._current, line)
+        elif not self._epilogue:
+            self._head(line)
+
+    def _cross(self, name: bytes, *, is_end: bool) -> None:
+        """Go over a boundary: what is open within its owner is closed."""
+        self._close(at_boundary=True)
+        depth = self._boundaries[name].depth + (0 if is_end else 1)
+        self._boundaries = {
+            key: node for key, node in self._boundaries.items() if node.depth < depth
+        }
+        self._parser.feed((self._line and b"\n") + name + (b"--\n" if is_end else b"\n"))
+        self._line = b""
+        self._current = None
+        self._headers = 0
+        self._epilogue = is_end
+
+    def _head(self, line: bytes) -> None:
+        """Show the parser a line of headers, unless there were too many."""
+        content, end = split_end(line)
+        room = min(bounds.LONGEST_HEADERS - self._headers, bounds.LARGEST_BODIES - self._kept)
+        kept = content[: max(room, 0)]
+        self._headers += len(kept)
+        self._kept += len(kept)
+        self._line += kept
+        if not end:
+            return
+        whole, self._line = self._line, b""
+        if whole or not content:
+            self._parser.feed(whole + b"\n")
+            self._look(whole + end if whole else b"")
+
+    def _look(self, line: bytes) -> None:
+        """Find out what the parser made of `line`: a new part, and is it through its headers?"""
+        node = self._current = self._nodes[-1]
+        if not node.kind:
+            return
+        self._decoder = decoder(node.encoding)
+        boundary = node.get_boundary() if node.is_container else None
+        if boundary is not None:
+            name = b"--" + boundary.encode("utf-8", "surrogateescape")
+            self._boundaries.setdefault(name, node)
+        if line:  # it is no header: the empty line before the body is missing
+            self._add(node, line)
+
+    def _add(self, node: Node, line: bytes) -> None:
+        if self._decoder is not None:
+            self._keep(node, self._decoder.feed(line))
+
+    def _keep(self, node: Node, octets: bytes) -> None:
+        node.size += len(octets)
+        if self._tap is not None and not node.is_container:
+            self._tap(node, octets)
+        if not node.is_read or not octets:
+            return
+        room = min(bounds.LARGEST_BODY - len(node.body), bounds.LARGEST_BODIES - self._kept)
+        node.truncated = node.truncated or len(octets) > room
+        kept = octets[: max(room, 0)]
+        node.body += kept
+        self._kept += len(kept)
+
+    def _close(self, *, at_boundary: bool) -> None:
+        if self._current is not None and self._decoder is not None:
+            self._keep(self._current, self._decoder.close(at_boundary=at_boundary))
+        self._decoder = None

@@ -1,0 +1,200 @@
+"""Gmail's answers, checked: JSON in, the domain's values out."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal, TypeVar
+
+import structlog
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
+
+from libs.common.google.wire import AnswerUnreadable
+from services.mail.domain.history import Labelled, Record
+
+log = structlog.get_logger(__name__)
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def _without_surrogates(value: Any) -> Any:
+    # Gmail cuts snippets by length, and so an emoji in half.
+    return value.encode("utf-8", "ignore").decode() if isinstance(value, str) else value
+
+
+Number = Annotated[int, Field(ge=0, lt=2**63)]
+Millis = Annotated[int, Field(ge=0, lt=253_402_300_800_000)]
+"""Milliseconds since 1970, up to the year 9999."""
+Id = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[!-~]+$")]
+Label = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x20]+$")]
+Text = Annotated[str, BeforeValidator(_without_surrogates)]
+
+
+class Named(BaseModel):
+    """Something with an id."""
+
+    id: Id
+
+
+class LabelNamed(BaseModel):
+    """A label: id, name, and whose it is."""
+
+    id: Label
+    name: Text = Field(default="", max_length=1000)
+    type: Literal["system", "user"] = "user"
+
+
+class Touched(BaseModel):
+    """A message in a history record."""
+
+    message: Named
+
+
+class LabelTouch(Touched):
+    """A message whose labels moved."""
+
+    labels: list[Label] = Field(default=[], alias="labelIds")
+
+
+class HistoryRecord(BaseModel):
+    """One record of the history."""
+
+    id: Number
+    added: list[Touched] = Field(default=[], alias="messagesAdded")
+    deleted: list[Touched] = Field(default=[], alias="messagesDeleted")
+    labels_added: list[LabelTouch] = Field(default=[], alias="labelsAdded")
+    labels_removed: list[LabelTouch] = Field(default=[], alias="labelsRemoved")
+
+
+class HistoryAnswer(BaseModel):
+    """users.history.list."""
+
+    history: list[HistoryRecord] = []
+    history_id: Number = Field(alias="historyId")
+    next_page_token: str | None = Field(default=None, alias="nextPageToken")
+
+
+class Profile(BaseModel):
+    """users.getProfile."""
+
+    history_id: Number = Field(alias="historyId")
+
+
+class WatchAnswer(BaseModel):
+    """users.watch."""
+
+    history_id: Number = Field(alias="historyId")
+    expiration: Millis
+
+
+class Header(BaseModel):
+    """A header as Google shows it."""
+
+    name: Text
+    value: Text = ""
+
+
+class Payload(BaseModel):
+    """The headers of a message."""
+
+    headers: list[Header] = []
+
+
+class MessageAnswer(BaseModel):
+    """users.messages.get."""
+
+    id: Id
+    thread_id: Id = Field(alias="threadId")
+    history_id: Number = Field(alias="historyId")
+    internal_date: Millis = Field(alias="internalDate")
+    labels: list[Label] = Field(default=[], alias="labelIds")
+    snippet: Text = ""
+    size: Number = Field(default=0, alias="sizeEstimate")
+    raw: str | None = None
+    payload: Payload | None = None
+
+
+class ListAnswer(BaseModel):
+    """users.messages.list."""
+
+    messages: list[Named] = []
+    next_page_token: str | None = Field(default=None, alias="nextPageToken")
+
+
+class LabelsAnswer(BaseModel):
+    """users.labels.list."""
+
+    labels: list[LabelNamed] = []
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """What Google says of a message without reading it: ids, labels, date."""
+
+    google_id: str
+    thread_id: str
+    history_id: int
+    labels: frozenset[str]
+    internal_date: datetime
+    snippet: str
+    size: int
+
+
+def parsed(model: type[M], answer: Any) -> M:
+    """Return Google's answer as `model`.
+
+    Raises:
+        AnswerUnreadable: it is none.
+    """
+    try:
+        return model.model_validate(answer)
+    except ValidationError as exc:
+        places = sorted({".".join(map(str, one["loc"])) for one in exc.errors(include_input=False)})
+        log.warning("google_answer_unreadable", model=model.__name__, places=places[:5])
+        # Its cause would quote the content.
+        raise AnswerUnreadable("Google's answer is not readable.") from None
+
+
+def next_page(token: str | None, *, after: str | None) -> str | None:
+    """Return the next page's token; an empty one is none.
+
+    Raises:
+        AnswerUnreadable: it is the token of the page it came with: following it would never end.
+    """
+    if token and token == after:
+        raise AnswerUnreadable("Google's pages lead in a circle.")
+    return token or None
+
+
+def _ids(items: list[Touched]) -> tuple[str, ...]:
+    return tuple(item.message.id for item in items)
+
+
+def _labelled(items: list[LabelTouch]) -> Iterator[Labelled]:
+    for item in items:
+        yield Labelled(item.message.id, frozenset(item.labels))
+
+
+def record(one: HistoryRecord) -> Record:
+    """Return a history record as the domain's value."""
+    return Record(
+        id=one.id,
+        added=_ids(one.added),
+        deleted=_ids(one.deleted),
+        labels_added=tuple(_labelled(one.labels_added)),
+        labels_removed=tuple(_labelled(one.labels_removed)),
+    )
+
+
+def envelope(answer: MessageAnswer) -> Envelope:
+    """Return what an answer says of a message beside its content."""
+    return Envelope(
+        google_id=answer.id,
+        thread_id=answer.thread_id,
+        history_id=answer.history_id,
+        labels=frozenset(answer.labels),
+        internal_date=EPOCH + timedelta(milliseconds=answer.internal_date),
+        snippet=answer.snippet,
+        size=answer.size,
+    )

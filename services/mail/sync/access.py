@@ -1,0 +1,42 @@
+"""Whether Google may be asked on behalf of a connection, and what the caller hears if not."""
+
+from libs.common.errors import Conflict, Forbidden
+from services.mail.domain.connection import Access, Connection, State
+
+
+def readable(connection: Connection | None) -> Connection:
+    """Return the connection, whose mail can be read now.
+
+    Raises:
+        Conflict: `not-connected`, `reauthorization-required` or `connection-disabled`.
+    """
+    if connection is None or connection.state is State.DISCONNECTED:
+        raise Conflict("The mailbox is not connected.", slug="not-connected")
+    if connection.state is State.REAUTHORIZATION_REQUIRED:
+        raise revoked(connection)
+    if connection.state is State.DISABLED:
+        raise Conflict("The mailbox is switched off.", slug="connection-disabled")
+    return connection
+
+
+def writable(connection: Connection | None) -> Connection:
+    """Return the connection, whose mail can be changed now.
+
+    Raises:
+        Conflict: as `readable`.
+        Forbidden: `read-only-connection`: the person granted reading only.
+    """
+    found = readable(connection)
+    if found.access is not Access.WRITE:
+        raise Forbidden("The connection may only read.", slug="read-only-connection")
+    return found
+
+
+def revoked(connection: Connection) -> Conflict:
+    """Return the error that says where the person gives access again."""
+    known = (
+        {} if connection.reauthorize_url is None else {"connect_url": connection.reauthorize_url}
+    )
+    return Conflict(
+        "The person has to give access again.", slug="reauthorization-required", **known
+    )

@@ -1,0 +1,261 @@
+"""Fetching messages and reading them: a few at a time, each failing alone.
+
+An attempt is committed before it is made, so that a message which kills the process is found
+out and put aside; an attempt that ends in any ordinary way is taken back.
+"""
+
+import asyncio
+import tempfile
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from libs.common.db import Pool, transaction
+from libs.common.errors import RateLimited, Transient
+from libs.common.feeds import Feed
+from libs.common.feeds.attempts import begin_attempts, end_attempts
+from libs.common.google.errors import RequestRefused
+from libs.common.google.wire import AnswerTooLarge, AnswerUnreadable
+from libs.common.isolation import Overrun, run_isolated
+from libs.common.quota import Lane
+from services.mail.domain import mime
+from services.mail.domain.connection import Connection
+from services.mail.domain.message import Content, Fetched, Policy
+from services.mail.google import Envelope, Gmail, GmailBox
+
+log = structlog.get_logger(__name__)
+
+FETCHES_AT_ONCE = 6
+PARSE_TIMEOUT_S = 10.0
+PARSE_MEMORY = 512 * 1024 * 1024
+SMALL = 256 * 1024
+"""Bytes up to which a message is read in a thread: bounded, it cannot take long or much."""
+ABSENT_RETRIES_S = (1.0, 3.0)
+LONGEST_SNIPPET = 500
+MOST_FAILURES = 10
+"""Runs in a row that failed, about half an hour: what then fails alone is put aside."""
+KILLED = "killed-the-worker"
+
+IsKnown = Callable[[Connection, Content], Awaitable[bool]]
+
+
+@dataclass(slots=True)
+class Fetches:
+    """What became of the messages that had to be fetched."""
+
+    read: dict[str, Fetched] = field(default_factory=dict)
+    unreadable: dict[str, str] = field(default_factory=dict)
+    """Cause, by id."""
+    absent: list[str] = field(default_factory=list)
+    """Google does not have them."""
+
+
+class Fetcher:
+    """Fetches messages of one mailbox at a time.
+
+    Args:
+        pool: where attempts are counted.
+        gmail: the mailboxes.
+        is_known: says whether a message concerns anybody the CRM knows; under the policy
+            `known` only such a message is fetched whole.
+        absent_retries_s: seconds to wait before asking again for a message that was announced
+            and is not there: Gmail's notice can be ahead of Gmail.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        gmail: Gmail,
+        *,
+        is_known: IsKnown,
+        absent_retries_s: Sequence[float] = ABSENT_RETRIES_S,
+    ) -> None:
+        self._pool = pool
+        self._gmail = gmail
+        self._is_known = is_known
+        self._absent_retries_s = absent_retries_s
+
+    async def fetch(
+        self,
+        feed: Feed,
+        connection: Connection,
+        google_ids: Iterable[str],
+        *,
+        lane: Lane = Lane.LIVE,
+        whole: bool = False,
+        patient: bool = True,
+    ) -> Fetches:
+        """Fetch and read messages; those that stay absent are named, not waited for.
+
+        Args:
+            feed: on whose behalf: attempts are counted by feed.
+            connection: whose mailbox.
+            google_ids: of the messages.
+            lane: of the quota.
+            whole: fetch all of it, whatever the policy says.
+            patient: ask again for what is absent: it was just announced.
+        """
+        fetches, wanted = Fetches(), list(google_ids)
+        if not wanted:
+            return fetches
+        async with transaction(self._pool) as conn:
+            deadly = await begin_attempts(conn, feed, wanted)
+        fetches.unreadable |= dict.fromkeys(deadly, KILLED)
+        box = self._gmail.box(connection, lane)
+        reader = _Reader(
+            box,
+            connection,
+            self._is_known,
+            whole=whole,
+            stubborn=feed.failures >= MOST_FAILURES,
+        )
+        try:
+            pauses = self._absent_retries_s if patient else ()
+            alive = [one for one in wanted if one not in deadly]
+            await _fetch_all(alive, reader, fetches, pauses_s=pauses)
+        finally:
+            # Only a process that died leaves its attempts behind.
+            async with transaction(self._pool) as conn:
+                await end_attempts(conn, feed, wanted)
+        return fetches
+
+    async def fetch_whole(
+        self, feed: Feed, connection: Connection, google_ids: Iterable[str]
+    ) -> Fetches:
+        """Fetch messages that are known to concern somebody, in the lane of backfills."""
+        return await self.fetch(
+            feed, connection, google_ids, lane=Lane.BACKFILL, whole=True, patient=False
+        )
+
+
+async def _fetch_all(
+    wanted: list[str], reader: "_Reader", fetches: Fetches, *, pauses_s: Sequence[float]
+) -> None:
+    absent = await _fetch_once(wanted, reader, fetches)
+    for wait_s in pauses_s:
+        if not absent:
+            break
+        await asyncio.sleep(wait_s)
+        absent = await _fetch_once(absent, reader, fetches)
+    if absent:
+        log.info("messages_vanished", count=len(absent))
+    fetches.absent = absent
+
+
+async def _fetch_once(google_ids: list[str], reader: "_Reader", fetches: Fetches) -> list[str]:
+    """Fetch side by side; return the ids that Google does not have."""
+    slots = asyncio.Semaphore(FETCHES_AT_ONCE)
+    absent: list[str] = []
+
+    async def one(google_id: str) -> None:
+        async with slots:
+            try:
+                message = await reader.read(google_id)
+            except _Unparsable as exc:
+                fetches.unreadable[google_id] = exc.cause
+                log.warning("message_unreadable", google_id=google_id, cause=exc.cause)
+                return
+        if message is None:
+            absent.append(google_id)
+        else:
+            fetches.read[google_id] = message
+
+    await _all([one(google_id) for google_id in google_ids])
+    return sorted(absent)
+
+
+class _Reader:
+    """Reads single messages of one mailbox."""
+
+    def __init__(
+        self,
+        box: GmailBox,
+        connection: Connection,
+        is_known: IsKnown,
+        *,
+        whole: bool,
+        stubborn: bool,
+    ) -> None:
+        self._box = box
+        self._connection = connection
+        self._is_known = is_known
+        self._stubborn = stubborn
+        self._whole = whole or connection.policy is Policy.ALL
+
+    async def read(self, google_id: str) -> Fetched | None:
+        """Return a message as far as the policy lets us look, None when it is gone."""
+        try:
+            if self._whole:
+                return await self._read_whole(google_id)
+            found = await self._box.fetch_people(google_id)
+            if found is None:
+                return None
+            people = mime.parse_people(found[1])
+            if await self._is_known(self._connection, people):
+                return await self._read_whole(google_id)
+            return _fetched(found[0], people, whole=False)
+        except (AnswerTooLarge, RequestRefused, AnswerUnreadable) as exc:
+            raise _Unparsable(exc.slug) from exc
+        except Transient as exc:
+            # Everything else of this mailbox has waited for this one message long enough.
+            if isinstance(exc, RateLimited) or not self._stubborn:
+                raise
+            raise _Unparsable(exc.slug) from exc
+
+    async def _read_whole(self, google_id: str) -> Fetched | None:
+        with tempfile.NamedTemporaryFile(prefix="causeway-mail-") as spool:
+            envelope = await self._box.fetch_raw(google_id, spool)
+            if envelope is None:
+                return None
+            spool.flush()
+            return _fetched(envelope, await _parse(spool.name), whole=True)
+
+
+async def _parse(path: str) -> Content:
+    try:
+        if Path(path).stat().st_size <= SMALL:  # noqa: ASYNC240 - of a file that was just written
+            async with asyncio.timeout(PARSE_TIMEOUT_S):
+                return await asyncio.to_thread(mime.parse_file, path)
+        return await run_isolated(
+            mime.parse_file, path, timeout_s=PARSE_TIMEOUT_S, memory_bytes=PARSE_MEMORY
+        )
+    except TimeoutError as exc:
+        raise _Unparsable("parse-timeout") from exc
+    except Overrun as exc:
+        raise _Unparsable(exc.slug) from exc
+    except Exception as exc:  # the email library's defects are this message's alone
+        log.info("message_parse_failed", error=type(exc).__name__)
+        raise _Unparsable("unparsable") from exc
+
+
+class _Unparsable(Exception):
+    def __init__(self, cause: str) -> None:
+        super().__init__(cause)
+        self.cause = cause
+
+
+def _fetched(envelope: Envelope, content: Content, *, whole: bool) -> Fetched:
+    return Fetched(
+        google_id=envelope.google_id,
+        thread_id=envelope.thread_id,
+        history_id=envelope.history_id,
+        labels=envelope.labels,
+        internal_date=envelope.internal_date,
+        snippet=mime.clean(mime.unescape(envelope.snippet), LONGEST_SNIPPET),
+        size=envelope.size,
+        content=content,
+        whole=whole,
+    )
+
+
+async def _all(work: list[Coroutine[object, object, None]]) -> None:
+    """Run side by side; the first failure ends the others and is the one that is raised."""
+    tasks = [asyncio.create_task(one) for one in work]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,42 @@
+"""What the mail service removes at night."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from libs.common import jobs, quota
+from libs.common.db import Connection as Conn
+from libs.common.directory import store as directory
+from libs.common.housekeeping import Chore, idempotency_chore, inbox_chore
+from services.mail.settings import MailSettings
+from services.mail.store import messages
+
+BATCH = 1_000
+USED_UP = timedelta(days=2)
+"""Quota that was used this long ago counts in no window."""
+JOBS_KEPT = timedelta(days=30)
+
+
+def chores(settings: MailSettings, *, now: Callable[[], datetime]) -> tuple[Chore, ...]:
+    """Return the chores, with the retention that the settings say."""
+    retention = timedelta(seconds=settings.tombstone_retention)
+
+    async def tombstones(conn: Conn) -> int:
+        return await messages.purge_tombstones(conn, before=now() - retention, limit=BATCH)
+
+    async def entities(conn: Conn) -> int:
+        return await directory.purge_tombstones(conn, before=now() - retention, limit=BATCH)
+
+    async def used_quota(conn: Conn) -> int:
+        return await quota.purge(conn, before=now() - USED_UP, limit=BATCH)
+
+    async def finished_jobs(conn: Conn) -> int:
+        return await jobs.purge_jobs(conn, before=now() - JOBS_KEPT, limit=BATCH)
+
+    return (
+        idempotency_chore(settings.idempotency_retention, now=now),
+        inbox_chore(settings.inbox_retention),
+        Chore("message_tombstones", tombstones),
+        Chore("entity_tombstones", entities),
+        Chore("quota", used_quota),
+        Chore("jobs", finished_jobs),
+    )

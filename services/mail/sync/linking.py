@@ -1,0 +1,178 @@
+"""Linking mail to the CRM's entities: as it arrives, and when the directory changes."""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from libs.common.db import Connection as Conn
+from libs.common.directory import Change, Entity, EntityRef
+from libs.common.directory import store as directory
+from libs.common.events.base import Origin
+from libs.common.events.envelope import Envelope
+from libs.common.feeds.store import raise_signals
+from services.mail.domain import links as rules
+from services.mail.domain.connection import Connection
+from services.mail.domain.links import Facts, OwnAddresses
+from services.mail.domain.message import Content, Fetched, address_hashes
+from services.mail.store import link_work
+from services.mail.store import links as store
+
+SIGNAL_TIMEOUT_S = 5.0
+
+
+def work_address(connection_id: UUID) -> str:
+    """Return what the signal of a mailbox's feed `mail.work` is called by."""
+    return f"work:{connection_id}"
+
+
+class Linker:
+    """Finds the entities a message concerns, and keeps the links.
+
+    Args:
+        hash_key: of the hashes of addresses.
+    """
+
+    def __init__(self, *, hash_key: bytes, now: Callable[[], datetime]) -> None:
+        self._hash_key = hash_key
+        self._now = now
+
+    async def match(
+        self, conn: Conn, connection: Connection, content: Content
+    ) -> tuple[EntityRef, ...]:
+        """Return the entities a message concerns as the directory is now.
+
+        Takes no lock: it decides what to fetch. What is true in the end `link` finds out.
+        """
+        own = await own_addresses(conn, connection.tenant_id)
+        wanted = rules.matchable(content, own)
+        found = await directory.find_by_addresses(conn, connection.tenant_id, [*wanted])
+        return tuple(sorted({ref for refs in found.values() for ref in refs}))
+
+    async def link(
+        self,
+        conn: Conn,
+        connection: Connection,
+        message_id: UUID,
+        *,
+        message: Fetched,
+        origin: Origin,
+        traced: bool = False,
+    ) -> Envelope | None:
+        """Link a message that this transaction has stored; return the activity event to tell.
+
+        The caller's transaction should begin with `directory.lock_shared`, before it locks any
+        row (`lease.advance` does): a disconnection that waits for a row of ours, and a change
+        that waits for it, would end in a deadlock. Here it is taken in any case.
+
+        Of a trace only the hashes are kept: when an entity appeared since `match`, the message
+        is queued to be fetched whole.
+
+        Args:
+            message: what was stored.
+            origin: as in the message's own event.
+            traced: only a trace was stored.
+        """
+        tenant_id = connection.tenant_id
+        await directory.lock_shared(conn, tenant_id)
+        hashes = address_hashes(message.content.people(), self._hash_key)
+        await store.add_hashes(conn, tenant_id, connection.id, message_id, hashes)
+        refs = await self.match(conn, connection, message.content)
+        if not refs:
+            return None
+        if traced:
+            now = self._now()
+            await link_work.queue_entities(conn, tenant_id, connection.id, refs, now)
+            await _raise(conn, {connection.id}, now)
+            return None
+        return await attach(conn, connection, Facts.of(message_id, message), refs, origin=origin)
+
+    async def upsert(self, conn: Conn, tenant_id: str, entities: Sequence[Entity]) -> list[bool]:
+        """Take in entities and queue their mail; say of each whether it was newer."""
+        now = self._now()
+        await directory.lock_exclusive(conn, tenant_id)
+        changes = await directory.upsert_entities(conn, tenant_id, entities, now)
+        await self._queue(conn, tenant_id, [one for one in changes if one is not None], now)
+        return [one is not None for one in changes]
+
+    async def delete(self, conn: Conn, tenant_id: str, ref: EntityRef, version: int) -> bool:
+        """Take in that an entity is gone and queue its mail; say whether that was news."""
+        now = self._now()
+        await directory.lock_exclusive(conn, tenant_id)
+        change = await directory.delete_entity(conn, tenant_id, ref, version, now)
+        if change is not None:
+            await self._queue(conn, tenant_id, [change], now)
+        return change is not None
+
+    async def decide(
+        self, conn: Conn, tenant_id: str, connection_id: UUID, subject: str, *, approved: bool
+    ) -> bool:
+        """Go on with, or drop, work that was held; `subject` is the hold's.
+
+        False: there is no such work any more.
+        """
+        ref = EntityRef.from_subject(subject)
+        if not approved:
+            await link_work.end_work(conn, tenant_id, connection_id, ref)
+            return True
+        found = await link_work.set_work_state(conn, tenant_id, connection_id, ref, "approved")
+        await _raise(conn, {connection_id}, self._now())
+        return found
+
+    async def hashes_of(self, conn: Conn, tenant_id: str, ref: EntityRef) -> tuple[bytes, ...]:
+        """Return the hashes by which an entity's mail is found; none of a deleted one."""
+        entity = await directory.find_entity(conn, tenant_id, ref)
+        if entity is None:
+            return ()
+        own = await own_addresses(conn, tenant_id)
+        return rules.hashes_of(own.others(entity.emails), self._hash_key)
+
+    async def _queue(
+        self, conn: Conn, tenant_id: str, changes: Iterable[Change], now: datetime
+    ) -> None:
+        hits = [
+            (one.ref, one.version, hashed)
+            for one in changes
+            for hashed in rules.hashes_of(one.addresses, self._hash_key)
+        ]
+        await _raise(conn, await link_work.queue_work(conn, tenant_id, hits, now), now)
+
+
+async def own_addresses(conn: Conn, tenant_id: str) -> OwnAddresses:
+    """Return what is the tenant's own."""
+    return rules.own_addresses(await store.list_own_mailboxes(conn, tenant_id))
+
+
+async def attach(
+    conn: Conn,
+    connection: Connection,
+    facts: Facts,
+    refs: Sequence[EntityRef],
+    *,
+    origin: Origin,
+) -> Envelope | None:
+    """Link a whole message; return the event of it, None when it was linked already."""
+    tenant_id, message_id = connection.tenant_id, facts.message_id
+    if not await store.add_links(conn, tenant_id, refs, message_id, facts.occurred_at):
+        return None
+    return await tell(conn, connection, facts, origin=origin, time=facts.occurred_at)
+
+
+async def tell(
+    conn: Conn, connection: Connection, facts: Facts, *, origin: Origin, time: datetime
+) -> Envelope:
+    """Return the event of what a message is linked to now, under its next number."""
+    sequence = await store.next_activity(conn, connection.tenant_id, facts.message_id)
+    refs = await store.list_links(conn, connection.tenant_id, facts.message_id)
+    return Envelope.of(
+        rules.activity(connection, facts, refs, origin),
+        tenant_id=connection.tenant_id,
+        aggregate_id=str(facts.message_id),
+        sequence=sequence,
+        time=time,
+    )
+
+
+async def _raise(conn: Conn, connection_ids: set[UUID], now: datetime) -> None:
+    if connection_ids:
+        addresses = sorted(work_address(one) for one in connection_ids)
+        await raise_signals(conn, addresses, now=now, timeout_s=SIGNAL_TIMEOUT_S)

@@ -1,0 +1,74 @@
+"""What entities and people ask of a mailbox: mail to link, and dead items to try again."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from libs.common.db import Pool, transaction
+from libs.common.directory import store as directory
+from libs.common.feeds import Lease
+from libs.common.feeds.dead_items import fail_replay, list_replays, remove_dead_item
+from services.mail.domain.connection import RUNNING, Connection
+from services.mail.domain.history import MOST_FETCHED, Change
+from services.mail.store import connections
+from services.mail.sync.fetching import Fetcher, Fetches
+from services.mail.sync.intake import Intake
+from services.mail.sync.link_work import LinkWork
+
+
+class Work:
+    """Runs feeds of the kind `mail.work`, a step a run."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        fetcher: Fetcher,
+        *,
+        intake: Intake,
+        links: LinkWork,
+        now: Callable[[], datetime],
+    ) -> None:
+        """Fetch through `fetcher`, take in through `intake`, link through `links`."""
+        self._pool = pool
+        self._fetcher = fetcher
+        self._intake = intake
+        self._links = links
+        self._now = now
+
+    async def run(self, lease: Lease) -> None:
+        """Try some dead items again and link some messages; due again while there are more.
+
+        Raises:
+            LeaseLost: another worker has the feed.
+            AccessRevoked, RateLimited, Transient: see `Mailbox.run`.
+        """
+        feed = lease.feed
+        async with self._pool.acquire() as conn:
+            connection = await connections.find_connection(conn, feed.tenant_id, feed.connection_id)
+        if connection is None or connection.state not in RUNNING:
+            return
+        replayed = await self._replay(lease, connection)
+        linked = await self._links.step(lease, connection)
+        if replayed or linked:
+            lease.again()
+
+    async def _replay(self, lease: Lease, connection: Connection) -> bool:
+        feed = lease.feed
+        async with self._pool.acquire() as conn:
+            items = await list_replays(conn, feed, limit=MOST_FETCHED)
+        if not items:
+            return False
+        ids = [one.item for one in items]
+        fetches = await self._fetcher.fetch(lease.feed, connection, ids, patient=False)
+        changes = {google_id: Change(google_id, arrived=True) for google_id in fetches.read}
+        readable = Fetches(read=fetches.read)
+        async with transaction(self._pool) as conn:
+            await directory.lock_shared(conn, connection.tenant_id)
+            await lease.advance(conn, cursor=lease.cursor or "")
+            await self._intake.commit(conn, lease.feed, connection, changes, readable)
+            for one in items:
+                cause = fetches.unreadable.get(one.item)
+                if cause is None:
+                    await remove_dead_item(conn, feed, kind=one.kind, item=one.item)
+                else:
+                    await fail_replay(conn, one, cause=cause)
+        return True

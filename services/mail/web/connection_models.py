@@ -1,0 +1,120 @@
+"""What goes in and out over HTTP about mailboxes: settings, status, and asking for more."""
+
+from datetime import datetime
+from typing import Literal, Self
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from services.mail.domain.message import Policy
+from services.mail.domain.watch import WatchState
+
+MOST_DAYS = 3650
+
+
+class ConnectionSettings(BaseModel):
+    """What is kept of a connection's mail."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    policy: Policy = Field(
+        description="all: everything; known: only mail with known correspondents, of the rest "
+        "ids, dates and keyed hashes of addresses"
+    )
+    backfill_days: int | None = Field(
+        default=None,
+        ge=0,
+        le=MOST_DAYS,
+        description="Days of mail from before the connection; left out: as it is",
+    )
+
+
+class Progress(BaseModel):
+    """How far a comparison is."""
+
+    reason: str = Field(description="backfill, gap, audit or request")
+    phase: str = Field(description="list, marks, missing, changed, absent or finished")
+    state: Literal["running", "held", "done"]
+    done: int = Field(description="Messages worked on")
+    total: int | None = Field(description="Of how many; null until the mailbox is listed")
+    counts: dict[str, int]
+
+
+class FeedOut(BaseModel):
+    """How one thing about a mailbox is being kept in step."""
+
+    id: UUID
+    kind: str = Field(description="mail.live, mail.backfill, mail.repair, mail.audit, mail.work")
+    state: str
+    reason: str | None
+    summary: str = Field(description="State and reason in words")
+    has_cursor: bool
+    failures: int
+    last_sync_at: datetime | None
+    lag_s: float | None = Field(
+        description="Seconds since the mailbox was last known to be in step; of the live feed"
+    )
+    progress: Progress | None
+
+
+class WatchOut(BaseModel):
+    """Whether Gmail tells us of changes."""
+
+    state: WatchState
+    expires_at: datetime | None
+    failure: str | None
+
+
+class QuotaOut(BaseModel):
+    """Google's quota units that are left to this mailbox."""
+
+    minute: int
+    backfill_today: int
+
+
+class ConnectionStatus(BaseModel):
+    """One mailbox."""
+
+    connection_id: UUID
+    user_id: str
+    state: str
+    access: str
+    policy: Policy
+    backfill_days: int
+    complete_since: datetime | None = Field(description="From when on the mailbox is here in full")
+    feeds: list[FeedOut]
+    watch: WatchOut
+    messages: int
+    traces: int = Field(description="Messages of which only ids, date and hashes are kept")
+    dead_items: int
+    quota: QuotaOut | None
+
+
+class StatusOut(BaseModel):
+    """All mailboxes the caller may see."""
+
+    items: list[ConnectionStatus]
+
+
+class SyncRequest(BaseModel):
+    """Which mailbox to bring further into step, and how."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    connection_id: UUID
+    days: int | None = Field(
+        default=None,
+        ge=1,
+        le=MOST_DAYS,
+        description="Take in mail of so many days; default: the connection's backfill_days",
+    )
+    mode: Literal["backfill", "repair"] = Field(
+        default="backfill",
+        description="backfill: take in older mail; repair: compare all that should be here",
+    )
+
+    @model_validator(mode="after")
+    def _days_are_of_backfills(self) -> Self:
+        if self.mode == "repair" and self.days is not None:
+            raise ValueError("days goes with the mode backfill")
+        return self
