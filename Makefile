@@ -17,8 +17,8 @@ help: ## List what can be made
 
 setup: $(RUNTIME) servers ## Install what running needs: Python packages, PostgreSQL, RabbitMQ
 
-demo: setup ## Start everything and watch mail become events (ONCE=1: end after the story)
-	@exec $(CAUSEWAY) demo $(if $(ONCE),--once)
+demo: setup ## Start everything and watch mail become events (ONCE=1: end after it; MAIL=path: your own mail)
+	@exec $(CAUSEWAY) demo $(if $(ONCE),--once) $(if $(MAIL),--mail "$(MAIL)")
 
 up: setup ## Start everything in the background
 	@$(CAUSEWAY) up

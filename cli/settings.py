@@ -48,6 +48,12 @@ class StackSettings(BaseSettings):
         """Return the address of an existing database a person named for `service`."""
         return self.environment().get(f"CAUSEWAY_{service.upper()}_DATABASE_URL")
 
+    def uses_real_google(self) -> bool:
+        """Tell whether Google is Google: an OAuth client is given, and no other server named."""
+        return self.google_origin is None and any(
+            name in self.environment() for name in ("GOOGLE_CLIENT_ID", "GOOGLE_CREDENTIALS_FILE")
+        )
+
     def needs_postgres(self) -> bool:
         """Tell whether the stack must bring a PostgreSQL of its own."""
         return self.database_admin_url is None and any(

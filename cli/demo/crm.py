@@ -2,13 +2,17 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import urlencode
 
 import aiohttp
 
 from cli.demo.errors import StoryError
 
 POLL_S = 0.1
+PAGE = 200
+BACKFILL = "mail.backfill"
 WATCHED = ("watching", "lapsing")
 
 
@@ -50,6 +54,46 @@ class Crm:
                     return True
             await asyncio.sleep(POLL_S)
         return False
+
+    async def backfill(self, connection_id: str) -> dict[str, Any] | None:
+        """Return the feed that takes in the mail of before; None before there is one."""
+        page = await self._call("GET", f"{self._mail_url}/v1/mail/status")
+        for mailbox in page["items"]:
+            if mailbox["connection_id"] == connection_id:
+                feeds: list[dict[str, Any]] = mailbox["feeds"]
+                return next((one for one in feeds if one["kind"] == BACKFILL), None)
+        return None
+
+    async def sync(self, connection_id: str, *, days: int) -> str:
+        """Ask for the mail of so many days; return the id of the job."""
+        body = {"connection_id": connection_id, "days": days}
+        answer = await self._call("POST", f"{self._mail_url}/v1/mail/sync", body)
+        return str(answer["id"])
+
+    async def job(self, job_id: str) -> dict[str, Any]:
+        """Return how far a job is."""
+        answer: dict[str, Any] = await self._call("GET", f"{self._mail_url}/v1/mail/jobs/{job_id}")
+        return answer
+
+    async def stored(self, connection_id: str) -> set[str]:
+        """Return Google's ids of the mailbox's messages that the CRM can read."""
+        url = f"{self._mail_url}/v1/mail/messages"
+        return {one["google_message_id"] async for one in self._items(url, connection_id)}
+
+    async def parked(self, connection_id: str) -> dict[str, str]:
+        """Return Google's ids of the messages that were put aside, and why each was."""
+        url = f"{self._mail_url}/v1/mail/dead-items"
+        return {one["item"]: one["cause"] async for one in self._items(url, connection_id)}
+
+    async def _items(self, url: str, connection_id: str) -> AsyncIterator[dict[str, Any]]:
+        query = {"connection_id": connection_id, "limit": str(PAGE)}
+        while True:
+            page = await self._call("GET", f"{url}?{urlencode(query)}")
+            for item in page["items"]:
+                yield item
+            if not (following := page.get("next_cursor")):
+                return
+            query["cursor"] = following
 
     async def _call(self, method: str, url: str, body: Any = None) -> Any:
         headers = self._headers

@@ -1,7 +1,9 @@
 """What happens at Google in the story, by the emulator's control API."""
 
+import base64
 import time
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
@@ -9,6 +11,7 @@ import aiohttp
 
 from cli.demo.errors import StoryError
 from cli.demo.letters import Letter
+from cli.demo.mailbag import Item
 
 MILLISECONDS = 1000.0
 
@@ -19,6 +22,10 @@ class Change:
 
     google_message_id: str
     at: float
+
+
+class NotTakenError(Exception):
+    """Google does not take a message; says why, without a word of the message."""
 
 
 class Person:
@@ -33,6 +40,25 @@ class Person:
     async def move_in(self, name: str) -> None:
         """Make the person known to Google."""
         await self._post(self._people, {"email": self.email, "name": name})
+
+    async def put(self, item: Item) -> str:
+        """Lay a message into the mailbox as if it had been there; return Google's id.
+
+        Raises:
+            NotTakenError: the emulator refused this one message.
+        """
+        body: dict[str, Any] = {
+            "raw": base64.urlsafe_b64encode(item.raw).decode(),
+            "labels": list(item.labels),
+        }
+        if item.internal_date_ms is not None:
+            body["internal_date_ms"] = item.internal_date_ms
+        async with self._session.post(f"{self._mine}/messages", json=body) as answer:
+            if answer.ok:
+                return str((await answer.json())["id"])
+            if answer.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+                raise NotTakenError(f"refused with {answer.status}")
+            raise StoryError(f"the emulator answered {answer.status}")
 
     async def receive(self, letter: Letter) -> Change:
         """Let a message arrive."""

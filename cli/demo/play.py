@@ -6,6 +6,7 @@ import signal
 import subprocess
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
@@ -13,6 +14,7 @@ import aiohttp
 from rich.console import Console
 
 from cli import tokens
+from cli.demo import mailbag
 from cli.demo.crm import Crm
 from cli.demo.errors import StoryError
 from cli.demo.google import Person, has_control_api
@@ -31,6 +33,7 @@ BY_HAND_TIMEOUT_S = 900.0
 TIMEOUT = aiohttp.ClientTimeout(total=20)
 LOG_LINES = 15
 WATCH_S = 0.5
+REAL = "For the real Google, `make up` first: a demo is played on the stack that runs."
 
 console = Console(soft_wrap=True, highlight=False)
 
@@ -40,24 +43,34 @@ def run(
     home: StateDirectory,
     *,
     once: bool,
+    mail: Path | None,
     show: Callable[[StackState], None],
 ) -> int:
     """Play the story; 0 if every step was seen, 1 if one was not, 130 after Ctrl-C.
 
-    The stack is started if none runs, and then ended with us; one that runs is left running.
+    `mail` (an mbox file or a folder of .eml files) fills the mailbox before the story; None: the
+    sample mailbox does. The stack is started if none runs, and then ended with us; one that runs
+    is left running.
+
+    Raises:
+        LocalStackError: `mail` is nothing that holds mail, or the stack does not start.
     """
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     supervisor: subprocess.Popen[bytes] | None = None
+    if mail is not None:
+        mailbag.check(mail)
     try:
         if home.locked():
             state = control.bring_up(settings, home, tell=_tell)
             console.print("The stack is already running: the story is played on it.")
         else:
             home = StateDirectory(home.path, scratch=True)
+            if settings.uses_real_google():
+                console.print("GOOGLE_CLIENT_ID is left aside: the emulator plays Google. " + REAL)
             state, supervisor = control.bring_up_tethered(settings, home, tell=_tell)
         show(state)
-        return asyncio.run(_perform(state, home, once=once, supervisor=supervisor))
+        return asyncio.run(_perform(state, home, once=once, mail=mail, supervisor=supervisor))
     except KeyboardInterrupt:
         return 0 if not once else 130
     finally:
@@ -82,6 +95,7 @@ async def _perform(
     home: StateDirectory,
     *,
     once: bool,
+    mail: Path | None,
     supervisor: subprocess.Popen[bytes] | None,
 ) -> int:
     environments = home.environments()
@@ -95,7 +109,7 @@ async def _perform(
         rows = asyncio.create_task(view.run())
         try:
             cast = _cast(state, environments, session=session, listener=listener, view=view)
-            cast.moments = moments
+            cast.moments, cast.mail = moments, mail
             result = await _judge(_scene(cast, session, environments), view=view, home=home)
             if result or once:
                 return result
@@ -117,7 +131,7 @@ def _cast(
     settings = environments["auth/web"]
     token = tokens.issue(environments, user=USER, tenant=TENANT, now=datetime.now(UTC))
     auth_url, mail_url = state.url("auth", "web"), state.url("mail", "web")
-    origin = settings["CAUSEWAY_GOOGLE_ORIGIN"]
+    origin = settings.get("CAUSEWAY_GOOGLE_ORIGIN", "")  # none: the real Google
     name, _, domain = PERSON.partition("@")
     person = f"{name}.{secrets.token_hex(2)}@{domain}"  # somebody new each time
     return Cast(
@@ -131,8 +145,12 @@ def _cast(
 
 
 async def _scene(cast: Cast, session: aiohttp.ClientSession, environments: Environments) -> None:
-    origin = environments["auth/web"]["CAUSEWAY_GOOGLE_ORIGIN"]
-    if not await has_control_api(session, origin):
+    origin = environments["auth/web"].get("CAUSEWAY_GOOGLE_ORIGIN")
+    if origin is None or not await has_control_api(session, origin):
+        if cast.mail is not None:
+            raise StoryError(
+                "only the emulator's mailboxes can be filled, and this is another Google"
+            )
         await _by_hand(cast)
         return
     await Story(cast).play()

@@ -1,20 +1,27 @@
-"""The main job in eight steps; each is seen to happen or the story ends."""
+"""The main job, step by step; each is seen to happen or the story ends."""
 
 import asyncio
 import time
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
 
+from cli.demo import mailbag
+from cli.demo.account import Account, Filled
 from cli.demo.browser import consent
 from cli.demo.crm import Crm
 from cli.demo.errors import StoryError
 from cli.demo.google import Change, Person
 from cli.demo.letters import ADVERT, ENQUIRY, NEWS, OFFER, PERSON_NAME, Letter
 from cli.demo.listener import Arrival, Listener, of_kind
+from cli.demo.mailbag import samples
+from cli.demo.takein import fill, take_in
 from cli.demo.view import View
 
 STEP_TIMEOUT_S = 30.0
 PACE_S = 1.2  # Google notifies of a mailbox once a second: faster, and the wait is all one sees
+SAMPLES = "the project's sample mailbox"
 AUTHORIZED = "auth.connection.authorized.v1"
 RECEIVED = "mail.message.received.v1"
 SENT = "mail.message.sent.v1"
@@ -49,6 +56,7 @@ class Cast:
     view: View
     moments: Moments
     return_url: str
+    mail: Path | None = None  # the mail of before; None: the sample mailbox
 
 
 class Story:
@@ -61,9 +69,12 @@ class Story:
         """Play every step.
 
         Raises:
-            StoryError: a step was not seen within STEP_TIMEOUT_S seconds.
+            StoryError: a step was not seen within STEP_TIMEOUT_S seconds, or mail is missing.
         """
-        await self._connect()
+        filled = await self._fill()
+        connection_id = await self._connect()
+        account = await self._take_in(connection_id, filled)
+        seconds = time.time() - (self._cast.moments.authorized or time.time())
         enquiry = await self._receive(ENQUIRY)
         await self._receive(NEWS)
         advert = await self._receive(ADVERT)
@@ -75,10 +86,35 @@ class Story:
         view.step(f"{PERSON_NAME} deletes {ADVERT.subject!r}")
         await self._expect(DELETED, person.delete(advert))
         await view.drain()
+        self._sum_up(account, seconds)
 
-    async def _connect(self) -> None:
-        cast = self._cast
+    async def _fill(self) -> Filled:
+        cast, now = self._cast, datetime.now(UTC)
         await cast.person.move_in(PERSON_NAME)
+        cast.view.step(f"{PERSON_NAME}'s mailbox at Google is filled from {cast.mail or SAMPLES}")
+        items = samples(now) if cast.mail is None else mailbag.read(cast.mail)
+        with cast.view.bar("put into Google") as bar:
+            return await fill(cast.person, items, bar=bar, now=now)
+
+    async def _take_in(self, connection_id: str, filled: Filled) -> Account:
+        view = self._cast.view
+        view.step("the mail of before is taken in")
+        with view.muted(), view.bar("taken in") as bar:
+            account = await take_in(self._cast.crm, connection_id, filled, bar=bar)
+            await view.drain()
+        view.done(f"{len(account.stored)} messages of before are in the CRM")
+        return account
+
+    def _sum_up(self, account: Account, seconds: float) -> None:
+        view = self._cast.view
+        view.step("what became of the mail of before:")
+        for line in account.lines(seconds=seconds):
+            view.say(line)
+        if not account.balances:
+            raise StoryError("not every message is accounted for")
+
+    async def _connect(self) -> str:
+        cast = self._cast
         cast.view.step(f"{PERSON_NAME} connects her mailbox: Google asks for her consent")
         url = await cast.crm.start_connection(
             return_url=cast.return_url, login_hint=cast.person.email
@@ -94,6 +130,7 @@ class Story:
             raise StoryError("the mailbox was not watched in time")
         await cast.view.drain()
         cast.view.done("her mailbox is watched: Google pushes from now on")
+        return str(connection["id"])
 
     async def _receive(self, letter: Letter) -> Change:
         self._cast.view.step(f"mail arrives at Google: {letter.subject!r}")

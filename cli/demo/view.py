@@ -1,12 +1,14 @@
 """The story on the terminal: its steps, and a table that grows by a row per event."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
+from cli.demo.bar import Bar
 from cli.demo.listener import Arrival
 
 MILLISECONDS = 1000
@@ -25,6 +27,7 @@ class View:
         self._changed_at = changed_at
         self._waiting: asyncio.Queue[Arrival] = asyncio.Queue()
         self._headed = False
+        self._muted = False
 
     def step(self, text: str) -> None:
         """Print what happens next."""
@@ -38,9 +41,27 @@ class View:
         """Print that a step did not happen."""
         self._console.print(Text.assemble(("✗ ", "bold red"), text), soft_wrap=True)
 
+    def say(self, text: str) -> None:
+        """Print a line that belongs to the step before."""
+        self._console.print(Text(f"  {text}"), soft_wrap=True)
+
+    def bar(self, what: str) -> Bar:
+        """Return a progress bar for `what` is done."""
+        return Bar(self._console, what)
+
+    @contextmanager
+    def muted(self) -> Iterator[None]:
+        """Print no rows within the block: of thousands nobody reads one."""
+        self._muted = True
+        try:
+            yield
+        finally:
+            self._muted = False
+
     def take(self, arrival: Arrival) -> None:
         """Print the event's row soon."""
-        self._waiting.put_nowait(arrival)
+        if not self._muted:
+            self._waiting.put_nowait(arrival)
 
     async def drain(self) -> None:
         """Return once every event taken so far has its row."""

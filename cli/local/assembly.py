@@ -112,13 +112,15 @@ class Assembly:
             Program(arguments, environments[service, WEB], log).run(timeout_s=MIGRATE_TIMEOUT_S)
 
     def _start_google(self, addresses: Addresses, mail: dict[str, str]) -> None:
+        origin = environment.google_origin(self._settings, addresses)
+        if origin is None:
+            return
         push = Push(
             topic=mail["CAUSEWAY_GMAIL_TOPIC"],
             endpoint=addresses.url("mail") + environment.PUSH_PATH,
             audience=mail["CAUSEWAY_PUSH_AUDIENCE"],
             service_account=mail["CAUSEWAY_PUSH_SERVICE_ACCOUNT"],
         )
-        origin = environment.google_origin(self._settings, addresses)
         if self._settings.google_origin:
             if is_emulator(origin):  # one that somebody runs for several stacks
                 push.subscribe(origin)

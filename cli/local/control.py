@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from cli.local import realgoogle
 from cli.local.process import (
     LocalStackError,
     ProcessId,
@@ -22,6 +23,7 @@ from cli.settings import PROJECT, StackSettings
 MODULE = "cli.local.supervisor"
 STOP_TIMEOUT_S = 60
 LOG = "supervisor.log"
+REAL_CLIENT = ("GOOGLE_CLIENT_ID", "GOOGLE_CLIENT_SECRET", "GOOGLE_CREDENTIALS_FILE")
 
 
 def bring_up(
@@ -37,6 +39,7 @@ def bring_up(
     if (state := home.running()) and state.phase is Phase.READY:
         return state
     if not home.locked():
+        realgoogle.check(settings)
         home.create()
         with _fresh_log(home).open("ab") as output:
             child = subprocess.Popen(  # noqa: S603 - our own module
@@ -57,6 +60,9 @@ def bring_up_tethered(
 ) -> tuple[StackState, subprocess.Popen[bytes]]:
     """Start a stack that ends with this process, on empty databases; return its supervisor too.
 
+    Its Google is the emulator, or the server a person named; never the real one, whose people
+    would consent to databases that are gone in a minute.
+
     Raises:
         LocalStackError: a part does not start; nothing is left running.
     """
@@ -64,11 +70,18 @@ def bring_up_tethered(
     child = spawn(
         [sys.executable, "-m", MODULE, SCRATCH],
         cwd=PROJECT,
-        env={**settings.environment(), "CAUSEWAY_STATE_DIR": str(home.path)},
+        env={**_played(settings), "CAUSEWAY_STATE_DIR": str(home.path)},
         log=_fresh_log(home),
         death_signal=signal.SIGTERM,
     )
     return _await_ready(home, settings, child, tell=tell), child
+
+
+def _played(settings: StackSettings) -> dict[str, str]:
+    given = settings.environment()
+    if not settings.uses_real_google():
+        return given
+    return {name: value for name, value in given.items() if name not in REAL_CLIENT}
 
 
 def bring_down(home: StateDirectory) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
+from cli.local import realgoogle
 from cli.local.state import Secrets
 from cli.settings import SERVICES, StackSettings
 
@@ -43,7 +44,8 @@ class Addresses:
         given = settings.environment()
         chosen = {(name, role): next(ports) for name in SERVICES for role in ROLES}
         for name in SERVICES:
-            if wish := given.get(f"CAUSEWAY_{name.upper()}_PORT"):
+            fixed = realgoogle.PORTS[name] if settings.uses_real_google() else None
+            if wish := given.get(f"CAUSEWAY_{name.upper()}_PORT", fixed):
                 chosen[name, WEB] = int(wish)
         return cls(chosen, next(ports), postgres_admin, amqp)
 
@@ -69,8 +71,10 @@ def database_url(
     return urlunsplit(("postgresql", f"{login}@{host}", f"/{role_name(service)}", admin.query, ""))
 
 
-def google_origin(settings: StackSettings, addresses: Addresses) -> str:
-    """Return where Google is: the emulator, unless a person named another."""
+def google_origin(settings: StackSettings, addresses: Addresses) -> str | None:
+    """Return where Google is: the emulator, unless a person named another; None: where it is."""
+    if settings.uses_real_google():
+        return None
     return settings.google_origin or f"http://{HOST}:{addresses.emulator}"
 
 
@@ -105,17 +109,27 @@ def _shared(settings: StackSettings, addresses: Addresses, secrets: Secrets) -> 
         "CAUSEWAY_MAIL_HASH_KEY": secrets.mail_hash_key,
         "CAUSEWAY_MAIL_POLICY": "all",
         "CAUSEWAY_LOG_FORMAT": "json",
-        "CAUSEWAY_GOOGLE_ORIGIN": google_origin(settings, addresses),
+    }
+    given = settings.environment()
+    shared |= _google(settings, addresses, secrets)
+    if "CAUSEWAY_CALLER_JWKS_URL" not in given:
+        shared["CAUSEWAY_CALLER_KEY"] = secrets.caller_key
+    return shared
+
+
+def _google(settings: StackSettings, addresses: Addresses, secrets: Secrets) -> dict[str, str]:
+    given = settings.environment()
+    if (origin := google_origin(settings, addresses)) is None:
+        return realgoogle.own(given)
+    own = {
+        "CAUSEWAY_GOOGLE_ORIGIN": origin,
         "CAUSEWAY_GMAIL_TOPIC": TOPIC,
         "CAUSEWAY_PUSH_AUDIENCE": addresses.url("mail") + PUSH_PATH,
         "CAUSEWAY_PUSH_SERVICE_ACCOUNT": PUSH_ACCOUNT,
     }
-    given = settings.environment()
-    if "CAUSEWAY_CALLER_JWKS_URL" not in given:
-        shared["CAUSEWAY_CALLER_KEY"] = secrets.caller_key
     if "GOOGLE_CREDENTIALS_FILE" not in given:
-        shared |= {"GOOGLE_CLIENT_ID": CLIENT_ID, "GOOGLE_CLIENT_SECRET": secrets.google_client}
-    return shared
+        own |= {"GOOGLE_CLIENT_ID": CLIENT_ID, "GOOGLE_CLIENT_SECRET": secrets.google_client}
+    return own
 
 
 def without_login(url: str) -> str:

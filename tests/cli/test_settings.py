@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from cli.local import environment
+from cli.local import environment, realgoogle
 from cli.local.environment import Addresses
-from cli.local.process import free_ports
+from cli.local.process import LocalStackError, free_ports
 from cli.local.state import Secrets, StateDirectory
 from cli.settings import StackSettings
 
@@ -86,3 +86,82 @@ def test_no_secret_is_in_a_representation() -> None:
 
     assert secrets.caller_key not in repr(secrets)
     assert secrets.sealing_key not in repr(secrets)
+
+
+REAL = {"GOOGLE_CLIENT_ID": "id", "GOOGLE_CLIENT_SECRET": "secret"}
+PUSH = {
+    "CAUSEWAY_GMAIL_TOPIC": "projects/p/topics/t",
+    "CAUSEWAY_PUSH_AUDIENCE": "aud",
+    "CAUSEWAY_PUSH_SERVICE_ACCOUNT": "push@p.iam.gserviceaccount.com",
+}
+
+
+def give(monkeypatch: pytest.MonkeyPatch, **given: str) -> StackSettings:
+    names = ("GOOGLE_CREDENTIALS_FILE", "CAUSEWAY_GOOGLE_ORIGIN", "CAUSEWAY_AUTH_PORT")
+    for name in (*REAL, *PUSH, *names):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    return StackSettings()
+
+
+def test_with_an_oauth_client_google_is_google(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give(monkeypatch, **REAL, **PUSH)
+
+    for process in build().values():
+        assert "CAUSEWAY_GOOGLE_ORIGIN" not in process
+        assert {name: process[name] for name in (*REAL, *PUSH)} == {**REAL, **PUSH}
+    assert build()["auth", "web"]["CAUSEWAY_PUBLIC_URL"] == "http://127.0.0.1:8081"
+
+
+def test_with_an_origin_an_oauth_client_is_that_servers(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = give(monkeypatch, **REAL, CAUSEWAY_GOOGLE_ORIGIN="http://127.0.0.1:9100")
+
+    assert not settings.uses_real_google()
+    assert build()["mail", "web"]["CAUSEWAY_GOOGLE_ORIGIN"] == "http://127.0.0.1:9100"
+
+
+def test_without_a_client_the_emulator_is_google(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give(monkeypatch)
+
+    assert build()["auth", "web"]["CAUSEWAY_GOOGLE_ORIGIN"].startswith("http://127.0.0.1:")
+
+
+def test_the_real_google_without_push_is_polled(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    realgoogle.check(give(monkeypatch, **REAL))
+
+    assert build()["mail", "worker"]["CAUSEWAY_MAIL_POLL_INTERVAL"] == "60"
+
+
+@pytest.mark.parametrize(
+    ("given", "asked_for"),
+    [
+        ({"GOOGLE_CLIENT_ID": "id"}, ["GOOGLE_CLIENT_SECRET"]),
+        ({"GOOGLE_CREDENTIALS_FILE": "/client.json"}, []),
+        ({**REAL, **PUSH}, []),
+        (
+            {"GOOGLE_CLIENT_ID": "id", "CAUSEWAY_GMAIL_TOPIC": "projects/p/topics/t"},
+            ["GOOGLE_CLIENT_SECRET", "CAUSEWAY_PUSH_AUDIENCE", "CAUSEWAY_PUSH_SERVICE_ACCOUNT"],
+        ),
+        ({}, []),
+    ],
+)
+def test_what_the_real_google_needs_is_asked_for_in_a_line_each(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], asked_for: list[str]
+) -> None:
+    settings = give(monkeypatch, **given)
+    said: list[str] = []
+    try:
+        realgoogle.check(settings)
+    except LocalStackError as exc:
+        said = str(exc).splitlines()[1:]
+
+    assert [line.strip().partition(":")[0] for line in said] == asked_for
