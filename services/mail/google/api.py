@@ -5,7 +5,7 @@ from typing import IO, Any
 from uuid import UUID
 
 from libs.common.errors import Conflict, CursorExpired, NotFound, RateLimited
-from libs.common.google.accounts import ConnectedGoogle
+from libs.common.google.connected import ConnectedGoogle
 from libs.common.google.discovery import ApiRequest, GmailResources
 from libs.common.google.errors import RequestRefused
 from libs.common.google.wire import AnswerUnreadable

@@ -9,7 +9,8 @@ import pytest
 
 from libs.common.errors import Conflict
 from libs.common.google import discovery
-from libs.common.google.accounts import AuthClient, ConnectedGoogle
+from libs.common.google.accounts import AuthClient
+from libs.common.google.connected import ConnectedGoogle
 from libs.common.google.roots import GoogleRoots
 from libs.common.google.transport import GoogleClient
 from libs.common.google.wire import AnswerUnreadable, client_session

@@ -19,7 +19,8 @@ from libs.common.errors import (
     Transient,
     UpstreamError,
 )
-from libs.common.google.accounts import AccessToken, AuthClient, Charge, ConnectedGoogle
+from libs.common.google.accounts import AccessToken, AuthClient
+from libs.common.google.connected import Charge, ConnectedGoogle
 from libs.common.google.discovery import gmail
 from libs.common.google.errors import AccessTokenRejected
 from libs.common.google.roots import GoogleRoots

@@ -1,0 +1,41 @@
+"""Composition root: the one room that knows all the others. Opens nothing itself."""
+
+from aiohttp import web
+
+from libs.common import migrate
+from libs.common.service import build_service
+from libs.common.web import ALL_ROLES, background
+from services.mail.app.loops import loops_of
+from services.mail.app.parts import CONNECTIONS, SERVICE, SETTINGS, parts
+from services.mail.settings import MailSettings
+from services.mail.web.routes import ROUTES
+
+__all__ = ["CONNECTIONS", "SERVICE", "create_app", "migrations"]
+
+
+def migrations() -> tuple[migrate.MigrationSet, ...]:
+    """Return the sets the service's database needs, in their order."""
+    return (
+        migrate.kernel("messaging"),
+        migrate.kernel("http"),
+        migrate.kernel("feeds"),
+        migrate.kernel("quota"),
+        migrate.kernel("directory"),
+        migrate.service(SERVICE),
+    )
+
+
+def create_app(settings: MailSettings, *, roles: frozenset[str] = ALL_ROLES) -> web.Application:
+    """Wire the service for `roles`; resources live in cleanup contexts."""
+    app = build_service(
+        service=SERVICE,
+        settings=settings,
+        routes=ROUTES,
+        migrations=migrations(),
+        roles=roles,
+    )
+    app[SETTINGS] = settings
+    app.cleanup_ctx.append(parts)
+    for name, loop in loops_of(roles):
+        app.cleanup_ctx.append(background(name, loop))
+    return app

@@ -1,0 +1,124 @@
+"""The parts of a mail process and how they fit together; they open nothing but Google's session."""
+
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from libs.common import clock, db
+from libs.common.db import POOL
+from libs.common.feeds import Door, Feed
+from libs.common.feeds.holds import open_hold
+from libs.common.google import discovery
+from libs.common.google.accounts import AuthClient
+from libs.common.google.connected import ConnectedGoogle
+from libs.common.google.oidc import CertStore, PushVerifier
+from libs.common.google.roots import GoogleRoots
+from libs.common.google.transport import GoogleClient
+from libs.common.google.wire import client_session
+from libs.common.quota import Budgets, Ledger
+from services.mail.domain.connection import Connection
+from services.mail.domain.message import Content, Policy
+from services.mail.google import Gmail
+from services.mail.settings import MailSettings
+from services.mail.sync.asking import Asking
+from services.mail.sync.background import Background
+from services.mail.sync.connections import Connections
+from services.mail.sync.downloads import GmailDownloader
+from services.mail.sync.fetching import Fetcher, IsKnown
+from services.mail.sync.intake import Intake
+from services.mail.sync.label_names import LabelNames
+from services.mail.sync.labels import LabelWriter
+from services.mail.sync.link_work import LinkWork
+from services.mail.sync.linking import Linker
+from services.mail.sync.mailbox import Mailbox
+from services.mail.sync.watching import Watching
+from services.mail.sync.work import Work
+from services.mail.web.attachments import DOWNLOADER
+from services.mail.web.connections import LEDGER
+from services.mail.web.entities import LINKER
+from services.mail.web.messages import LABELS
+from services.mail.web.push import DOOR, VERIFIER
+from services.mail.web.sync import ASKING
+
+SERVICE = "mail"
+SETTINGS = web.AppKey("settings", MailSettings)
+MAILBOX = web.AppKey("mailbox", Mailbox)
+BACKGROUND = web.AppKey("background", Background)
+WORK = web.AppKey("work", Work)
+CONNECTIONS = web.AppKey("connections", Connections)
+
+
+async def parts(app: web.Application) -> AsyncIterator[None]:
+    """Put every part into the application, for as long as it runs."""
+    settings = app[SETTINGS]
+    pool, roots = app[POOL], GoogleRoots.from_settings(settings)
+    async with client_session() as session:
+        auth = AuthClient(
+            session, settings.auth_url, settings.service_key.get_secret_value(), caller=SERVICE
+        )
+        app[LEDGER] = ledger = Ledger(pool, _budgets(settings), now=clock.now)
+        google = ConnectedGoogle(GoogleClient(session), auth)
+        gmail = Gmail(google, discovery.gmail(roots), ledger)
+        _wire(app, pool, gmail, auth)
+        app[VERIFIER] = PushVerifier(
+            CertStore(session, roots.certs_url, roots.jwks_url),
+            audience=settings.push_audience,
+            service_account=settings.push_service_account,
+        )
+        app[DOOR] = Door(pool, now=clock.now)
+        yield
+        await auth.close()
+
+
+def _wire(app: web.Application, pool: db.Pool, gmail: Gmail, auth: AuthClient) -> None:
+    settings = app[SETTINGS]
+    watching = Watching(
+        pool, gmail, topic=settings.gmail_topic, every=settings.watch_every, now=clock.now
+    )
+    linker = app[LINKER] = Linker(hash_key=settings.hash_key_bytes, now=clock.now)
+    fetcher = Fetcher(pool, gmail, is_known=_is_known(pool, linker))
+    intake = Intake(pool, fetcher, linker, now=clock.now)
+    names = LabelNames(pool, now=clock.now)
+    app[MAILBOX] = Mailbox(
+        pool, gmail, intake=intake, watching=watching, names=names, now=clock.now
+    )
+    app[BACKGROUND] = Background(pool, gmail, fetcher=fetcher, intake=intake, now=clock.now)
+    links = LinkWork(pool, linker, fetch=fetcher.fetch_whole, hold=_hold, now=clock.now)
+    app[WORK] = Work(pool, fetcher, intake=intake, links=links, now=clock.now)
+    app[ASKING] = Asking(pool, gmail, now=clock.now)
+    app[CONNECTIONS] = Connections(
+        pool,
+        auth,
+        watching,
+        policy=Policy(settings.policy),
+        backfill_days=settings.backfill_days,
+        audit_every=settings.audit_every,
+        now=clock.now,
+    )
+    app[LABELS] = LabelWriter(pool, gmail, now=clock.now)
+    app[DOWNLOADER] = GmailDownloader(gmail)
+
+
+def _is_known(pool: db.Pool, linker: Linker) -> IsKnown:
+    async def is_known(connection: Connection, people: Content) -> bool:
+        async with pool.acquire() as conn:
+            return bool(await linker.match(conn, connection, people))
+
+    return is_known
+
+
+async def _hold(
+    conn: db.Connection, feed: Feed, *, kind: str, subject: str, affected: int, total: int
+) -> None:
+    await open_hold(
+        conn, feed, kind=kind, subject=subject, affected=affected, total=total, now=clock.now()
+    )
+
+
+def _budgets(settings: MailSettings) -> Budgets:
+    return Budgets(
+        account_per_minute=settings.units_per_minute,
+        project_per_minute=settings.project_units_per_minute,
+        project_per_day=settings.project_units_per_day,
+        backfill_per_day=settings.backfill_units_per_day,
+    )
