@@ -33,32 +33,12 @@ from cli.demo.google import has_control_api
 from cli.local.process import LocalStackError
 from cli.local.state import StateDirectory
 from cli.settings import StackSettings
+from cli.takeout import EXPORT_HEADERS, HEAD_END, POSTMARK, QUOTED_POSTMARK, SYSTEM_LABELS
 
 app = typer.Typer(no_args_is_help=True, help="The Google stand-in of the stack.")
 
 _MEDIA_TYPE: Final = "message/rfc822"
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=120)
-_POSTMARK: Final = b"From "
-_QUOTED_POSTMARK: Final = re.compile(rb"(?m)^>(>*From )")
-_HEAD_END: Final = re.compile(rb"\r?\n\r?\n")
-_EXPORT_HEADERS: Final = re.compile(
-    rb"(?im)^(?:X-GM-THRID|X-Gmail-Labels)[ \t]*:[^\n]*(?:\n|\Z)(?:[ \t][^\n]*(?:\n|\Z))*"
-)
-_CATEGORIES: Final = ("personal", "social", "promotions", "updates", "forums")
-_SYSTEM_LABELS: Final = {
-    "inbox": "INBOX",
-    "sent": "SENT",
-    "unread": "UNREAD",
-    "starred": "STARRED",
-    "important": "IMPORTANT",
-    "spam": "SPAM",
-    "trash": "TRASH",
-    "bin": "TRASH",
-    "draft": "DRAFT",
-    "drafts": "DRAFT",
-    "chat": "CHAT",
-    **{f"category {name}": f"CATEGORY_{name.upper()}" for name in _CATEGORIES},
-}
 _NO_LABELS: Final = frozenset({"", "opened", "archived"})
 
 
@@ -215,7 +195,7 @@ class _Mailbox:
         head, rest = _divided(raw)
         answer = await self._post(
             f"{self._people}/{quote(self._email)}/messages",
-            data=io.BytesIO(_EXPORT_HEADERS.sub(b"", head) + rest),
+            data=io.BytesIO(EXPORT_HEADERS.sub(b"", head) + rest),
             params=_placing(BytesHeaderParser().parsebytes(head)),
             headers={"Content-Type": _MEDIA_TYPE},
         )
@@ -253,19 +233,19 @@ def _eml_files(folder: Path) -> Iterator[Path]:
 def _is_mbox(path: Path) -> bool:
     try:
         with path.open("rb") as file:
-            return file.read(len(_POSTMARK)) == _POSTMARK
+            return file.read(len(POSTMARK)) == POSTMARK
     except OSError:
         return False
 
 
 def _unquoted(box: mailbox.mbox, key: str) -> bytes:
     """Return a message of an mbox, whose lines that begin with `From ` are quoted there."""
-    return _QUOTED_POSTMARK.sub(rb"\1", box.get_bytes(key))
+    return QUOTED_POSTMARK.sub(rb"\1", box.get_bytes(key))
 
 
 def _divided(raw: bytes) -> tuple[bytes, bytes]:
     """Return the header and the rest of a message."""
-    match = _HEAD_END.search(raw)
+    match = HEAD_END.search(raw)
     end = match.end() if match else len(raw)
     return raw[:end], raw[end:]
 
@@ -292,7 +272,7 @@ def _labels(text: str) -> list[str]:
         names = text.split(",")
     plain = [name.strip() for name in names]
     kept = [name for name in plain if name.lower() not in _NO_LABELS]
-    return list(dict.fromkeys(_SYSTEM_LABELS.get(name.lower(), name) for name in kept))
+    return list(dict.fromkeys(SYSTEM_LABELS.get(name.lower(), name) for name in kept))
 
 
 def _decoded(value: object) -> str:

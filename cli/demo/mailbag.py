@@ -5,7 +5,6 @@ X-GM-THRID); the first is understood, both are taken out of the message.
 """
 
 import mailbox
-import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -18,24 +17,11 @@ from pathlib import Path
 from typing import Final
 
 from cli.local.process import LocalStackError
+from cli.takeout import EXPORT_HEADERS, HEAD_END, POSTMARK, QUOTED_POSTMARK, SYSTEM_LABELS
 
 SAMPLES: Final = Path(__file__).parent / "samples"
 NEWEST_SAMPLE_AGE: Final = timedelta(hours=1)
 
-_POSTMARK: Final = b"From "
-_QUOTED_POSTMARK: Final = re.compile(rb"(?m)^>(>*From )")
-_HEAD_END: Final = re.compile(rb"\r?\n\r?\n")
-_EXPORT_HEADERS: Final = re.compile(
-    rb"(?im)^(?:X-GM-THRID|X-Gmail-Labels)[ \t]*:[^\n]*(?:\n|\Z)(?:[ \t][^\n]*(?:\n|\Z))*"
-)
-_CATEGORIES: Final = ("personal", "social", "promotions", "updates", "forums")
-_SYSTEM_LABELS: Final = {
-    **{name: name.upper() for name in ("inbox", "sent", "unread", "starred", "important")},
-    **{name: name.upper() for name in ("spam", "trash", "draft", "chat")},
-    "drafts": "DRAFT",
-    "bin": "TRASH",
-    **{f"category {name}": f"CATEGORY_{name.upper()}" for name in _CATEGORIES},
-}
 _ARRIVED: Final = ("INBOX", "UNREAD")  # where a message without labels goes
 
 
@@ -100,7 +86,7 @@ def _folder(folder: Path) -> Iterator[bytes]:
 def _is_mbox(path: Path) -> bool:
     try:
         with path.open("rb") as file:
-            return file.read(len(_POSTMARK)) == _POSTMARK
+            return file.read(len(POSTMARK)) == POSTMARK
     except OSError:
         return False
 
@@ -109,16 +95,16 @@ def _mbox(path: Path) -> Iterator[bytes]:
     box = mailbox.mbox(path, create=False)
     try:
         for key in box.iterkeys():
-            yield _QUOTED_POSTMARK.sub(rb"\1", box.get_bytes(key))
+            yield QUOTED_POSTMARK.sub(rb"\1", box.get_bytes(key))
     finally:
         box.close()
 
 
 def _item(raw: bytes) -> Item:
-    match = _HEAD_END.search(raw)
+    match = HEAD_END.search(raw)
     end = match.end() if match else len(raw)
     head = BytesHeaderParser().parsebytes(raw[:end])
-    return Item(_EXPORT_HEADERS.sub(b"", raw[:end]) + raw[end:], _labels(head), _arrived_ms(head))
+    return Item(EXPORT_HEADERS.sub(b"", raw[:end]) + raw[end:], _labels(head), _arrived_ms(head))
 
 
 def _labels(head: Message) -> tuple[str, ...]:
@@ -129,7 +115,7 @@ def _labels(head: Message) -> tuple[str, ...]:
     with suppress(UnicodeError, LookupError, ValueError):  # what cannot be read stays as it is
         text = str(make_header(decode_header(text)))
     names = (name.strip(" \r\n\t\"'").lower() for name in text.split(","))
-    return tuple(dict.fromkeys(_SYSTEM_LABELS[name] for name in names if name in _SYSTEM_LABELS))
+    return tuple(dict.fromkeys(SYSTEM_LABELS[name] for name in names if name in SYSTEM_LABELS))
 
 
 def _arrived_ms(head: Message) -> int | None:
