@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from datetime import datetime
 
+from prometheus_client import Counter
+
 from libs.common import outbox
 from libs.common.db import Connection as Conn
 from libs.common.db import Pool, transaction
@@ -18,6 +20,13 @@ from services.mail.sync.linking import Linker
 from services.mail.sync.writes import Writes
 
 DEAD_MESSAGE = "gmail.message"
+
+ITEMS = Counter(
+    "causeway_mail_items_total",
+    "Messages worked on, by origin and outcome: changed (an arrival, labels, a deletion), vanished "
+    "or dead.",
+    ["origin", "outcome"],
+)
 
 
 class Intake:
@@ -94,3 +103,11 @@ class Intake:
                 conn, kind=DEAD_MESSAGE, item=google_id, cause=cause, now=writes.now, feed=feed
             )
         await outbox.append(conn, *writes.told)
+        _count(origin, changed=len(changes), fetches=fetches)
+
+
+def _count(origin: Origin, *, changed: int, fetches: Fetches) -> None:
+    dead, vanished = len(fetches.unreadable), len(fetches.absent)
+    ITEMS.labels(origin.value, "dead").inc(dead)
+    ITEMS.labels(origin.value, "vanished").inc(vanished)
+    ITEMS.labels(origin.value, "changed").inc(max(0, changed - dead - vanished))

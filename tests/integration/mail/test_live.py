@@ -199,3 +199,32 @@ async def test_google_failing_for_a_while_loses_nothing(mail: Stand) -> None:
     await mail.google.control("PUT", "faults", {"rules": [rule]})
     await mail.deliver()
     await eventually(lambda: mail.types() == ["received"])
+
+
+async def test_history_that_says_things_twice_tells_them_once(mail: Stand) -> None:
+    await mail.connect()
+    await mail.google.control("PUT", "settings", {"history_duplicates": True})
+    sent = await mail.deliver(subject="once")
+    await mail.told("received")
+    await mail.edit(sent["id"], "star")
+    await mail.told("received", "updated")
+    await mail.quiet()
+    assert len(await mail.messages()) == 1
+
+
+async def test_a_message_that_is_announced_before_it_can_be_read_comes_in(mail: Stand) -> None:
+    await mail.connect()
+    await mail.google.control("PUT", "settings", {"vanish_gets": 1})
+    await mail.deliver(subject="late")
+    await mail.told("received")
+
+
+async def test_what_was_worked_on_is_counted(mail: Stand) -> None:
+    await mail.connect()
+    await mail.deliver()
+    await mail.told("received")
+    answer = await mail.call("GET", "/metrics")
+    metrics = answer.body.decode()
+    assert 'causeway_mail_items_total{origin="live",outcome="changed"}' in metrics
+    assert 'causeway_feed_runs_total{kind="mail.live",outcome="ok"}' in metrics
+    assert 'causeway_quota_units_total{lane="live"}' in metrics
