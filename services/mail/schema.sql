@@ -160,3 +160,5 @@ CREATE TABLE labels (
     type          text NOT NULL CHECK (type IN ('system', 'user')),
     PRIMARY KEY (tenant_id, connection_id, google_id)
 );
+-- They stand in message_addresses since 0002.
+ALTER TABLE messages DROP COLUMN address_hashes;

@@ -72,20 +72,6 @@ async def lock_known(
     return {row["google_id"]: known_of(row) for row in rows}
 
 
-LIST_HELD = """
-SELECT id, google_id, thread_id, labels, label_history_id, sequence, internal_date, traced,
-       deleted_at IS NOT NULL AS deleted
-  FROM messages
- WHERE tenant_id = $1 AND connection_id = $2
-"""
-
-
-async def list_held(conn: Conn, tenant_id: str, connection_id: UUID) -> dict[str, Known]:
-    """Return what is held of the whole mailbox, by Google's id; tombstones included."""
-    rows = await conn.fetch(LIST_HELD, tenant_id, connection_id)
-    return {row["google_id"]: known_of(row) for row in rows}
-
-
 ADD_MESSAGE = """
 INSERT INTO messages
        (tenant_id, id, connection_id, google_id, thread_id, internal_date, traced, direction,

@@ -31,6 +31,8 @@ def address_of(kind: str, connection: Connection) -> str:
     """Return what calls a feed: the live one its mailbox's pushes, the others their own name."""
     if kind == LIVE:
         return fold_address(connection.email)
+    if kind == WORK:
+        return work_address(connection.id)
     return f"{kind.removeprefix('mail.')}:{connection.id}"
 
 

@@ -3,16 +3,14 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from libs.common import jobs, quota
+from libs.common import jobs
 from libs.common.db import Connection as Conn
 from libs.common.directory import store as directory
-from libs.common.housekeeping import Chore, idempotency_chore, inbox_chore
+from libs.common.housekeeping import Chore, idempotency_chore, inbox_chore, quota_chore
 from services.mail.settings import MailSettings
 from services.mail.store import messages
 
 BATCH = 1_000
-USED_UP = timedelta(days=2)
-"""Quota that was used this long ago counts in no window."""
 JOBS_KEPT = timedelta(days=30)
 
 
@@ -26,9 +24,6 @@ def chores(settings: MailSettings, *, now: Callable[[], datetime]) -> tuple[Chor
     async def entities(conn: Conn) -> int:
         return await directory.purge_tombstones(conn, before=now() - retention, limit=BATCH)
 
-    async def used_quota(conn: Conn) -> int:
-        return await quota.purge(conn, before=now() - USED_UP, limit=BATCH)
-
     async def finished_jobs(conn: Conn) -> int:
         return await jobs.purge_jobs(conn, before=now() - JOBS_KEPT, limit=BATCH)
 
@@ -37,6 +32,6 @@ def chores(settings: MailSettings, *, now: Callable[[], datetime]) -> tuple[Chor
         inbox_chore(settings.inbox_retention),
         Chore("message_tombstones", tombstones),
         Chore("entity_tombstones", entities),
-        Chore("quota", used_quota),
+        quota_chore(now=now),
         Chore("jobs", finished_jobs),
     )

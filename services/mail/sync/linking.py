@@ -16,13 +16,9 @@ from services.mail.domain.links import Facts, OwnAddresses
 from services.mail.domain.message import Content, Fetched, address_hashes
 from services.mail.store import link_work
 from services.mail.store import links as store
+from services.mail.sync.feeds import work_address
 
 SIGNAL_TIMEOUT_S = 5.0
-
-
-def work_address(connection_id: UUID) -> str:
-    """Return what the signal of a mailbox's feed `mail.work` is called by."""
-    return f"work:{connection_id}"
 
 
 class Linker:

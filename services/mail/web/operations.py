@@ -21,6 +21,7 @@ from libs.common.web import (
     reply,
 )
 from services.mail.store import connections as store
+from services.mail.sync.feeds import work_address
 from services.mail.sync.link_work import HOLD_KIND
 from services.mail.web.entities import LINKER
 from services.mail.web.messages import seen_by
@@ -138,11 +139,6 @@ async def read_job(request: web.Request) -> web.Response:
     if query.wait and job.finished_at is None:
         job = await jobs.wait_for_job(pool, who.tenant_id, job_id, timeout_s=query.wait)
     return reply(JobOut.model_validate(job))
-
-
-def work_address(connection_id: UUID) -> str:
-    """Return what raises the feeds that do a connection's long work."""
-    return f"work:{connection_id}"
 
 
 async def _visible(conn: Connection, who: Caller, wanted: UUID | None) -> Sequence[UUID] | None:

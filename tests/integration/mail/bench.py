@@ -20,8 +20,9 @@ from services.mail.domain.connection import Access, Connection, State
 from services.mail.domain.message import Content, Fetched, Person, Policy
 from services.mail.store import connections
 from services.mail.store.messages import add_message, add_trace
+from services.mail.sync.feeds import work_address
 from services.mail.sync.link_work import LinkWork
-from services.mail.sync.linking import Linker, work_address
+from services.mail.sync.linking import Linker
 
 KEY = b"k" * 32
 BOB = EntityRef("lead", "bob")

@@ -14,8 +14,8 @@ from libs.common.feeds import Feed, LeaseLost
 from services.mail.app import migrations
 from services.mail.domain.connection import Connection
 from services.mail.domain.message import Policy
+from services.mail.sync.feeds import work_address
 from services.mail.sync.link_work import LinkWork
-from services.mail.sync.linking import work_address
 from tests.databases import NewDatabase
 from tests.integration.mail.bench import BOB, Bench, Google, message
 from tests.support import eventually
