@@ -151,7 +151,7 @@ async def test_what_cannot_be_asked_for_is_refused_by_its_field(mail: Stand) -> 
 
 async def test_the_ledger_keeps_a_backfill_below_the_budget(stand: Stand) -> None:
     await old_mail(stand, 30)
-    with_backfill(stand, units_per_minute=400)
+    with_backfill(stand, units_per_minute=600)
     async with stand.serving():
         connection_id = await stand.connect()
 
@@ -164,6 +164,6 @@ async def test_the_ledger_keeps_a_backfill_below_the_budget(stand: Stand) -> Non
         new = await stand.deliver(subject="now")
         await eventually(lambda: stand.types(new["id"]) == ["received"])
         usage = (await stand.google.control("GET", "usage"))["people"][ALICE]
-        assert usage["units"] <= 400
+        assert usage["units"] <= 600
         assert usage["refused"] == 0
         assert feed_of((await stand.status(connection_id)) or {})["state"] == "active"
