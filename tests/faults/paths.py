@@ -6,9 +6,12 @@ what is: something happens that the process under watch works on, until `Done` s
 
 import itertools
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import aiohttp
 
 from libs.common.events import crm
 from libs.common.events.crm import EntityUpserted
@@ -186,6 +189,56 @@ async def connection(house: House) -> Begin:
     return begin
 
 
+async def consent(house: House) -> Begin:
+    """Somebody connects, and tries again when that breaks off."""
+
+    async def begin() -> Done:
+        name, made = f"new{next(NUMBERS)}", list[str]()
+
+        async def attempt() -> None:
+            with suppress(aiohttp.ClientError, AssertionError):
+                made.append(await house.connect(f"{name}@example.com", user=name, settled=False))
+
+        await attempt()
+
+        async def done() -> bool:
+            if not made:
+                await attempt()
+            return bool(made) and await house.in_step(made[0])
+
+        return done
+
+    return begin
+
+
+async def farewell(house: House) -> Begin:
+    """Somebody disconnects, and tries again when that breaks off."""
+    name = f"new{next(NUMBERS)}"
+    email = f"{name}@example.com"
+    made = await house.connect(email, user=name)
+    await house.quiet()
+
+    async def begin() -> Done:
+        ended = list[bool]()
+
+        async def attempt() -> None:
+            with suppress(aiohttp.ClientError, AssertionError):
+                await house.disconnect(made, user=name)
+                ended.append(True)
+
+        await attempt()
+
+        async def done() -> bool:
+            if not ended:
+                await attempt()
+            person = await house.google.control("GET", f"people/{email}")
+            return bool(ended) and not person["grants"] and await house.has_let_go(made)
+
+        return done
+
+    return begin
+
+
 PATHS = (
     Path("push", "web", one_mailbox, arrival),
     Path("history", "worker", one_mailbox, changes),
@@ -195,4 +248,7 @@ PATHS = (
     Path("publish", "relay", one_mailbox, arrival),
     Path("consume an entity", "consumer", one_mailbox, entity),
     Path("consume a connection", "consumer", House.start, connection),
+    Path("connect", "auth", House.start, consent),
+    Path("disconnect", "auth", House.start, farewell),
+    Path("revoke", "auth-worker", House.start, farewell),
 )

@@ -50,6 +50,7 @@ FIXED = {
     # A poll or an audit would mend what a lost push broke, and hide that it was lost.
     "CAUSEWAY_MAIL_POLL_INTERVAL": "86400",
     "CAUSEWAY_MAIL_AUDIT_INTERVAL": "864000",
+    "CAUSEWAY_AUTH_WORKER_INTERVAL": "1",
     "CAUSEWAY_LOG_FORMAT": "json",
 }
 

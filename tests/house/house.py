@@ -84,9 +84,11 @@ class House:
             await eventually(lambda: self.in_step(connection["id"]), timeout_s=60)
         return str(connection["id"])
 
-    async def disconnect(self, connection_id: str, *, tenant: str = "acme") -> None:
+    async def disconnect(
+        self, connection_id: str, *, tenant: str = "acme", user: str = "ada"
+    ) -> None:
         """End a connection, as its user does."""
-        path, token = f"/v1/connections/{connection_id}", caller_token(tenant=tenant)
+        path, token = f"/v1/connections/{connection_id}", caller_token(tenant=tenant, user=user)
         answer = await self._auth().call("DELETE", path, token=token)
         assert answer.status < 300, answer
         self.mailboxes.pop(connection_id, None)
@@ -119,6 +121,11 @@ class House:
         if live is None or live["last_sync_at"] is None or live["state"] != "active":
             return False
         return past is None or past["state"] == "closed"
+
+    async def has_let_go(self, connection_id: str) -> bool:
+        """Say whether a mailbox that was disconnected is read no more."""
+        rows = await self.mail_db.fetch(FEEDS, UUID(connection_id))
+        return bool(rows) and all(row["state"] == "closed" for row in rows)
 
     async def busy(self) -> Json:
         """Return what is still to be done: feeds running or due, events not published."""
