@@ -9,8 +9,9 @@ RUNTIME := .venv/.runtime-installed
 DEVELOPMENT := .venv/.development-installed
 # Tests wait more than they compute: twice the cores of a small machine.
 WORKERS ?= 4
+REPORTS := .reports
 
-.PHONY: help setup setup-dev servers demo up down status test lint format docs clean
+.PHONY: help setup setup-dev servers demo up down status test crash lint format docs clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -39,6 +40,12 @@ else
 	@$(PYTHON) -m coverage report
 endif
 
+crash: setup-dev ## Kill every process between any two of its effects, and report (long)
+	@rm -rf $(REPORTS)/crash
+	@CAUSEWAY_CRASH_POINTS=all CAUSEWAY_REPORTS=$(REPORTS)/crash \
+	    $(PYTHON) -m pytest tests/faults/test_crashes.py -q -n $(WORKERS) --dist load
+	@$(PYTHON) -m tests.faults.report $(REPORTS)/crash docs/explanation/crash-report.md
+
 lint: $(DEVELOPMENT) ## Check style, formatting, types and the walls between packages
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
@@ -54,7 +61,7 @@ docs: $(DEVELOPMENT) ## Write the generated references anew
 
 clean: ## Stop everything and delete data, secrets and the environment
 	@if [ -x $(CAUSEWAY) ]; then $(CAUSEWAY) down --purge; fi
-	@rm -rf .venv .causeway .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	@rm -rf .venv .causeway .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache $(REPORTS) .import_linter_cache
 
 setup-dev: $(DEVELOPMENT) servers
 

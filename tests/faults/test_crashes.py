@@ -1,6 +1,6 @@
 """A process that is killed between any two effects loses nothing and tells nothing twice.
 
-`make test` kills at one point of every class; `make crash` at all of them.
+`make test` kills at one point of every class (CAUSEWAY_SEED says at which), `make crash` at all.
 """
 
 import os

@@ -1,5 +1,6 @@
 """Points: the messages between a process and its surroundings, as wires see them go by."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -41,21 +42,30 @@ class Watch:
     seen: list[Point] = field(default_factory=list)
     armed: bool = False
     at: int | None = None
+    only: Point | None = None
     dead: bool = False
+    last_at: float = 0.0
+    """When the last message went by, on the monotonic clock."""
 
-    def arm(self, at: int | None) -> None:
-        """Count from now on, and end the process at its `at`th message (1 is the next)."""
-        self.seen, self.at, self.armed, self.dead = [], at, True, False
+    def arm(self, at: int | None, *, only: Point | None = None) -> None:
+        """Count from now on, and end the process at its `at`th message (1 is the next).
+
+        Args:
+            at: None: at none of them.
+            only: count only messages like this one.
+        """
+        self.seen, self.at, self.only, self.armed, self.dead = [], at, only, True, False
 
     def disarm(self) -> None:
         """Let everything pass."""
-        self.armed, self.dead, self.at = False, False, None
+        self.armed, self.dead, self.at, self.only = False, False, None, None
 
     def passes(self, point: Point) -> bool:
         """Note a message; say whether it may go on."""
+        self.last_at = time.monotonic()
         if self.dead:
             return False
-        if not self.armed:
+        if not self.armed or self.only not in {None, point}:
             return True
         self.seen.append(point)
         if len(self.seen) != self.at:
@@ -63,3 +73,7 @@ class Watch:
         self.dead = True
         self.kill()
         return False
+
+    def is_silent(self, seconds: float) -> bool:
+        """Say whether nothing went by for so long."""
+        return time.monotonic() - self.last_at > seconds
