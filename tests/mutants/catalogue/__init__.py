@@ -1,0 +1,12 @@
+"""The catalogue: every mutant there is, by what it sabotages."""
+
+from tests.mutants.catalogue import auth, doors, events, feeds, mail, tenants
+
+MUTANTS = (
+    *feeds.MUTANTS,
+    *doors.MUTANTS,
+    *events.MUTANTS,
+    *auth.MUTANTS,
+    *mail.MUTANTS,
+    *tenants.MUTANTS,
+)
