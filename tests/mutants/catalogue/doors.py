@@ -52,8 +52,8 @@ MUTANTS = (
     ),
     mutant(
         "push-expiry-unchecked",
-        "A push's token is good for ever.",
-        FORGED,
+        "By the product's own clock a push's token is good for ever.",
+        f"{PUSHES}::test_times_are_read_against_the_given_moment",
         edit=(
             OIDC,
             "if not _within_times(claims, now.timestamp()):",
@@ -90,7 +90,7 @@ MUTANTS = (
     mutant(
         "expired-token-accepted",
         "A caller's token is good for ever.",
-        f"{SERVICES}::test_any_other_token_is_refused_for_a_reason",
+        f"{SERVICES}::test_a_token_is_good_for_less_than_a_minute",
         f"{WEB}::test_every_route_admits_exactly_whom_its_rule_names",
         edit=(JWT, "if expires <= now.timestamp():", "if expires <= 0:"),
     ),

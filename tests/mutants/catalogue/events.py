@@ -106,7 +106,7 @@ MUTANTS = (
     mutant(
         "attempts-not-counted",
         "A poisoned message is retried for ever.",
-        f"{CONSUMING}::test_each_retry_counts_its_attempt",
+        f"{CONSUMING}::test_a_failing_event_is_retried_then_given_up_while_others_flow_on",
         edit=(CONSUMER, "    headers[ATTEMPTS] = attempts\n", "    headers[ATTEMPTS] = 1\n"),
     ),
     mutant(
