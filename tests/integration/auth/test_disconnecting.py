@@ -65,6 +65,7 @@ async def test_one_product_of_two_ends_without_revoking(auth: Stand, emulator: E
     connection = await auth.connect(products=TWO)
 
     await end(auth, connection, "?product=contacts")
+    await auth.work()  # it would do what the request only planned
 
     assert await has_grant(emulator)
     shown = await auth.show(connection["id"])

@@ -1,6 +1,6 @@
 """The catalogue: every mutant there is, by what it sabotages."""
 
-from tests.mutants.catalogue import auth, doors, events, feeds, mail, tenants
+from tests.mutants.catalogue import auth, doors, events, feeds, mail, secrecy, tenants
 
 MUTANTS = (
     *feeds.MUTANTS,
@@ -9,4 +9,5 @@ MUTANTS = (
     *auth.MUTANTS,
     *mail.MUTANTS,
     *tenants.MUTANTS,
+    *secrecy.MUTANTS,
 )

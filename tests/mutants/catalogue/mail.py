@@ -139,9 +139,9 @@ MUTANTS = (
         ),
     ),
     mutant(
-        "history-told-twice",
-        "Records that are delivered again are taken for news.",
-        f"{RULES}::test_history_delivered_again_changes_nothing",
+        "old-records-count-again",
+        "Records that were taken in before count again when they come beside a new one.",
+        f"{RULES}::test_what_a_message_wears_already_is_not_undone_by_an_older_record",
         edit=(
             HISTORY,
             "        if step.record_id > known.label_history_id:\n",
