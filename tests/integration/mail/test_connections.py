@@ -107,10 +107,20 @@ async def _is(mail: Stand, state: str) -> bool:
     return await feed_state(mail) == state
 
 
+MULTIPLY = """
+INSERT INTO messages (tenant_id, id, connection_id, google_id, thread_id, internal_date, traced,
+                      direction, labels, label_history_id, stored_at)
+SELECT tenant_id, gen_random_uuid(), connection_id, google_id || n, thread_id, internal_date, false,
+       direction, labels, label_history_id, stored_at
+  FROM messages, generate_series(1, 400) AS numbers (n)
+"""
+
+
 async def test_purging_leaves_no_mail(mail: Stand) -> None:
     connection_id = await mail.connect()
     await mail.deliver(count=3)
     await eventually(lambda: len(mail.types()) == 3)
+    await mail.fetch(MULTIPLY)  # more than go at once
     await disconnect(mail, connection_id, "?purge=true")
 
     async def is_gone() -> bool:

@@ -263,8 +263,8 @@ MUTANTS = (
         ),
     ),
     mutant(
-        "purge-leaves-mail",
-        "After a purge the messages are still there.",
+        "purge-ends-too-soon",
+        "A purge removes a thousand messages and calls it done.",
         f"{CONNECTED_MAILBOXES}::test_purging_leaves_no_mail",
         edit=(
             CONNECTIONS,
