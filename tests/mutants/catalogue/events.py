@@ -32,7 +32,11 @@ MUTANTS = (
         "two-relays-at-once",
         "The lock is not asked for: every replica relays, and order is lost.",
         f"{RELAYING}::test_of_two_relays_one_works",
-        edit=(RELAY, '"SELECT pg_try_advisory_lock($1)"', '"SELECT $1::bigint > 0"'),
+        edit=(
+            RELAY,
+            '"SELECT pg_try_advisory_lock($1)"',
+            '"SELECT pg_try_advisory_lock_shared($1)"',
+        ),
     ),
     mutant(
         "unroutable-event-lost",

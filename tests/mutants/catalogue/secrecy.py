@@ -88,7 +88,11 @@ MUTANTS = (
         "migrators-side-by-side",
         "Replicas that start at once migrate at once.",
         f"{MIGRATED}::test_migrators_at_once_apply_everything_once",
-        edit=(MIGRATE, '"SELECT pg_try_advisory_lock($1)"', '"SELECT $1::bigint > 0"'),
+        edit=(
+            MIGRATE,
+            '"SELECT pg_try_advisory_lock($1)"',
+            '"SELECT pg_try_advisory_lock_shared($1)"',
+        ),
     ),
     mutant(
         "later-schema-touched",
