@@ -63,7 +63,8 @@ class Court:
     def complaint_of(self, tree: Tree, mutants: Iterable[Mutant], *, jobs: int) -> str | None:
         """Run every killer without any mutant; return what is wrong with that, None if green."""
         tests = dict.fromkeys(killer for one in mutants for killer in one.killers)
-        arguments = [*PYTEST, "-n", str(jobs), "--dist", "loadfile", "--tb=short", *tests]
+        spread = ["-n", str(jobs), "--dist", "loadfile"] if jobs > 1 else []
+        arguments = [*PYTEST, *spread, "--tb=short", *tests]
         code, output = self._run(tree, arguments, timeout_s=SUITE_TIMEOUT_S)
         return None if code == PASSED else output or "the tests took too long"
 
@@ -86,9 +87,11 @@ class Court:
 
     def _tried(self, tree: Tree, mutant: Mutant) -> tuple[Verdict, str, str]:
         imports = ["-c", IMPORT_ALL, *mutant.modules]
-        code, output = self._run(tree, imports, timeout_s=IMPORT_TIMEOUT_S)
-        if code != PASSED:
+        code, output = self._run(tree, imports, timeout_s=self._timeout_s)
+        if code not in (PASSED, None):
             return Verdict.BROKEN, "", _last_line(output)
+        if code is None:
+            return Verdict.TIMED_OUT, "", "importing it"
         code, output = self._run(
             tree, [*PYTEST, "-x", "--tb=no", *mutant.killers], timeout_s=self._timeout_s
         )
