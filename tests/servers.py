@@ -13,10 +13,13 @@ from cli.local.rabbitmq import RabbitServer
 
 PREFIX = "causeway-tests-"
 OWNER = "owner"
+TOLD = "CAUSEWAY_TEST_SERVERS"
+"""Variable: the addresses of servers that the starter of this session runs for it, as JSON."""
+NOWHERE = Path(os.devnull)
 
 
 class Addresses(TypedDict):
-    """What a pytest-xdist worker is told about the servers of its controller."""
+    """What a session is told about servers that another process runs for it."""
 
     postgres_port: int
     postgres_password: str
@@ -47,16 +50,15 @@ class Servers:
     @classmethod
     def attach(cls, addresses: Addresses) -> "Servers":
         """Return the servers that another process started."""
-        nowhere = Path(os.devnull)
         return cls(
-            nowhere,
+            NOWHERE,
             PostgresServer(
-                nowhere,
+                NOWHERE,
                 port=addresses["postgres_port"],
                 password=addresses["postgres_password"],
             ),
             RabbitServer(
-                nowhere,
+                NOWHERE,
                 port=addresses["rabbit_port"],
                 management_port=addresses["rabbit_management_port"],
                 password=addresses["rabbit_password"],
@@ -82,7 +84,7 @@ class Servers:
         return self._rabbit
 
     def addresses(self) -> Addresses:
-        """Return what a worker needs to attach; starts both servers."""
+        """Return what another process needs to attach; starts both servers."""
         return {
             "postgres_port": self.postgres.port,
             "postgres_password": self.postgres.password,
@@ -92,7 +94,9 @@ class Servers:
         }
 
     def close(self) -> None:
-        """End what was started here and remove the directory."""
+        """End what was started here and remove the directory; what is attached goes on."""
+        if self.directory == NOWHERE:
+            return
         for server in (self._rabbit, self._postgres):
             if server:
                 server.kill()

@@ -95,6 +95,21 @@ async def test_a_backfill_that_broke_off_goes_on_where_it_was(stand: Stand) -> N
         assert usage["gmail.users.messages.get"]["calls"] <= 80 + 2 * 25
 
 
+async def test_a_chunk_that_could_not_be_committed_is_taken_in_again(stand: Stand) -> None:
+    (google_id,) = await old_mail(stand, 1, subject="old")
+    with_backfill(stand)
+    async with stand.serving(roles=frozenset({"web"})), stand.pool() as conn:
+        await conn.execute("ALTER TABLE messages ADD CONSTRAINT none CHECK (subject <> 'old')")
+    async with stand.serving():
+        connection = await stand.auth.connect(person=ALICE)
+        failed = "SELECT 1 FROM feeds WHERE kind = 'mail.backfill' AND failures > 0"
+        await eventually(lambda: stand.fetch(failed))
+        await stand.fetch("ALTER TABLE messages DROP CONSTRAINT none")
+        await backfilled(stand, connection["id"])
+        await eventually(lambda: stand.types() == ["received"])
+        assert [one["google_message_id"] for one in await stand.messages()] == [google_id]
+
+
 async def test_drafts_and_spam_of_old_are_no_mail(stand: Stand) -> None:
     await old_mail(stand, 1, subject="spam", labels=["SPAM"])
     await old_mail(stand, 1, subject="draft", labels=["DRAFT"])
