@@ -96,20 +96,16 @@ async def hold_expect(request: web.Request) -> None:
     del request
 
 
-async def read_body(request: web.Request, model: type[M], *, empty_ok: bool = False) -> M:
-    """Return the JSON body as `model`.
-
-    Args:
-        request: the request.
-        model: refuses unknown fields.
-        empty_ok: no body at all counts as `{}`.
+async def read_body(request: web.Request, model: type[M]) -> M:
+    """Return the JSON body as `model`; where the route says so, none counts as `{}`.
 
     Raises:
         InvalidInput: not JSON (field `body`), or fields that `model` refuses.
         UnsupportedMediaType: a body of another type.
         TooLarge: see `read_bytes`.
     """
-    if empty_ok and not request.body_exists:
+    route = request.get(ROUTE)
+    if route is not None and route.optional_body and not request.body_exists:
         return parse_json(b"{}", model)
     if request.content_type != JSON or (request.charset or "utf-8").lower() != "utf-8":
         raise UnsupportedMediaType("The body must be application/json in UTF-8.")
