@@ -126,7 +126,7 @@ def parse_json(raw: bytes, model: type[M]) -> M:
     if NUL_ESCAPE in raw and (path := next(_nul_paths(value, ()), None)) is not None:
         raise InvalidInput.field(field_path(path) or "body", "must not contain NUL")
     try:
-        return model.model_validate_json(raw)
+        return model.model_validate_json(raw, strict=True)  # as documented: 0 is not false
     except ValidationError as exc:
         raise invalid(exc) from exc
 
