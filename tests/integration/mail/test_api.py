@@ -55,6 +55,8 @@ async def test_lists_are_filtered_by_label_thread_and_connection(mail: Stand) ->
         "connection_id=1",
         "since=yesterday",
         "since=2026-01-01T00:00:00",
+        "since=0.5",
+        "until=1767225600",
         "since=0001-01-01T00:00:00%2B14:00",
         "until=9999-12-31T23:59:59-14:00",
         "label=%00",

@@ -33,7 +33,7 @@ class Node(Message):
         self.kind = ""
         """The content type, once the headers are read; until then empty."""
         self.size = 0
-        """Bytes of the body after decoding."""
+        """Bytes of the body after decoding; of a container without parts: of what is kept."""
         self.body = bytearray()
         self.truncated = False
 
@@ -189,6 +189,8 @@ class _Reader:
         kept = octets[: max(room, 0)]
         node.body += kept
         self._kept += len(kept)
+        if node.is_container:  # it is not tapped: what is kept of it is all there is
+            node.size = len(node.body)
 
     def _close(self, *, at_boundary: bool) -> None:
         if self._current is not None and self._decoder is not None:
