@@ -10,7 +10,7 @@ DEVELOPMENT := .venv/.development-installed
 # Tests wait more than they compute: twice the cores of a small machine.
 WORKERS ?= 4
 
-.PHONY: help setup setup-dev servers demo up down status test lint format docs clean
+.PHONY: help setup setup-dev servers demo up down status test bench lint format docs clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -38,6 +38,9 @@ else
 	@$(PYTHON) -m coverage combine -q
 	@$(PYTHON) -m coverage report
 endif
+
+bench: setup-dev ## Measure what the product claims beside its floors (NAMES="intake relay": only those; ROUNDS=7)
+	@$(PYTHON) -m bench $(NAMES) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 lint: $(DEVELOPMENT) ## Check style, formatting, types and the walls between packages
 	@.venv/bin/ruff check .
