@@ -32,6 +32,7 @@ PUSH_TOKENS = Counter(
     "Tokens presented with pushes, by verdict: verified, remembered or the reason of refusal.",
     ["verdict"],
 )
+VERIFIED, REMEMBERED = (PUSH_TOKENS.labels(verdict) for verdict in ("verified", "remembered"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,24 +112,23 @@ class PushVerifier:
         Source: https://cloud.google.com/pubsub/docs/authenticate-push-subscriptions
         """
         try:
-            verdict = await self._verdict(authorization, now)
+            await self._verify(_bearer(authorization), now)
         except Unauthenticated as exc:
             PUSH_TOKENS.labels(str(exc.data["reason"])).inc()
             raise
-        PUSH_TOKENS.labels(verdict).inc()
 
-    async def _verdict(self, authorization: str | None, now: datetime) -> str:
-        token = _bearer(authorization)
+    async def _verify(self, token: str, now: datetime) -> None:
         digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
         if now.timestamp() < self._remembered.get(digest, -math.inf):
-            return "remembered"
+            REMEMBERED.inc()
+            return
         claims = await _verified_claims(token, certs=self._certs, audience=self._audience, now=now)
         if (_text(claims.get("email")) or "").lower() != self._service_account:
             _refuse("email")
         if claims.get("email_verified") is not True:
             _refuse("email_unverified")
         self._remember(digest, min(claims["exp"], now.timestamp() + MAX_REMEMBER_S))
-        return "verified"
+        VERIFIED.inc()
 
     def _remember(self, digest: bytes, until: float) -> None:
         self._remembered[digest] = until
