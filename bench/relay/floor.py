@@ -4,6 +4,7 @@ aio-pika publishes the same bodies from memory, with confirms and as many of the
 """
 
 import asyncio
+import gc
 import json
 import sys
 import time
@@ -36,6 +37,8 @@ async def _publish_all(amqp_url: str, count: int) -> dict[str, float]:
                 )
                 await exchange.publish(message, Measured.type)
 
+        gc.collect()
+        gc.freeze()
         started, cpu = time.perf_counter(), time.process_time()
         await asyncio.gather(*(lane() for _ in range(WINDOW)))
         return {
