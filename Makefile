@@ -11,7 +11,7 @@ DEVELOPMENT := .venv/.development-installed
 WORKERS ?= 4
 REPORTS := .reports
 
-.PHONY: help setup setup-dev servers demo up down status test crash mutants lint format docs clean
+.PHONY: help setup setup-dev servers demo up down status test crash mutants bench lint format docs clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -48,6 +48,9 @@ crash: setup-dev ## Kill every process between any two of its effects, and repor
 
 mutants: setup-dev ## Sabotage copies of the product: the tests must notice (ONLY="name ..." or SAMPLE=3 SEED=7)
 	@$(PYTHON) -m tests.mutants $(if $(ONLY),--only $(ONLY)) $(if $(SAMPLE),--sample $(SAMPLE) --seed $(or $(SEED),0))
+
+bench: setup-dev ## Measure what the product claims beside its floors (NAMES="intake relay": only those; ROUNDS=7)
+	@$(PYTHON) -m bench $(NAMES) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 lint: $(DEVELOPMENT) ## Check style, formatting, types and the walls between packages
 	@.venv/bin/ruff check .

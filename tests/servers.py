@@ -33,11 +33,13 @@ class Servers:
     """Both servers in one throw-away directory; they die with this process whatever happens."""
 
     directory: Path
+    durable: bool = False
+    """Whether PostgreSQL keeps what it says it keeps: tests need not survive a power cut."""
     _postgres: PostgresServer | None = field(default=None, repr=False)
     _rabbit: RabbitServer | None = field(default=None, repr=False)
 
     @classmethod
-    def create(cls) -> "Servers":
+    def create(cls, *, durable: bool = False) -> "Servers":
         """Return servers that will live in a new directory; nothing is started yet."""
         _sweep()
         directory = Path(tempfile.mkdtemp(prefix=PREFIX))
@@ -45,19 +47,19 @@ class Servers:
         owner = ProcessId.find(os.getpid())
         assert owner
         (directory / OWNER).write_text(f"{owner.pid} {owner.started}")
-        return cls(directory)
+        return cls(directory, durable=durable)
 
     @classmethod
     def attach(cls, addresses: Addresses) -> "Servers":
         """Return the servers that another process started."""
         return cls(
             NOWHERE,
-            PostgresServer(
+            _postgres=PostgresServer(
                 NOWHERE,
                 port=addresses["postgres_port"],
                 password=addresses["postgres_password"],
             ),
-            RabbitServer(
+            _rabbit=RabbitServer(
                 NOWHERE,
                 port=addresses["rabbit_port"],
                 management_port=addresses["rabbit_management_port"],
@@ -69,7 +71,7 @@ class Servers:
     def postgres(self) -> PostgresServer:
         """The PostgreSQL server, running."""
         if self._postgres is None:
-            server = PostgresServer(self.directory / "postgres", durable=False)
+            server = PostgresServer(self.directory / "postgres", durable=self.durable)
             server.start()
             self._postgres = server
         return self._postgres

@@ -6,13 +6,19 @@ Each knock is answered only after its commit.
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import structlog
 
-from libs.common.db import FAILURES, Pool
+from libs.common.db import FAILURES, Connection, Pool
 from libs.common.errors import Transient
 from libs.common.feeds import store
+
+if TYPE_CHECKING:
+    import asyncpg
+    from asyncpg.pool import PoolConnectionProxy
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +37,7 @@ class Door:
     ) -> None:
         """Use `pool` for one connection at a time; `run` must be running for knocks to end."""
         self._pool = pool
+        self._conn: PoolConnectionProxy[asyncpg.Record] | None = None
         self._now = now
         self._most_waiting = most_waiting
         self._waiting: list[Knock] = []
@@ -60,10 +67,13 @@ class Door:
                 self._knocked.clear()
                 batch, self._waiting = self._waiting, []
                 await self._flush(batch)
+                if not self._waiting:
+                    await self._let_go()
         finally:
             for _, done in self._waiting:
                 _fail(done)
             self._waiting.clear()
+            await self._let_go()
 
     async def _flush(self, batch: list[Knock]) -> None:
         try:
@@ -85,13 +95,28 @@ class Door:
 
     async def _raise_for(self, batch: list[Knock]) -> None:
         addresses = sorted({address for address, _ in batch})
-        async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as conn:
+        try:
             known = await store.raise_signals(
-                conn, addresses, now=self._now(), timeout_s=FLUSH_TIMEOUT_S
+                await self._connection(), addresses, now=self._now(), timeout_s=FLUSH_TIMEOUT_S
             )
+        except FAILURES:
+            await self._let_go()
+            raise
         for address, done in batch:
             if not done.done():
                 done.set_result(address in known)
+
+    async def _connection(self) -> Connection:
+        """Return our connection, kept while knocks come: taking one costs as much as a flush."""
+        if self._conn is None:
+            self._conn = await self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S)
+        return self._conn
+
+    async def _let_go(self) -> None:
+        conn, self._conn = self._conn, None
+        if conn is not None:
+            with suppress(*FAILURES):  # the pool then throws it away
+                await self._pool.release(conn)
 
 
 def _fail(done: asyncio.Future[bool]) -> None:

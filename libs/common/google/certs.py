@@ -60,14 +60,14 @@ class CertStore:
         self._session = session
         self._urls = (url, *other_urls)
         self._interval = timedelta(seconds=refetch_interval_s)
-        self._keys: Mapping[str, str] = {}
+        self._keys: Mapping[str, rsa.RSAPublicKey] = {}
         self._fresh_until: datetime | None = None
         self._tried_at: datetime | None = None
         self._last_try_failed = False
         self._fetching = asyncio.Lock()
 
-    async def key(self, key_id: str, *, now: datetime) -> str | None:
-        """Return the public key (PEM) called `key_id`, or None if Google has no such key.
+    async def key(self, key_id: str, *, now: datetime) -> rsa.RSAPublicKey | None:
+        """Return the public key called `key_id`, or None if Google has no such key.
 
         Raises:
             Transient: Google's keys cannot be had, so nothing can be said about `key_id`.
@@ -109,7 +109,7 @@ class CertStore:
 
 async def fetch_keys(
     session: aiohttp.ClientSession, urls: Sequence[str]
-) -> tuple[Answer, dict[str, str]]:
+) -> tuple[Answer, dict[str, rsa.RSAPublicKey]]:
     """Return the first answer with keys in it, or the last one, and its keys by id.
 
     Raises:
@@ -124,8 +124,8 @@ async def fetch_keys(
     return answer, keys
 
 
-def parse_keys(document: bytes) -> dict[str, str]:
-    """Return RSA public keys (PEM) by key id from either shape Google publishes.
+def parse_keys(document: bytes) -> dict[str, rsa.RSAPublicKey]:
+    """Return RSA public keys by key id from either shape Google publishes.
 
     Entries that are not RSA signing keys of at least 2048 bits are left out; a document that
     is neither shape gives an empty dict.
@@ -146,7 +146,7 @@ def parse_keys(document: bytes) -> dict[str, str]:
         else [(key_id, _from_pem(text)) for key_id, text in content.items()]
     )
     return {
-        key_id: _to_pem(key)
+        key_id: key
         for key_id, key in found
         if isinstance(key_id, str) and key is not None and key.key_size >= MIN_RSA_BITS
     }
@@ -180,12 +180,6 @@ def _from_jwk(entry: dict[str, Any]) -> rsa.RSAPublicKey | None:
     except (InvalidKeyError, KeyError, ValueError, TypeError):
         return None
     return key if isinstance(key, rsa.RSAPublicKey) else None
-
-
-def _to_pem(key: rsa.RSAPublicKey) -> str:
-    return key.public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    ).decode()
 
 
 def _life(answer: Answer) -> timedelta:

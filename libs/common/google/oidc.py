@@ -1,8 +1,8 @@
 """Identity tokens that Google signs: who signed in, and whether a push is Google's.
 
-google-auth checks signature, times and audience. Around it stand the checks it leaves to its
-caller: only RS256, the issuer, the e-mail and that Google vouches for it. Its own exceptions
-quote the token, so they end here (`from None`).
+A token counts when Google's key signed it by RS256, for our audience, as Google's issuer, and at
+a time it allows; a push's token when it also names our service account, and Google vouches for
+that. A refusal says the reason and never quotes the token.
 """
 
 import hashlib
@@ -10,24 +10,20 @@ import math
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, NoReturn
 
-from google.auth import exceptions
-from google.auth import jwt as google_jwt
 from prometheus_client import Counter
 
 from libs.common.errors import Unauthenticated
+from libs.common.google import jws
 from libs.common.google.certs import CertStore
 from libs.common.jwt_rules import is_time
 
 __all__ = ["CertStore", "Identity", "PushVerifier", "verify_id_token"]
 
-jwt: Any = google_jwt  # its functions have no annotations
-
 CLOCK_SKEW_S = 10
 ISSUERS = frozenset({"https://accounts.google.com", "accounts.google.com"})
-MAX_TOKEN_CHARS = 8192
 REMEMBERED_TOKENS = 4096
 MAX_REMEMBER_S = 3600.0  # Google's tokens live an hour; no claim makes us trust one longer
 
@@ -36,6 +32,7 @@ PUSH_TOKENS = Counter(
     "Tokens presented with pushes, by verdict: verified, remembered or the reason of refusal.",
     ["verdict"],
 )
+VERIFIED, REMEMBERED = (PUSH_TOKENS.labels(verdict) for verdict in ("verified", "remembered"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,24 +112,23 @@ class PushVerifier:
         Source: https://cloud.google.com/pubsub/docs/authenticate-push-subscriptions
         """
         try:
-            verdict = await self._verdict(authorization, now)
+            await self._verify(_bearer(authorization), now)
         except Unauthenticated as exc:
             PUSH_TOKENS.labels(str(exc.data["reason"])).inc()
             raise
-        PUSH_TOKENS.labels(verdict).inc()
 
-    async def _verdict(self, authorization: str | None, now: datetime) -> str:
-        token = _bearer(authorization)
+    async def _verify(self, token: str, now: datetime) -> None:
         digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
         if now.timestamp() < self._remembered.get(digest, -math.inf):
-            return "remembered"
+            REMEMBERED.inc()
+            return
         claims = await _verified_claims(token, certs=self._certs, audience=self._audience, now=now)
         if (_text(claims.get("email")) or "").lower() != self._service_account:
             _refuse("email")
         if claims.get("email_verified") is not True:
             _refuse("email_unverified")
         self._remember(digest, min(claims["exp"], now.timestamp() + MAX_REMEMBER_S))
-        return "verified"
+        VERIFIED.inc()
 
     def _remember(self, digest: bytes, until: float) -> None:
         self._remembered[digest] = until
@@ -154,60 +150,38 @@ async def _verified_claims(
     token: str, *, certs: CertStore, audience: str, now: datetime
 ) -> Mapping[str, Any]:
     """Return the claims of a token Google signed for `audience` and that is valid at `now`."""
-    key_id = _key_id(token)
-    key = await certs.key(key_id, now=now)
+    read = _read(token)
+    if read.key_id is None:
+        _refuse("unknown_key")
+    key = await certs.key(read.key_id, now=now)
     if key is None:
         _refuse("unknown_key")
-    try:
-        claims: Mapping[str, Any] = jwt.decode(
-            token,
-            certs={key_id: key},
-            audience=audience,
-            clock_skew_in_seconds=_skew_for_library(now),
-        )
-    except exceptions.MalformedError:
+    if not read.is_signed_by(key):
         _refuse("signature")
-    except exceptions.InvalidValue:
-        wrong_audience = jwt.decode(token, verify=False).get("aud") != audience
-        _refuse("audience" if wrong_audience else "expired")
-    if not _within_times(claims, now.timestamp()):
+    if read.claims.get("aud") != audience:
+        _refuse("audience")
+    if not _within_times(read.claims, now.timestamp()):
         _refuse("expired")
-    if claims.get("iss") not in ISSUERS:
+    if read.claims.get("iss") not in ISSUERS:
         _refuse("issuer")
-    return claims
+    return read.claims
 
 
-def _key_id(token: str) -> str:
-    """Return the id of the key that is said to have signed; refuse what cannot be checked."""
-    if len(token) > MAX_TOKEN_CHARS:
-        _refuse("malformed")
+def _read(token: str) -> jws.Token:
+    """Return the token unverified; refuse what cannot be checked."""
     try:
-        header = jwt.decode_header(token)
-        claims = jwt.decode(token, verify=False)
-    except (exceptions.GoogleAuthError, ValueError, RecursionError):
+        read = jws.Token.read(token)
+    except jws.Malformed:
         _refuse("malformed")
-    if header.get("alg") != "RS256":
+    if read.header.get("alg") != jws.ALGORITHM:
         _refuse("algorithm")
-    if "crit" in header or not all(is_time(claims.get(name)) for name in ("iat", "exp")):
+    if "crit" in read.header or not all(is_time(read.claims.get(name)) for name in ("iat", "exp")):
         _refuse("malformed")
-    key_id = header.get("kid")
-    if not isinstance(key_id, str) or not key_id:
-        _refuse("unknown_key")
-    return key_id
+    return read
 
 
 def _within_times(claims: Mapping[str, Any], now_s: float) -> bool:
     return bool(claims["iat"] - CLOCK_SKEW_S <= now_s <= claims["exp"] + CLOCK_SKEW_S)
-
-
-def _skew_for_library(now: datetime) -> int:
-    """Return the skew that makes google-auth, which reads the machine's clock, allow for ours.
-
-    With our clock at the machine's time this is the plain skew. Otherwise our own check of
-    the times (`_within_times`) is the strict one.
-    """
-    offset_s = abs((now - datetime.now(UTC)).total_seconds())
-    return CLOCK_SKEW_S + (math.ceil(offset_s) if offset_s > 1 else 0)
 
 
 def _text(value: object) -> str | None:

@@ -8,7 +8,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from libs.common.errors import AppError
-from libs.common.ids import new_id
+from libs.common.ids import new_text_id
 from libs.common.web import metrics, problems
 from libs.common.web.callers import CALLER, INTERNAL_CALLER
 from libs.common.web.routes import ROUTE, Access, Route
@@ -43,17 +43,18 @@ async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
     request[REQUEST_ID] = request_id
     facts: dict[str, object] = {}
     status = 499  # stays when the answer was given up: shutting down, or the caller went away
-    with structlog.contextvars.bound_contextvars(request_id=request_id):
-        try:
-            response = await _answer(request, handler, request_id, facts)
-            _complete(response, request_id)
-            status = response.status
-        except web.HTTPException as exc:  # a redirect, which aiohttp wants raised
-            _complete(exc, request_id)
-            status = exc.status
-            raise
-        finally:
-            _record(request, status, time.perf_counter() - started, facts)
+    # For the rest of this task, which aiohttp makes for this request alone.
+    structlog.contextvars.bind_contextvars(request_id=request_id)
+    try:
+        response = await _answer(request, handler, request_id, facts)
+        _complete(response, request_id)
+        status = response.status
+    except web.HTTPException as exc:  # a redirect, which aiohttp wants raised
+        _complete(exc, request_id)
+        status = exc.status
+        raise
+    finally:
+        _record(request, status, time.perf_counter() - started, facts)
     return response
 
 
@@ -81,7 +82,7 @@ async def _answer(
 
 def _request_id(request: web.Request) -> str:
     given = request.headers.get(REQUEST_ID_HEADER, "")
-    return given if FOREIGN_ID.fullmatch(given) else str(new_id())
+    return given if FOREIGN_ID.fullmatch(given) else new_text_id()
 
 
 def _complete(response: web.StreamResponse, request_id: str) -> None:

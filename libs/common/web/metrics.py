@@ -3,6 +3,8 @@
 Labels are route templates and short constants: never a path, an id or an address.
 """
 
+from functools import lru_cache
+
 from aiohttp import web
 from prometheus_client import REGISTRY, Counter, Histogram
 from prometheus_client.exposition import choose_encoder
@@ -30,8 +32,15 @@ LOOP_CRASHES = Counter(
 def observe(*, method: str, route: str, status: int, seconds: float) -> None:
     """Count one answered request; `route` is a template."""
     known = method if method in METHODS else "other"
-    REQUESTS.labels(known, route, str(status)).inc()
-    DURATION.labels(known, route).observe(seconds)
+    requests, duration = _series(known, route, status)
+    requests.inc()
+    duration.observe(seconds)
+
+
+@lru_cache(maxsize=4096)
+def _series(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    """Return the series of one kind of answer; finding them costs more than counting."""
+    return REQUESTS.labels(method, route, str(status)), DURATION.labels(method, route)
 
 
 async def show_metrics(request: web.Request) -> web.Response:

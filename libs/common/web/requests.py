@@ -37,10 +37,24 @@ async def read_bytes(request: web.Request) -> bytes:
     kept: bytes | None = request.get(BODY)
     if kept is not None:
         return kept
+    body = await _read(request)
+    request[BODY] = body
+    return body
+
+
+async def _read(request: web.Request) -> bytes:
+    if request.content.is_eof():  # it came with the headers, as small ones do
+        _check_form(request)
+        return _within(max_body(request), request.content.read_nowait())
     raw = bytearray()
     async for chunk in iter_body(request):
         raw += chunk
-    request[BODY] = body = bytes(raw)
+    return bytes(raw)
+
+
+def _within(limit: int, body: bytes) -> bytes:
+    if len(body) > limit:
+        raise _too_large(limit)
     return body
 
 
@@ -50,9 +64,7 @@ async def iter_body(request: web.Request) -> AsyncIterator[bytes]:
     Raises:
         TooLarge, UnsupportedMediaType: as `read_bytes`.
     """
-    check_length(request)
-    if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
-        raise UnsupportedMediaType("The body must not be compressed.")
+    _check_form(request)
     await _invite(request)
     limit, size = max_body(request), 0
     async for chunk in request.content.iter_any():
@@ -60,6 +72,12 @@ async def iter_body(request: web.Request) -> AsyncIterator[bytes]:
         if size > limit:
             raise _too_large(limit)
         yield chunk
+
+
+def _check_form(request: web.Request) -> None:
+    check_length(request)
+    if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
+        raise UnsupportedMediaType("The body must not be compressed.")
 
 
 def check_length(request: web.Request) -> None:
