@@ -225,6 +225,8 @@ async def _parse(path: str) -> Content:
         raise _Unparsable("parse-timeout") from exc
     except Overrun as exc:
         raise _Unparsable(exc.slug) from exc
+    except Transient:  # nobody could look at it
+        raise
     except Exception as exc:  # the email library's defects are this message's alone
         log.info("message_parse_failed", error=type(exc).__name__)
         raise _Unparsable("unparsable") from exc
