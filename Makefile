@@ -11,7 +11,7 @@ DEVELOPMENT := .venv/.development-installed
 WORKERS ?= 4
 REPORTS := .reports
 
-.PHONY: help setup setup-dev servers demo up down status test crash lint format docs clean
+.PHONY: help setup setup-dev servers demo up down status test crash faults lint format docs clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -45,6 +45,12 @@ crash: setup-dev ## Kill every process between any two of its effects, and repor
 	@CAUSEWAY_CRASH_POINTS=all CAUSEWAY_REPORTS=$(REPORTS)/crash \
 	    $(PYTHON) -m pytest tests/faults/test_crashes.py -q -n $(WORKERS) --dist load
 	@$(PYTHON) -m tests.faults.report $(REPORTS)/crash docs/explanation/crash-report.md
+
+faults: setup-dev ## Break servers, broker, network and neighbours in every way there is a test for (long)
+	@rm -rf $(REPORTS)/faults
+	@CAUSEWAY_FAULTS=all CAUSEWAY_REPORTS=$(REPORTS)/faults \
+	    $(PYTHON) -m pytest tests/faults --ignore tests/faults/test_crashes.py -q -n 2 --dist loadfile
+	@for report in $(REPORTS)/faults/recovery-*.json; do cat $$report; echo; done
 
 lint: $(DEVELOPMENT) ## Check style, formatting, types and the walls between packages
 	@.venv/bin/ruff check .
