@@ -11,7 +11,7 @@ DEVELOPMENT := .venv/.development-installed
 WORKERS ?= 4
 REPORTS := .reports
 
-.PHONY: help setup setup-dev servers demo up down status test crash mutants bench lint format docs clean
+.PHONY: help setup setup-dev servers demo up down status test crash mutants bench faults lint format docs clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -51,6 +51,12 @@ mutants: setup-dev ## Sabotage copies of the product: the tests must notice (ONL
 
 bench: setup-dev ## Measure what the product claims beside its floors (NAMES="intake relay": only those; ROUNDS=7)
 	@$(PYTHON) -m bench $(NAMES) $(if $(ROUNDS),--rounds $(ROUNDS))
+
+faults: setup-dev ## Break servers, broker, network and neighbours in every way there is a test for (long)
+	@rm -rf $(REPORTS)/faults
+	@CAUSEWAY_FAULTS=all CAUSEWAY_REPORTS=$(REPORTS)/faults \
+	    $(PYTHON) -m pytest tests/faults --ignore tests/faults/test_crashes.py -q -n 2 --dist loadfile
+	@for report in $(REPORTS)/faults/recovery-*.json; do cat $$report; echo; done
 
 lint: $(DEVELOPMENT) ## Check style, formatting, types and the walls between packages
 	@.venv/bin/ruff check .

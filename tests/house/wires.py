@@ -52,6 +52,7 @@ class Wire:
     _held: asyncio.Event = field(default_factory=asyncio.Event)
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
     _open: set[asyncio.StreamWriter] = field(default_factory=set)
+    _far: set[asyncio.StreamWriter] = field(default_factory=set)
     port: int = 0
 
     @property
@@ -90,6 +91,19 @@ class Wire:
         """Let through what was held, and all that follows."""
         self._held.set()
 
+    def swallow(self, *, noticed_s: float) -> None:
+        """Lose the connections there are for good: neither end is told; new ones are well.
+
+        Args:
+            noticed_s: after so long the far end finds out by itself, as a server does that
+                asks whether its client is still there. The near end has to, too.
+        """
+        self._held.clear()
+        self._held = asyncio.Event()
+        self._held.set()
+        for writer in self._far:
+            asyncio.get_running_loop().call_later(noticed_s, writer.transport.abort)
+
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.create_task(self._join(reader, writer))
         self._tasks.add(task)
@@ -108,29 +122,38 @@ class Wire:
         asked, answered = readers(parts.scheme)
         sent, got = (Way.GOT, Way.SENT) if self.inbound else (Way.SENT, Way.GOT)
         self._open |= {writer, far_writer}
+        self._far.add(far_writer)
+        held = self._held
         try:
             await asyncio.gather(
-                self._pump(reader, far_writer, asked, sent),
-                self._pump(far_reader, writer, answered, got),
+                self._pump(reader, far_writer, asked, sent, held),
+                self._pump(far_reader, writer, answered, got, held),
             )
         finally:
             self._open -= {writer, far_writer}
+            self._far.discard(far_writer)
             writer.transport.abort()
             far_writer.transport.abort()
 
     async def _pump(
-        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, pieces: Reader, way: Way
+        self,
+        source: asyncio.StreamReader,
+        sink: asyncio.StreamWriter,
+        pieces: Reader,
+        way: Way,
+        held: asyncio.Event,
     ) -> None:
         with contextlib.suppress(OSError):
             while data := await source.read(SIZE):
                 if self.delay_s and way is Way.GOT:
                     await asyncio.sleep(self.delay_s)
-                await self._held.wait()
+                await held.wait()
                 passing, whole = self._passing(data, pieces, way)
                 sink.write(passing)
                 await sink.drain()
                 if not whole:
                     break
+        await held.wait()  # an end does not get through either
         sink.transport.abort()
 
     def _passing(self, data: bytes, pieces: Reader, way: Way) -> tuple[bytes, bool]:

@@ -292,6 +292,8 @@ async def _in_process(spool: Spool) -> Content | str:
         )
     except Overrun as exc:
         return exc.slug
+    except Transient:  # nobody could look at it
+        raise
     except Exception as exc:  # noqa: BLE001 - as above
         return _unparsable(exc)
 

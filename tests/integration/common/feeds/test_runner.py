@@ -1,5 +1,6 @@
 import asyncio
 
+import asyncpg
 import pytest
 
 from libs.common import clock, db
@@ -58,6 +59,7 @@ async def test_a_push_during_a_run_is_not_swallowed(pool: Pool, running: Started
     ("error", "state", "reason"),
     [
         (Transient("away"), FeedState.DEGRADED, "unavailable"),
+        (asyncpg.DiskFullError("full"), FeedState.DEGRADED, "unavailable"),
         (UpstreamError("no"), FeedState.DEGRADED, "upstream"),
         (ZeroDivisionError(), FeedState.DEGRADED, "internal"),
         (AccessRevoked("gone"), FeedState.PAUSED, "reauthorization_required"),
