@@ -10,7 +10,7 @@ DEVELOPMENT := .venv/.development-installed
 # Tests wait more than they compute: twice the cores of a small machine.
 WORKERS ?= 4
 
-.PHONY: help setup setup-dev servers demo up down status test lint format docs clean
+.PHONY: help setup setup-dev servers demo up down status test soak lint format docs clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -38,6 +38,9 @@ else
 	@$(PYTHON) -m coverage combine -q
 	@$(PYTHON) -m coverage report
 endif
+
+soak: setup-dev ## Try random stories on the whole product for MINUTES=10 (CAUSEWAY_SEED=n: those of a seed)
+	@CAUSEWAY_SOAK_MINUTES=$(or $(MINUTES),10) $(PYTHON) -m pytest tests/soak -q --tb=short --show-capture=no
 
 lint: $(DEVELOPMENT) ## Check style, formatting, types and the walls between packages
 	@.venv/bin/ruff check .
