@@ -1,11 +1,14 @@
 """Running plans in a house: one that lasts while nothing breaks, and a new one after that."""
 
+import asyncio
 import secrets
+import shutil
 import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -57,13 +60,20 @@ class Done:
 
 
 class Runs:
-    """Runs plans, one after the other."""
+    """Runs plans, one after the other.
 
-    def __init__(self, servers: Servers, new_database: NewDatabase) -> None:
+    Args:
+        reports: where the logs of a house are kept in which something was not right.
+    """
+
+    def __init__(
+        self, servers: Servers, new_database: NewDatabase, *, reports: Path | None = None
+    ) -> None:
         self.done = Done()
         self._patience_s = MEND_S
         self._servers = servers
         self._new_database = new_database
+        self._reports = reports
         self._house: House | None = None
         self._open = AsyncExitStack()
         self._begun = time.monotonic()
@@ -93,6 +103,10 @@ class Runs:
             await self._play(stage, plan)
         except BaseException:
             self._patience_s = SHRINKING_MEND_S
+            if self._reports:
+                logs = next(iter(house.programs.values())).log.parent
+                kept = self._reports / f"soak-failure-{self.done.examples}"
+                await asyncio.to_thread(shutil.copytree, logs, kept, dirs_exist_ok=True)
             await self._demolish()
             raise
         finally:
