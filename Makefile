@@ -11,7 +11,7 @@ DEVELOPMENT := .venv/.development-installed
 WORKERS ?= 4
 REPORTS := .reports
 
-.PHONY: help setup setup-dev servers demo up down status test crash mutants bench faults lint format docs clean
+.PHONY: help setup setup-dev servers demo up down status test crash mutants bench faults soak lint format docs clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -57,6 +57,9 @@ faults: setup-dev ## Break servers, broker, network and neighbours in every way 
 	@CAUSEWAY_FAULTS=all CAUSEWAY_REPORTS=$(REPORTS)/faults \
 	    $(PYTHON) -m pytest tests/faults --ignore tests/faults/test_crashes.py -q -n 2 --dist loadfile
 	@for report in $(REPORTS)/faults/recovery-*.json; do cat $$report; echo; done
+
+soak: setup-dev ## Try random stories on the whole product for MINUTES=10 (CAUSEWAY_SEED=n: those of a seed)
+	@CAUSEWAY_SOAK_MINUTES=$(or $(MINUTES),10) $(PYTHON) -m pytest tests/soak -q --tb=short --show-capture=no
 
 lint: $(DEVELOPMENT) ## Check style, formatting, types and the walls between packages
 	@.venv/bin/ruff check .

@@ -17,7 +17,7 @@ from tests.emulated import running_emulator
 from tests.house.house import House
 from tests.house.points import Watch
 from tests.house.programs import Program, Zygote
-from tests.house.wires import Wire
+from tests.house.wires import Fork, Wire
 from tests.integration.auth import stand as auth_stand
 from tests.integration.mail.stand import AUDIENCE, HASH_KEY, PUSHER, TOPIC, subscribe
 from tests.support import CALLER_AUDIENCE, CALLER_ISSUER, CALLER_KEY, SERVICE_KEY
@@ -31,6 +31,8 @@ ROLES = {
     "consumer": ("mail", "consumer"),
 }
 """The processes of a house, by name: service and roles."""
+DOORS = ("auth", "web")
+"""Those that are called; what calls several alike comes through one door."""
 TIMEOUT = aiohttp.ClientTimeout(total=30)
 FIXED = {
     "PATH": "/usr/bin:/bin",
@@ -93,10 +95,15 @@ async def built(
             wire = Wire("inbound", front[name], watch.passes, inbound=True)
             wires[name, "inbound"] = await stack.enter_async_context(wire.laid())
             front[name] = wire.url
+        if replicas > 1:
+            for role in DOORS:
+                alike = [front[f"{role}-{number}"] for number in range(2, replicas + 1)]
+                fork = Fork("door", front[role], inbound=True, others=alike)
+                front[role] = (await stack.enter_async_context(fork.laid())).url
         targets["CAUSEWAY_AUTH_URL"] = front["auth"]
         for name, program in programs.items():
             own = {
-                "CAUSEWAY_PUBLIC_URL": program.origin,
+                "CAUSEWAY_PUBLIC_URL": front["auth"] if replicas > 1 else program.origin,
                 f"CAUSEWAY_{program.service.upper()}_PORT": str(program.port),
             }
             program.env.update(FIXED | targets | own | environment)
@@ -110,7 +117,13 @@ async def built(
             programs=programs,
             wires=wires,
             watches=watches,
-            session=await stack.enter_async_context(aiohttp.ClientSession(timeout=TIMEOUT)),
+            doors={role: front[role] if replicas > 1 else programs[role].origin for role in DOORS},
+            session=await stack.enter_async_context(
+                # A connection for each request reaches all behind a door.
+                aiohttp.ClientSession(
+                    timeout=TIMEOUT, connector=aiohttp.TCPConnector(force_close=replicas > 1)
+                )
+            ),
             auth_db=await stack.enter_async_context(
                 asyncpg.create_pool(targets["CAUSEWAY_AUTH_DATABASE_URL"], min_size=1, max_size=3)
             ),

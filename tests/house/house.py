@@ -1,8 +1,10 @@
 """The house: what runs in it, and what people do there."""
 
+import asyncio
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, cast
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import aiohttp
@@ -52,6 +54,8 @@ class House:
     wires: dict[tuple[str, str], Wire]
     """By process, and `postgres`, `amqp`, `google`, `auth` or `inbound`."""
     watches: dict[str, Watch]
+    doors: dict[str, str]
+    """Where `auth` and `web` are called: one of those that are alike answers."""
     session: aiohttp.ClientSession
     auth_db: "asyncpg.Pool[asyncpg.Record]"
     mail_db: "asyncpg.Pool[asyncpg.Record]"
@@ -64,8 +68,7 @@ class House:
     async def start(self, *names: str) -> None:
         """Start processes, by default all of them; return when they do what they are for."""
         started = names or tuple(self.programs)
-        for name in started:
-            await self.programs[name].start()
+        await asyncio.gather(*(self.programs[name].start() for name in started))
         if "consumer" in started:  # what is published before its queue is there is in nobody's
             await eventually(self._is_consuming, timeout_s=60)
 
@@ -84,11 +87,28 @@ class House:
             await eventually(lambda: self.in_step(connection["id"]), timeout_s=60)
         return str(connection["id"])
 
+    async def reconnect(
+        self, connection_id: str, email: str, *, tenant: str = "acme", user: str = "ada"
+    ) -> None:
+        """Give access again, as the person does who was asked to."""
+        auth, path = self._auth(), f"/v1/connections/{connection_id}/reauthorize"
+        answer = await auth.call("POST", path, token=caller_token(tenant=tenant, user=user))
+        assert answer.status == 200, answer
+        async with auth_stand.browser() as anyone:
+            back = await anyone.consent(answer.body["connect_url"], person=email)
+        assert back["status"] == "active", back
+
     async def disconnect(
-        self, connection_id: str, *, tenant: str = "acme", user: str = "ada"
+        self,
+        connection_id: str,
+        *,
+        tenant: str = "acme",
+        user: str = "ada",
+        purge: bool = False,
     ) -> None:
         """End a connection, as its user does."""
-        path, token = f"/v1/connections/{connection_id}", caller_token(tenant=tenant, user=user)
+        path = f"/v1/connections/{connection_id}?purge={str(purge).lower()}"
+        token = caller_token(tenant=tenant, user=user)
         answer = await self._auth().call("DELETE", path, token=token)
         assert answer.status < 300, answer
         self.mailboxes.pop(connection_id, None)
@@ -97,7 +117,17 @@ class House:
         self, method: str, path: str, body: Any = None, *, tenant: str = "acme", user: str = "ada"
     ) -> tuple[int, Any]:
         """Call the mail service's API; return status and JSON."""
-        url = f"{self.programs['web'].origin}{path}"
+        return await self._call(method, f"{self.doors['web']}{path}", body, tenant, user)
+
+    async def call_auth(
+        self, method: str, path: str, body: Any = None, *, tenant: str = "acme", user: str = "ada"
+    ) -> tuple[int, Any]:
+        """Call the auth service's API; return status and JSON."""
+        return await self._call(method, f"{self.doors['auth']}{path}", body, tenant, user)
+
+    async def _call(
+        self, method: str, url: str, body: Any, tenant: str, user: str
+    ) -> tuple[int, Any]:
         headers = bearer(caller_token(tenant=tenant, user=user))
         async with self.session.request(method, url, json=body, headers=headers) as answer:
             raw = await answer.read()
@@ -156,5 +186,6 @@ class House:
 
     def _auth(self) -> auth_stand.Stand:
         """Return the CRM's view of auth."""
-        settings = cast("AuthSettings", SimpleNamespace(port=self.programs["auth"].port))
+        port = urlsplit(self.doors["auth"]).port
+        settings = cast("AuthSettings", SimpleNamespace(port=port))
         return auth_stand.Stand(cast("web.Application", None), settings, self.session)

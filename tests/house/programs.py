@@ -26,6 +26,8 @@ class Zygote:
 
     def __init__(self, process: "subprocess.Popen[bytes]") -> None:
         self._process = process
+        self._one = asyncio.Lock()
+        """An order and its answer belong together."""
 
     @classmethod
     @asynccontextmanager
@@ -56,7 +58,8 @@ class Zygote:
     async def fork(self, service: str, roles: str, env: Mapping[str, str], log: Path) -> ProcessId:
         """Return a new process that serves `roles`."""
         order = {"service": service, "roles": roles, "env": dict(env), "log": str(log)}
-        pid = await asyncio.to_thread(self._ask, json.dumps(order).encode() + b"\n")
+        async with self._one:
+            pid = await asyncio.to_thread(self._ask, json.dumps(order).encode() + b"\n")
         identity = ProcessId.find(pid)
         assert identity, log_tail(log)
         return identity

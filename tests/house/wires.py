@@ -113,13 +113,12 @@ class Wire:
         if self.refuses:
             writer.transport.abort()
             return
-        parts = urlsplit(self.target)
         try:
-            far_reader, far_writer = await asyncio.open_connection(parts.hostname, parts.port)
+            far_reader, far_writer = await self._reach()
         except OSError:
             writer.transport.abort()
             return
-        asked, answered = readers(parts.scheme)
+        asked, answered = readers(urlsplit(self.target).scheme)
         sent, got = (Way.GOT, Way.SENT) if self.inbound else (Way.SENT, Way.GOT)
         self._open |= {writer, far_writer}
         self._far.add(far_writer)
@@ -134,6 +133,10 @@ class Wire:
             self._far.discard(far_writer)
             writer.transport.abort()
             far_writer.transport.abort()
+
+    async def _reach(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        parts = urlsplit(self.target)
+        return await asyncio.open_connection(parts.hostname, parts.port)
 
     async def _pump(
         self,
@@ -164,3 +167,19 @@ class Wire:
                 return bytes(passing), False
             passing += piece
         return bytes(passing), True
+
+
+@dataclass
+class Fork(Wire):
+    """A hop before several that are alike: a connection goes to the next of them that takes it."""
+
+    others: list[str] = field(default_factory=list)
+    """Beside `target`, which moves on."""
+
+    async def _reach(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        for _ in self.others:
+            self.others.append(self.target)
+            self.target = self.others.pop(0)
+            with contextlib.suppress(OSError):
+                return await super()._reach()
+        return await super()._reach()

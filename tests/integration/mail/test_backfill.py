@@ -57,6 +57,26 @@ async def test_mail_of_the_last_days_is_taken_in_when_a_mailbox_is_connected(sta
         assert {one.data["origin"] for one in stand.events("mail.message.")} == {"backfill"}
 
 
+async def test_mail_that_comes_before_the_first_cursor_is_taken_in(stand: Stand) -> None:
+    with_backfill(stand)
+    past = "SELECT 1 FROM feeds WHERE kind = 'mail.backfill' AND last_sync_at IS NOT NULL"
+
+    async def has_run() -> bool:
+        return bool(await stand.fetch(past))
+
+    async with stand.serving():
+        silent = {"path_contains": "/profile", "status": 503}
+        await stand.google.control("PUT", "faults", {"rules": [silent]})
+        created = await stand.auth.connect()
+        await eventually(has_run)
+        between = await stand.deliver(subject="between")
+        await stand.google.control("DELETE", "faults")
+        await backfilled(stand, created["id"])
+        await eventually(lambda: stand.in_step(created["id"]))
+        await stand.quiet()
+        assert stand.types(between["id"]) == ["received"]
+
+
 async def test_new_mail_does_not_wait_for_old(stand: Stand) -> None:
     await old_mail(stand, 100)
     with_backfill(stand)
