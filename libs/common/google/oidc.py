@@ -172,7 +172,7 @@ async def _verified_claims(
         _refuse("audience" if wrong_audience else "expired")
     if not _within_times(claims, now.timestamp()):
         _refuse("expired")
-    if claims.get("iss") not in ISSUERS:
+    if _text(claims.get("iss")) not in ISSUERS:
         _refuse("issuer")
     return claims
 
