@@ -10,7 +10,7 @@ DEVELOPMENT := .venv/.development-installed
 # Tests wait more than they compute: twice the cores of a small machine.
 WORKERS ?= 4
 
-.PHONY: help setup setup-dev servers demo up down status test lint format docs clean
+.PHONY: help setup setup-dev servers demo up down status test fuzz lint format docs clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -38,6 +38,12 @@ else
 	@$(PYTHON) -m coverage combine -q
 	@$(PYTHON) -m coverage report
 endif
+
+fuzz: setup-dev ## Try random input, round after round (MINUTES=10; T=tests/fuzz/test_mime.py: only that)
+	@until=$$(($$(date +%s) + 60 * $(or $(MINUTES),10))); \
+	while CAUSEWAY_FUZZ=long $(PYTHON) -m pytest -q -o timeout=3600 $(or $(T),tests/fuzz); do \
+		[ "$$(date +%s)" -lt "$$until" ] || exit 0; \
+	done; exit 1
 
 lint: $(DEVELOPMENT) ## Check style, formatting, types and the walls between packages
 	@.venv/bin/ruff check .

@@ -154,7 +154,7 @@ async def test_claims_that_are_not_googles_leave_no_trace(
 ) -> None:
     before = await counts(door)
     payload = json.dumps(push_claims() | changes).encode("utf-8", "surrogatepass")
-    token = jwt.api_jws.encode(payload, KEY.private, algorithm="RS256", headers={"kid": KEY.kid})
+    token = jwt.PyJWS().encode(payload, KEY.private, algorithm="RS256", headers={"kid": KEY.kid})
     answer = await push(door, b"garbage", bearer(token))
 
     assert answer.status in {400, 401}, (answer, changes)  # 400: too long for a header
