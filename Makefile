@@ -11,7 +11,7 @@ DEVELOPMENT := .venv/.development-installed
 WORKERS ?= 4
 REPORTS := .reports
 
-.PHONY: help setup setup-dev servers demo up down status test crash mutants bench faults soak lint format docs clean
+.PHONY: help setup setup-dev servers demo up down status test crash mutants bench faults soak fuzz lint format docs clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -60,6 +60,12 @@ faults: setup-dev ## Break servers, broker, network and neighbours in every way 
 
 soak: setup-dev ## Try random stories on the whole product for MINUTES=10 (CAUSEWAY_SEED=n: those of a seed)
 	@CAUSEWAY_SOAK_MINUTES=$(or $(MINUTES),10) $(PYTHON) -m pytest tests/soak -q --tb=short --show-capture=no
+
+fuzz: setup-dev ## Try random input, round after round (MINUTES=10; T=tests/fuzz/test_mime.py: only that)
+	@until=$$(($$(date +%s) + 60 * $(or $(MINUTES),10))); \
+	while CAUSEWAY_FUZZ=long $(PYTHON) -m pytest -q -o timeout=3600 $(or $(T),tests/fuzz); do \
+		[ "$$(date +%s)" -lt "$$until" ] || exit 0; \
+	done; exit 1
 
 lint: $(DEVELOPMENT) ## Check style, formatting, types and the walls between packages
 	@.venv/bin/ruff check .

@@ -162,7 +162,7 @@ async def _verified_claims(
         _refuse("audience")
     if not _within_times(read.claims, now.timestamp()):
         _refuse("expired")
-    if read.claims.get("iss") not in ISSUERS:
+    if _text(read.claims.get("iss")) not in ISSUERS:
         _refuse("issuer")
     return read.claims
 

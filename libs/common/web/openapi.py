@@ -117,8 +117,12 @@ def describe(service: str, version: str, routes: Sequence[Route]) -> OpenAPI:
     )
 
 
+def operation_id(route: Route) -> str:
+    """Return the name of the operation in the document, made of its method and path."""
+    return "_".join(re.findall(r"[a-z0-9]+", f"{route.method} {route.path}".lower()))
+
+
 def _operation(route: Route, schemas: _Schemas) -> Operation:
-    words = re.findall(r"[a-z0-9]+", f"{route.method.lower()} {route.path.lower()}")
     body = None
     if route.body is not None:
         schema = schemas.ref(route.body, "validation")
@@ -127,7 +131,7 @@ def _operation(route: Route, schemas: _Schemas) -> Operation:
     return Operation(
         summary=route.summary,
         description=WHO[route.access],
-        operationId="_".join(words),
+        operationId=operation_id(route),
         tags=list(route.tags) or None,
         parameters=_parameters(route, schemas) or None,
         requestBody=body,

@@ -127,6 +127,11 @@ def with_a_rule_we_do_not_know() -> str:
     return f"{text}.{segment(KEY.sign(text.encode(), PKCS1v15(), SHA256()))}"
 
 
+def with_a_list_for_an_issuer() -> str:
+    raw = json.dumps(claims(iss=["https://accounts.google.com"])).encode()
+    return jwt.PyJWS().encode(raw, KEY, "RS256", headers={"kid": "k1"})
+
+
 def ago(**span: float) -> int:
     return int((NOW - timedelta(**span)).timestamp())
 
@@ -162,6 +167,7 @@ FORGERIES: list[tuple[Callable[[], str], str]] = [
     (lambda: signed()[:-6] + "AAAAAA", "signature"),
     (lambda: signed(iss="https://accounts.google.com.evil.example"), "issuer"),
     (lambda: signed(iss=None), "issuer"),
+    (with_a_list_for_an_issuer, "issuer"),
     (lambda: signed(aud="https://other.example"), "audience"),
     (lambda: signed(aud=[AUDIENCE, "https://other.example"]), "audience"),
     (lambda: signed(aud=None), "audience"),
