@@ -9,8 +9,9 @@ RUNTIME := .venv/.runtime-installed
 DEVELOPMENT := .venv/.development-installed
 # Tests wait more than they compute: twice the cores of a small machine.
 WORKERS ?= 4
+REPORTS := .reports
 
-.PHONY: help setup setup-dev servers demo up down status test bench lint format docs clean
+.PHONY: help setup setup-dev servers demo up down status test crash mutants bench faults soak lint format docs clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -39,8 +40,26 @@ else
 	@$(PYTHON) -m coverage report
 endif
 
+crash: setup-dev ## Kill every process between any two of its effects, and report (long)
+	@rm -rf $(REPORTS)/crash
+	@CAUSEWAY_CRASH_POINTS=all CAUSEWAY_REPORTS=$(REPORTS)/crash \
+	    $(PYTHON) -m pytest tests/faults/test_crashes.py -q -n $(WORKERS) --dist load
+	@$(PYTHON) -m tests.faults.report $(REPORTS)/crash docs/explanation/crash-report.md
+
+mutants: setup-dev ## Sabotage copies of the product: the tests must notice (ONLY="name ..." or SAMPLE=3 SEED=7)
+	@$(PYTHON) -m tests.mutants $(if $(ONLY),--only $(ONLY)) $(if $(SAMPLE),--sample $(SAMPLE) --seed $(or $(SEED),0))
+
 bench: setup-dev ## Measure what the product claims beside its floors (NAMES="intake relay": only those; ROUNDS=7)
 	@$(PYTHON) -m bench $(NAMES) $(if $(ROUNDS),--rounds $(ROUNDS))
+
+faults: setup-dev ## Break servers, broker, network and neighbours in every way there is a test for (long)
+	@rm -rf $(REPORTS)/faults
+	@CAUSEWAY_FAULTS=all CAUSEWAY_REPORTS=$(REPORTS)/faults \
+	    $(PYTHON) -m pytest tests/faults --ignore tests/faults/test_crashes.py -q -n 2 --dist loadfile
+	@for report in $(REPORTS)/faults/recovery-*.json; do cat $$report; echo; done
+
+soak: setup-dev ## Try random stories on the whole product for MINUTES=10 (CAUSEWAY_SEED=n: those of a seed)
+	@CAUSEWAY_SOAK_MINUTES=$(or $(MINUTES),10) $(PYTHON) -m pytest tests/soak -q --tb=short --show-capture=no
 
 lint: $(DEVELOPMENT) ## Check style, formatting, types and the walls between packages
 	@.venv/bin/ruff check .
@@ -57,7 +76,7 @@ docs: $(DEVELOPMENT) ## Write the generated references anew
 
 clean: ## Stop everything and delete data, secrets and the environment
 	@if [ -x $(CAUSEWAY) ]; then $(CAUSEWAY) down --purge; fi
-	@rm -rf .venv .causeway .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	@rm -rf .venv .causeway .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache $(REPORTS) .import_linter_cache
 
 setup-dev: $(DEVELOPMENT) servers
 

@@ -1,9 +1,12 @@
 """Real servers for every test: private, started once per session, ended whatever happens.
 
 Without pytest-xdist a server starts when the first test asks for it; with it, the controller
-starts both and tells the workers their addresses.
+starts both and tells the workers their addresses. Whoever starts many sessions may run the
+servers for all of them (`tests.servers.TOLD`).
 """
 
+import json
+import os
 import secrets
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -15,7 +18,7 @@ from libs.common.migrate import MigrationSet
 from tests.databases import NewDatabase, connected, create, run
 from tests.emulated import Emulated, running_emulator
 from tests.logs import Recorder, recorded
-from tests.servers import Addresses, Servers
+from tests.servers import TOLD, Addresses, Servers
 
 SERVERS = pytest.StashKey[Servers]()
 WORKER_INPUT = "causeway_servers"
@@ -29,16 +32,21 @@ def pytest_configure_node(node: Any) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """End the servers this process started."""
-    if SERVERS in config.stash and not hasattr(config, "workerinput"):
+    if SERVERS in config.stash:
         config.stash[SERVERS].close()
 
 
 def _servers(config: pytest.Config) -> Servers:
     if SERVERS not in config.stash:
-        told = getattr(config, "workerinput", {}).get(WORKER_INPUT)
-        attached = Servers.attach(cast("Addresses", told)) if told else Servers.create()
-        config.stash[SERVERS] = attached
+        told = _told(config)
+        config.stash[SERVERS] = Servers.attach(told) if told else Servers.create()
     return config.stash[SERVERS]
+
+
+def _told(config: pytest.Config) -> Addresses | None:
+    """Return where the servers of the controller, or of whoever started the session, are."""
+    given = getattr(config, "workerinput", {}).get(WORKER_INPUT) or os.environ.get(TOLD)
+    return cast("Addresses | None", json.loads(given) if isinstance(given, str) else given)
 
 
 @pytest.fixture(autouse=True)

@@ -13,10 +13,13 @@ from cli.local.rabbitmq import RabbitServer
 
 PREFIX = "causeway-tests-"
 OWNER = "owner"
+TOLD = "CAUSEWAY_TEST_SERVERS"
+"""Variable: the addresses of servers that the starter of this session runs for it, as JSON."""
+NOWHERE = Path(os.devnull)
 
 
 class Addresses(TypedDict):
-    """What a pytest-xdist worker is told about the servers of its controller."""
+    """What a session is told about servers that another process runs for it."""
 
     postgres_port: int
     postgres_password: str
@@ -49,16 +52,15 @@ class Servers:
     @classmethod
     def attach(cls, addresses: Addresses) -> "Servers":
         """Return the servers that another process started."""
-        nowhere = Path(os.devnull)
         return cls(
-            nowhere,
+            NOWHERE,
             _postgres=PostgresServer(
-                nowhere,
+                NOWHERE,
                 port=addresses["postgres_port"],
                 password=addresses["postgres_password"],
             ),
             _rabbit=RabbitServer(
-                nowhere,
+                NOWHERE,
                 port=addresses["rabbit_port"],
                 management_port=addresses["rabbit_management_port"],
                 password=addresses["rabbit_password"],
@@ -84,7 +86,7 @@ class Servers:
         return self._rabbit
 
     def addresses(self) -> Addresses:
-        """Return what a worker needs to attach; starts both servers."""
+        """Return what another process needs to attach; starts both servers."""
         return {
             "postgres_port": self.postgres.port,
             "postgres_password": self.postgres.password,
@@ -94,7 +96,9 @@ class Servers:
         }
 
     def close(self) -> None:
-        """End what was started here and remove the directory."""
+        """End what was started here and remove the directory; what is attached goes on."""
+        if self.directory == NOWHERE:
+            return
         for server in (self._rabbit, self._postgres):
             if server:
                 server.kill()

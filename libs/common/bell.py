@@ -1,6 +1,7 @@
 """A bell that Postgres rings: it wakes an idle loop, and is never the only thing that does."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -10,16 +11,28 @@ from pydantic import SecretStr
 
 from libs.common import db
 
+CHECK_EVERY_S = 30.0
+ANSWER_S = 2.0
+"""How long the server may take to say that it is still there."""
+
 log = structlog.get_logger(__name__)
 
 
 class Bell:
     """Rings on every NOTIFY of one channel; between rings `wait` returns after a time-out."""
 
-    def __init__(self, database_url: str | SecretStr, channel: str) -> None:
-        """Listen on `channel` through a connection of its own, once `listening` is entered."""
+    def __init__(
+        self, database_url: str | SecretStr, channel: str, *, check_every_s: float = CHECK_EVERY_S
+    ) -> None:
+        """Listen on `channel` through a connection of its own, once `listening` is entered.
+
+        Every `check_every_s` seconds the server is asked whether it is still there: who only
+        listens never learns that a network has lost the connection.
+        """
         self._url = database_url
         self._channel = channel
+        self._check_every_s = check_every_s
+        self._check_at = 0.0
         self._rung = asyncio.Event()
         self._conn: asyncpg.Connection[asyncpg.Record] | None = None
 
@@ -47,14 +60,27 @@ class Bell:
         self._rung.set()
 
     async def _listen(self) -> None:
-        if self._conn is not None and not self._conn.is_closed():
-            return
         try:
-            self._conn = await db.connect(self._url, application_name=f"bell:{self._channel}")
-            await self._conn.add_listener(self._channel, self._ring)
-            self._rung.set()  # something may have happened while nobody listened
+            if not await self._hears():
+                self._conn = await db.connect(self._url, application_name=f"bell:{self._channel}")
+                await self._conn.add_listener(self._channel, self._ring)
+                self._rung.set()  # something may have happened while nobody listened
         except db.FAILURES as exc:
             log.warning("bell_not_listening", channel=self._channel, error=type(exc).__name__)
+
+    async def _hears(self) -> bool:
+        """Say whether there is a connection, which had an answer not long ago."""
+        if self._conn is None or self._conn.is_closed():
+            return False
+        if time.monotonic() < self._check_at:
+            return True
+        self._check_at = time.monotonic() + self._check_every_s
+        try:
+            await self._conn.execute("SELECT 1", timeout=ANSWER_S)
+        except db.FAILURES:
+            self._conn.terminate()
+            return False
+        return True
 
     def _ring(self, *_: object) -> None:
         self._rung.set()

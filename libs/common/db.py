@@ -114,6 +114,9 @@ async def transaction(
 
     Raises:
         Transient: no connection became free (or could be opened) within `timeout_s` seconds.
+        TimeoutError: there was no answer. The network may have lost the connection, and the
+            pool's others with it: they are made anew before they are used again, or each of
+            them would cost somebody such a wait.
     """
     try:
         conn = await pool.acquire(timeout=timeout_s)
@@ -122,6 +125,9 @@ async def transaction(
     try:
         async with conn.transaction():
             yield conn
+    except TimeoutError:
+        await pool.expire_connections()
+        raise
     finally:
         await pool.release(conn)
 

@@ -12,9 +12,11 @@ import anyio
 from anyio import BrokenWorkerProcess, CapacityLimiter, to_process
 from anyio.lowlevel import RunVar
 
-from libs.common.errors import AppError
+from libs.common.errors import AppError, Transient
 
 MOST_CHILDREN = 2
+START_TIMEOUT_S = 60.0
+"""A child imports what its work needs: seconds, on a machine that has other things to do."""
 
 T = TypeVar("T")
 
@@ -42,15 +44,17 @@ async def run_isolated(
     Args:
         function: of a module, so that it can be pickled; what it returns can be, too.
         args: picklable.
-        timeout_s: seconds from the child's start on the work; then it is killed.
+        timeout_s: seconds from when the child begins to work; then it is killed.
         memory_bytes: how much its address space may grow over what the child had already.
 
     Raises:
         Overrun: it took too long (`parse-timeout`), or the memory did not suffice or the child
             died (`parse-crashed`).
+        Transient: no child could be started within a minute, which is no fault of the work.
         Exception: what `function` raised, as it is.
     """
     async with _children():
+        await _started(function)
         try:
             with anyio.fail_after(timeout_s) as scope:
                 return await to_process.run_sync(
@@ -69,6 +73,23 @@ async def run_isolated(
             raise Overrun("The work took too much memory.") from None
         except BrokenWorkerProcess:
             raise Overrun("The process of the work died.") from None
+
+
+async def _started(function: Callable[..., object]) -> None:
+    """Return once a child waits for work; the next call in this task gets it."""
+    try:
+        with anyio.fail_after(START_TIMEOUT_S) as scope:
+            await to_process.run_sync(_know, function, cancellable=True, limiter=CapacityLimiter(1))
+    except TimeoutError:
+        if not scope.cancelled_caught:
+            raise
+        raise Transient("The machine is too busy to start a process.") from None
+    except BrokenWorkerProcess:
+        raise Transient("A process for the work could not be started.") from None
+
+
+def _know(_function: Callable[..., object]) -> None:
+    """Run in the child: what its argument needs is imported now."""
 
 
 def _children() -> CapacityLimiter:

@@ -1,9 +1,19 @@
 """Moments as callers write them."""
 
+import re
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator
+
+DATE_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]", re.ASCII)
+
+
+def _as_written(value: Any) -> Any:
+    # A bare number would be read as seconds since 1970, or as milliseconds if it is large.
+    if not isinstance(value, datetime) and not (isinstance(value, str) and DATE_TIME.match(value)):
+        raise ValueError("must be an RFC 3339 date-time")
+    return value
 
 
 def _in_utc(value: datetime) -> datetime:
@@ -13,7 +23,7 @@ def _in_utc(value: datetime) -> datetime:
         raise ValueError("must lie between the years 1 and 9999 in UTC") from None
 
 
-Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_as_written), AfterValidator(_in_utc)]
 """An RFC 3339 date-time with its offset, kept in UTC: a few that can be written do not exist there.
 
 Source: https://www.rfc-editor.org/rfc/rfc3339#section-5.6

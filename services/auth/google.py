@@ -158,6 +158,8 @@ class GoogleAuth:
         )
         if identity.email is None:
             raise ExchangeFailed("email_missing")
+        if not identity.email_verified:  # anybody may write another's address into an account
+            raise ExchangeFailed("email_unverified")
         return Identity(identity.subject, identity.email)
 
     async def refresh(self, refresh_token: str) -> TokenGrant:

@@ -22,6 +22,13 @@ def test_the_openapi_document_is_valid(service: str) -> None:
     validate(document, cls=OpenAPIV31SpecValidator)
 
 
+def test_an_import_in_another_form_is_documented_as_refused() -> None:
+    document = json.loads(reference.render()["docs/reference/openapi/mail.json"])
+
+    answers = document["paths"]["/v1/mail/entities:import"]["post"]["responses"]
+    assert {"413", "415"} <= set(answers)
+
+
 def test_no_reference_is_left_of_something_that_no_longer_exists() -> None:
     folders = ("docs/reference/openapi", "docs/reference/events")
     present = {

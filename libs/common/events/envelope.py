@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from libs.common.errors import InvalidInput
 from libs.common.events.base import Event
@@ -18,6 +18,8 @@ CONTENT_TYPE = "application/cloudevents+json"
 SEQUENCE_DIGITS = 20
 """Enough for any bigint; padded, so that text compares as the numbers do."""
 
+LARGEST_SEQUENCE = 2**63 - 1
+
 MAX_TYPE_LENGTH = 255
 """Bytes of an AMQP routing key."""
 
@@ -25,6 +27,12 @@ E = TypeVar("E", bound=Event)
 EventClass: TypeAlias = type[E]
 
 Text = Annotated[str, Field(min_length=1, max_length=255)]
+
+
+def _bigint(digits: str) -> str:
+    if int(digits) > LARGEST_SEQUENCE:
+        raise ValueError("must be a number that a bigint holds")
+    return digits
 
 
 def schema_uri(event_type: str) -> str:
@@ -51,7 +59,9 @@ class Envelope(BaseModel):
     dataschema: str
     datacontenttype: Literal["application/json"] = "application/json"
     tenantid: Text
-    sequence: Annotated[str, Field(pattern=rf"^[0-9]{{{SEQUENCE_DIGITS}}}$")]
+    sequence: Annotated[
+        str, Field(pattern=rf"^[0-9]{{{SEQUENCE_DIGITS}}}$"), AfterValidator(_bigint)
+    ]
     """Rises within one subject: what is older than what a consumer has is dropped."""
     data: dict[str, Any]
 

@@ -10,7 +10,7 @@ import structlog
 from prometheus_client import Counter, Gauge
 
 from libs.common.bell import Bell
-from libs.common.db import FAILURES, Connection, Pool
+from libs.common.db import FAILURES, UNAVAILABLE, Connection, Pool, transaction
 from libs.common.errors import AccessRevoked, AppError, RateLimited, Transient
 from libs.common.feeds import store
 from libs.common.feeds.lease import Lease, LeaseLost
@@ -21,6 +21,8 @@ log = structlog.get_logger(__name__)
 RUNS = Counter("causeway_feed_runs_total", "Runs of feeds", ["kind", "outcome"])
 RUNNING = Gauge("causeway_feeds_running", "Feeds being run by this process")
 
+DATABASE_AWAY: tuple[type[Exception], ...] = (Transient, *FAILURES)
+"""What a runner lives through: also that no connection is free."""
 
 OnChange = Callable[[Connection, Feed, Lease], Awaitable[None]]
 
@@ -96,7 +98,7 @@ class Runner:
         """As `_claim_free`; while the database is away what runs goes on, and nothing starts."""
         try:
             return await self._claim_free()
-        except FAILURES as exc:
+        except DATABASE_AWAY as exc:
             log.warning("feeds_not_claimed", error=type(exc).__name__)
             await asyncio.sleep(self._idle_s)
             return False
@@ -107,7 +109,7 @@ class Runner:
             await asyncio.wait(self._active, return_when=asyncio.FIRST_COMPLETED)
         free = self._concurrency - len(self._active)
         now = self._now()
-        async with self._pool.acquire() as conn, conn.transaction():
+        async with transaction(self._pool) as conn:
             claimed = await store.claim(
                 conn,
                 limit=free,
@@ -150,6 +152,9 @@ class Runner:
             if not keeper.done():
                 raise  # we are being stopped; the keeper did not do it
             return _Outcome("lease_lost")
+        except UNAVAILABLE as exc:
+            cause = type(exc).__name__
+            return self._failure(lease, Transient("The database is away.", cause=cause))
         except Exception as exc:  # noqa: BLE001 - the edge where a run's failure becomes its outcome
             return self._failure(lease, exc)
         finally:
@@ -161,10 +166,10 @@ class Runner:
         while True:
             await asyncio.sleep(self._lease.total_seconds() / 3)
             try:
-                async with self._pool.acquire() as conn, conn.transaction():
+                async with transaction(self._pool) as conn:
                     until = self._now() + self._lease
                     held = await store.renew(conn, lease.feed, lease.epoch, lease_until=until)
-            except FAILURES as exc:
+            except DATABASE_AWAY as exc:
                 log.warning("lease_renewal_failed", error=type(exc).__name__)
                 continue
             if not held:
@@ -182,7 +187,8 @@ class Runner:
             case AccessRevoked():
                 return _Outcome("revoked", FeedState.PAUSED, "reauthorization_required")
             case Transient():
-                log.info("feed_run_failed", reason=exc.slug, failures=failures)
+                cause = exc.data.get("cause")
+                log.info("feed_run_failed", reason=exc.slug, cause=cause, failures=failures)
                 return _Outcome("transient", FeedState.DEGRADED, exc.slug, delay_s, failed=True)
             case AppError():
                 log.warning("feed_run_refused", reason=exc.slug, failures=failures)
@@ -193,9 +199,9 @@ class Runner:
 
     async def _finish(self, lease: Lease, outcome: _Outcome) -> None:
         try:
-            async with self._pool.acquire() as conn, conn.transaction():
+            async with transaction(self._pool) as conn:
                 await self._commit_end(conn, lease, outcome)
-        except FAILURES as exc:  # the lease runs out by itself, and the feed is due again
+        except DATABASE_AWAY as exc:  # the lease runs out by itself, and the feed is due again
             log.warning("feed_finish_failed", error=type(exc).__name__)
         except Exception:  # of `on_change`; as above
             log.exception("feed_change_untold")

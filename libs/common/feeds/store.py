@@ -56,7 +56,7 @@ ON CONFLICT (tenant_id, connection_id, kind, resource) DO UPDATE
                      WHEN feeds.state = 'closed' THEN COALESCE(EXCLUDED.cursor, feeds.cursor)
                      ELSE feeds.cursor END,
        fingerprint = EXCLUDED.fingerprint,
-       lease_epoch = feeds.lease_epoch + 1
+       lease_epoch = feeds.lease_epoch + 1, lease_until = NULL
 RETURNING tenant_id, id, connection_id, account_id, kind, resource, fingerprint, cursor,
           state, reason, failures, last_sync_at, sequence
 """
@@ -108,7 +108,7 @@ UPDATE signals s SET due_at = 'infinity', running = false
  WHERE s.tenant_id = mine.tenant_id AND s.feed_id = mine.feed_id
 """
 STOP_FEEDS = """
-UPDATE feeds SET state = $3, reason = $4, lease_epoch = lease_epoch + 1
+UPDATE feeds SET state = $3, reason = $4, lease_epoch = lease_epoch + 1, lease_until = NULL
  WHERE tenant_id = $1 AND connection_id = $2 AND state <> 'closed'
 RETURNING id
 """

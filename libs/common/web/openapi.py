@@ -122,7 +122,8 @@ def _operation(route: Route, schemas: _Schemas) -> Operation:
     body = None
     if route.body is not None:
         schema = schemas.ref(route.body, "validation")
-        body = RequestBody(content={JSON: MediaType(schema=schema)}, required=True)
+        content = {JSON: MediaType(schema=schema)}
+        body = RequestBody(content=content, required=not route.optional_body)
     return Operation(
         summary=route.summary,
         description=WHO[route.access],

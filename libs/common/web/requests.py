@@ -114,20 +114,16 @@ async def hold_expect(request: web.Request) -> None:
     del request
 
 
-async def read_body(request: web.Request, model: type[M], *, empty_ok: bool = False) -> M:
-    """Return the JSON body as `model`.
-
-    Args:
-        request: the request.
-        model: refuses unknown fields.
-        empty_ok: no body at all counts as `{}`.
+async def read_body(request: web.Request, model: type[M]) -> M:
+    """Return the JSON body as `model`; where the route says so, none counts as `{}`.
 
     Raises:
         InvalidInput: not JSON (field `body`), or fields that `model` refuses.
         UnsupportedMediaType: a body of another type.
         TooLarge: see `read_bytes`.
     """
-    if empty_ok and not request.body_exists:
+    route = request.get(ROUTE)
+    if route is not None and route.optional_body and not request.body_exists:
         return parse_json(b"{}", model)
     if request.content_type != JSON or (request.charset or "utf-8").lower() != "utf-8":
         raise UnsupportedMediaType("The body must be application/json in UTF-8.")
@@ -148,7 +144,7 @@ def parse_json(raw: bytes, model: type[M]) -> M:
     if NUL_ESCAPE in raw and (path := next(_nul_paths(value, ()), None)) is not None:
         raise InvalidInput.field(field_path(path) or "body", "must not contain NUL")
     try:
-        return model.model_validate_json(raw)
+        return model.model_validate_json(raw, strict=True)  # as documented: 0 is not false
     except ValidationError as exc:
         raise invalid(exc) from exc
 

@@ -47,6 +47,7 @@ class Route:
         summary: one line for the API's documentation.
         query: documents and types the query string (see `read_query`).
         body: documents and types the JSON body; must refuse unknown fields.
+        optional_body: no body at all counts as `{}`.
         returns: documents the answer of `status`; None means it has no JSON body.
         idempotent: the endpoint honours `Idempotency-Key`.
         max_body: largest body in bytes.
@@ -62,6 +63,7 @@ class Route:
     summary: str
     query: type[BaseModel] | None = None
     body: type[BaseModel] | None = None
+    optional_body: bool = False
     returns: type[BaseModel] | None = None
     status: int = 200
     idempotent: bool = False

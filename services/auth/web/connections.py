@@ -68,7 +68,7 @@ async def show_connection(request: web.Request) -> web.Response:
 
 async def confirm_connection(request: web.Request) -> web.Response:
     """POST /v1/connections/{id}/confirm: the user who asked for it is the one who consented."""
-    body = await read_body(request, models.Confirmation, empty_ok=True)
+    body = await read_body(request, models.Confirmation)
     context = request.app[CONTEXT]
     user_id = _on_behalf_of(caller(request), body.user_id)
     connection = await _own(request)
@@ -86,7 +86,7 @@ async def confirm_connection(request: web.Request) -> web.Response:
 
 async def renew(request: web.Request) -> web.Response:
     """POST /v1/connections/{id}/reauthorize: a new link for the same connection."""
-    body = await read_body(request, models.Renewal, empty_ok=True)
+    body = await read_body(request, models.Renewal)
     context, connection = request.app[CONTEXT], await _own(request)
     wanted = Request(
         wishes=models.wishes(body.products),

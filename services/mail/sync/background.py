@@ -6,6 +6,7 @@ from datetime import datetime
 from libs.common.db import Pool, transaction
 from libs.common.feeds import Lease
 from libs.common.feeds.compare import Comparison, Phase, Reason, Standing
+from libs.common.feeds.store import list_feeds
 from services.mail.domain.connection import RUNNING, Connection
 from services.mail.google import Gmail
 from services.mail.store import connections
@@ -37,12 +38,15 @@ class Background:
     async def run(self, lease: Lease) -> None:
         """Go on with a comparison; its feed is closed when all is done.
 
+        It begins once the live cursor is pinned, which raises its signal: what came between its
+        list and a later pin would be nobody's.
+
         Raises:
             LeaseLost: another worker has the feed.
             AccessRevoked, RateLimited, Transient: see `Mailbox.run`.
         """
         connection = await self._connection(lease)
-        if connection is None or lease.cursor is None:
+        if connection is None or lease.cursor is None or not await self._is_pinned(connection):
             return
         if await self._compare(lease, connection, Standing.model_validate_json(lease.cursor)):
             lease.close()
@@ -63,6 +67,11 @@ class Background:
         async with self._pool.acquire() as conn:
             found = await connections.find_connection(conn, feed.tenant_id, feed.connection_id)
         return found if found is not None and found.state in RUNNING else None
+
+    async def _is_pinned(self, connection: Connection) -> bool:
+        async with self._pool.acquire() as conn:
+            found = await list_feeds(conn, connection.tenant_id, [connection.id])
+        return any(feed.kind == feeds.LIVE and feed.cursor is not None for feed in found)
 
     async def _compare(self, lease: Lease, connection: Connection, standing: Standing) -> bool:
         side = MailSide(

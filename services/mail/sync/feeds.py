@@ -41,6 +41,11 @@ def work_address(connection_id: UUID) -> str:
     return f"work:{connection_id}"
 
 
+def waiting_for_pin(connection: Connection) -> list[str]:
+    """Return what calls the feeds that begin once the live cursor is pinned."""
+    return [address_of(kind, connection) for kind in (BACKFILL, REPAIR)]
+
+
 def new_feed(kind: str, connection: Connection, standing: Standing | None = None) -> NewFeed:
     """Return what is needed to open a feed; `standing` is where a comparison begins."""
     return NewFeed(

@@ -9,6 +9,7 @@ from libs.common.db import Pool, transaction
 from libs.common.errors import AppError, CursorExpired, Transient
 from libs.common.feeds import Lease
 from libs.common.feeds.compare import Reason
+from libs.common.feeds.store import raise_signals
 from services.mail.domain.connection import RUNNING, Connection
 from services.mail.domain.history import HistoryPage, chunks, deleted_ids, settled_cursor
 from services.mail.google import Gmail
@@ -21,6 +22,7 @@ from services.mail.sync.watching import Watching
 log = structlog.get_logger(__name__)
 
 UNWATCHED_POLL_S = 60.0
+SIGNAL_TIMEOUT_S = 5.0
 SETTLED = timedelta(seconds=60)
 """A record shows up in Gmail's history this long after the mailbox's number moved, at most."""
 
@@ -68,11 +70,17 @@ class Mailbox:
         await self._report(lease, connection, unwatched)
 
     async def _pin(self, lease: Lease, connection: Connection) -> None:
-        """Begin at the present: what comes after this number is ours to tell."""
+        """Begin at the present: what comes after this number is ours to tell.
+
+        What was before is the backfill's, which waits for it.
+        """
         if lease.cursor is not None:
             return
         history_id = await self._gmail.box(connection).current_history_id()
         async with transaction(self._pool) as conn:
+            await raise_signals(
+                conn, feeds.waiting_for_pin(connection), now=self._now(), timeout_s=SIGNAL_TIMEOUT_S
+            )
             await lease.advance(conn, cursor=str(history_id))
             await connections.set_complete_since(
                 conn, connection.tenant_id, connection.id, self._now()

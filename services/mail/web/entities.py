@@ -167,7 +167,7 @@ ROUTES = (
         max_body=MAX_IMPORT,
         timeout_s=IMPORT_TIMEOUT_S,
         returns=ImportReport,
-        errors=(TooLarge,),
+        errors=(TooLarge, UnsupportedMediaType),
         tags=("entities",),
     ),
     Route(

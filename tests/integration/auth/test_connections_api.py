@@ -112,6 +112,21 @@ async def test_everybody_sees_what_is_theirs_and_404_for_the_rest(auth: Stand) -
     }
 
 
+async def test_a_list_holds_only_what_is_the_callers(auth: Stand) -> None:
+    mine = await auth.create()
+    eves = await auth.create(token=caller_token(user="eve"))
+    theirs = await auth.create(token=caller_token(tenant="umbrella"))
+
+    async def listed(token: str) -> set[str]:
+        answer = await auth.call("GET", "/v1/connections", token=token)
+        return {item["id"] for item in answer.body["items"]}
+
+    assert await listed(caller_token()) == {mine["id"]}
+    assert await listed(service_token()) == {mine["id"], eves["id"]}
+    assert await listed(caller_token(tenant="umbrella")) == {theirs["id"]}
+    assert await listed(service_token("umbrella")) == {theirs["id"]}
+
+
 async def test_every_route_holds_against_everybody(
     new_database: NewDatabase, emulator: Emulated
 ) -> None:

@@ -1,5 +1,6 @@
 """Disconnecting: one product or all, and revoking only what nobody uses any more."""
 
+import asyncio
 from uuid import UUID
 
 import pytest
@@ -64,6 +65,7 @@ async def test_one_product_of_two_ends_without_revoking(auth: Stand, emulator: E
     connection = await auth.connect(products=TWO)
 
     await end(auth, connection, "?product=contacts")
+    await auth.work()  # it would do what the request only planned
 
     assert await has_grant(emulator)
     shown = await auth.show(connection["id"])
@@ -227,6 +229,27 @@ async def test_events_of_a_connection_are_numbered_without_gaps(auth: Stand) -> 
     await end(auth, connection, "?purge=true")
 
     assert [int(event.sequence) for event in await auth.events()] == [1, 2, 3]
+
+
+async def test_two_events_at_once_have_two_numbers(auth: Stand) -> None:
+    connection_id = UUID((await auth.create())["id"])
+    pool = auth.app[CONTEXT].pool
+
+    async def numbered() -> int:
+        async with transaction(pool) as conn:
+            return await store.next_sequence(conn, connection_id)
+
+    async with transaction(pool) as conn:
+        first = await store.next_sequence(conn, connection_id)
+        second = asyncio.create_task(numbered())
+        await eventually(lambda: is_blocked(auth))
+
+    assert (first, await second) == (1, 2)
+
+
+async def is_blocked(auth: Stand) -> bool:
+    sql = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    return bool(await auth.fetch(f"{sql} AND datname = current_database()"))
 
 
 async def test_ended_connections_are_forgotten_after_the_retention(

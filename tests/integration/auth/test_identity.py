@@ -69,6 +69,14 @@ async def test_a_consent_without_an_id_token_is_refused(auth: Stand, emulator: E
     await assert_refused(auth, "identity_missing")
 
 
+async def test_an_address_google_does_not_vouch_for_is_refused(
+    auth: Stand, emulator: Emulated
+) -> None:
+    await emulator.control("PATCH", f"people/{ALICE}", {"email_verified": False})
+
+    await assert_refused(auth, "email_unverified")
+
+
 async def test_a_genuine_id_token_of_another_consent_is_refused(
     auth: Stand, emulator: Emulated
 ) -> None:

@@ -8,6 +8,7 @@ from pydantic import SecretStr
 from libs.common import db
 from libs.common.errors import Transient
 from tests.databases import NewDatabase
+from tests.house.wires import Wire
 
 
 async def test_jsonb_columns_are_python_values_both_ways(new_database: NewDatabase) -> None:
@@ -125,3 +126,18 @@ async def test_closing_does_not_wait_for_ever_for_a_borrowed_connection(
 
     async with asyncio.timeout(5):
         await closed.wait()
+
+
+async def test_one_lost_connection_has_the_others_made_anew(new_database: NewDatabase) -> None:
+    """What swallowed one swallowed all of them, and each would take its time to be given up."""
+    async with Wire("postgres", await new_database()).laid() as wire:
+        pool = await asyncpg.create_pool(wire.url, min_size=3, max_size=3, command_timeout=0.3)
+        wire.swallow(noticed_s=25)
+
+        with pytest.raises(TimeoutError):
+            async with db.transaction(pool):
+                pass
+        for _ in range(3):
+            async with db.transaction(pool) as conn:
+                assert await conn.fetchval("SELECT 1") == 1
+        pool.terminate()

@@ -110,11 +110,22 @@ async def test_an_event_whose_notification_got_lost_is_found(database: str, amqp
         async with connected(database) as conn:
             await outbox.append(conn, note())
             await eventually(lambda: len(seen) == 1)
+            await eventually(lambda: _idle(conn))
             await conn.execute(
                 "INSERT INTO outbox (event_id, type, body) VALUES (gen_random_uuid(), 'a.b', '')"
             )
 
         await eventually(lambda: len(seen) == 2)
+
+
+async def _idle(conn: db.Connection) -> bool:
+    """Say whether the relay has looked after the last event was gone, and found nothing."""
+    looked = (
+        "SELECT NOT EXISTS (SELECT FROM outbox) AND EXISTS ("
+        "SELECT FROM pg_stat_activity WHERE datname = current_database()"
+        " AND application_name = 'notes.relay' AND state = 'idle' AND query = $1)"
+    )
+    return bool(await conn.fetchval(looked, outbox.LIST_OLDEST))
 
 
 async def test_nothing_is_deleted_while_the_broker_is_away(

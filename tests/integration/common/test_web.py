@@ -178,6 +178,9 @@ async def test_no_body_may_stand_for_an_empty_one(client: Client) -> None:
     assert (await client.post("/v1/check", headers=USER, json={"deep": True})).status == 200
     wrong = await client.post("/v1/check", headers=USER, json={"depth": 1})
     await problem(wrong, 400, "invalid-input")
+    document = await (await client.get("/openapi.json")).json()
+    needed = {path: document["paths"][path]["post"] for path in ("/v1/check", "/v1/notes")}
+    assert [one["requestBody"]["required"] for one in needed.values()] == [False, True]
 
 
 @pytest.mark.parametrize(

@@ -74,14 +74,16 @@ async def touch_note(request: web.Request) -> web.Response:
     return reply({"size": len(await read_bytes(request))})
 
 
+class Options(BaseModel):
+    """How to check."""
+
+    model_config = ConfigDict(extra="forbid")
+    deep: bool = False
+
+
 async def check_note(request: web.Request) -> web.Response:
     """Take no body at all for `{}`."""
-
-    class Options(BaseModel):
-        model_config = ConfigDict(extra="forbid")
-        deep: bool = False
-
-    return reply(await read_body(request, Options, empty_ok=True))
+    return reply(await read_body(request, Options))
 
 
 async def receive_push(request: web.Request) -> web.Response:
@@ -123,7 +125,7 @@ ROUTES = (
     Route(method="POST", path="/v1/notes/{id}/touch", handler=touch_note, access=Access.SERVICE,
           summary="Touch"),
     Route(method="POST", path="/v1/check", handler=check_note, access=Access.USER,
-          summary="Check"),
+          summary="Check", body=Options, optional_body=True),
     Route(method="POST", path="/webhooks/push", handler=receive_push, access=Access.WEBHOOK,
           summary="Push", max_body=1000),
     Route(method="GET", path="/internal/v1/who", handler=who_calls, access=Access.INTERNAL,

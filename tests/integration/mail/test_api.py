@@ -10,7 +10,8 @@ from aiohttp.test_utils import TestClient, TestServer
 from services.mail.app import create_app
 from tests import matrix
 from tests.integration.mail.stand import ALICE, Stand
-from tests.support import caller_token, eventually
+from tests.integration.mail.stored import Mailbox
+from tests.support import caller_token, eventually, service_caller_token
 
 
 async def test_a_list_comes_in_pages_newest_first(mail: Stand) -> None:
@@ -54,6 +55,8 @@ async def test_lists_are_filtered_by_label_thread_and_connection(mail: Stand) ->
         "connection_id=1",
         "since=yesterday",
         "since=2026-01-01T00:00:00",
+        "since=0.5",
+        "until=1767225600",
         "since=0001-01-01T00:00:00%2B14:00",
         "until=9999-12-31T23:59:59-14:00",
         "label=%00",
@@ -66,6 +69,28 @@ async def test_a_wrong_query_names_its_field(web_only: Stand, query: str) -> Non
     answer = await web_only.call("GET", f"/v1/mail/messages?{query}")
     assert answer.status == 400
     assert answer.fields == [query.partition("=")[0]]
+
+
+async def test_people_read_only_their_own_mail(web_only: Stand) -> None:
+    async with web_only.pool() as conn:
+        own = await (await Mailbox(conn).connect()).add("own", entity=("lead", "7"))
+        eves = await Mailbox(conn, user_id="eve").connect()
+        await eves.add("eve's", entity=("lead", "7"))
+        foreign = await Mailbox(conn, tenant_id="umbrella").connect()
+        await foreign.add("foreign", entity=("lead", "7"))
+    path = f"/v1/mail/messages/{own}"
+    for token, subjects in (
+        (caller_token(), ["own"]),
+        (service_caller_token(), ["eve's", "own"]),
+        (caller_token(user="eve"), ["eve's"]),
+        (caller_token(tenant="umbrella"), ["foreign"]),
+        (service_caller_token(tenant="umbrella"), ["foreign"]),
+    ):
+        for query in ("", "?entity_type=lead&entity_id=7"):
+            seen = [one["subject"] for one in await web_only.messages(query, token=token)]
+            assert sorted(seen) == subjects
+        status = (await web_only.call("GET", path, token=token)).status
+        assert status == (200 if "own" in subjects else 404)
 
 
 async def test_labels_change_at_google_and_are_told_once(mail: Stand) -> None:

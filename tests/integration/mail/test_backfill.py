@@ -57,6 +57,26 @@ async def test_mail_of_the_last_days_is_taken_in_when_a_mailbox_is_connected(sta
         assert {one.data["origin"] for one in stand.events("mail.message.")} == {"backfill"}
 
 
+async def test_mail_that_comes_before_the_first_cursor_is_taken_in(stand: Stand) -> None:
+    with_backfill(stand)
+    past = "SELECT 1 FROM feeds WHERE kind = 'mail.backfill' AND last_sync_at IS NOT NULL"
+
+    async def has_run() -> bool:
+        return bool(await stand.fetch(past))
+
+    async with stand.serving():
+        silent = {"path_contains": "/profile", "status": 503}
+        await stand.google.control("PUT", "faults", {"rules": [silent]})
+        created = await stand.auth.connect()
+        await eventually(has_run)
+        between = await stand.deliver(subject="between")
+        await stand.google.control("DELETE", "faults")
+        await backfilled(stand, created["id"])
+        await eventually(lambda: stand.in_step(created["id"]))
+        await stand.quiet()
+        assert stand.types(between["id"]) == ["received"]
+
+
 async def test_new_mail_does_not_wait_for_old(stand: Stand) -> None:
     await old_mail(stand, 100)
     with_backfill(stand)
@@ -93,6 +113,21 @@ async def test_a_backfill_that_broke_off_goes_on_where_it_was(stand: Stand) -> N
         usage = (await stand.google.control("GET", "usage"))["people"][ALICE]["methods"]
         # No chunk that was committed is fetched again.
         assert usage["gmail.users.messages.get"]["calls"] <= 80 + 2 * 25
+
+
+async def test_a_chunk_that_could_not_be_committed_is_taken_in_again(stand: Stand) -> None:
+    (google_id,) = await old_mail(stand, 1, subject="old")
+    with_backfill(stand)
+    async with stand.serving(roles=frozenset({"web"})), stand.pool() as conn:
+        await conn.execute("ALTER TABLE messages ADD CONSTRAINT none CHECK (subject <> 'old')")
+    async with stand.serving():
+        connection = await stand.auth.connect(person=ALICE)
+        failed = "SELECT 1 FROM feeds WHERE kind = 'mail.backfill' AND failures > 0"
+        await eventually(lambda: stand.fetch(failed))
+        await stand.fetch("ALTER TABLE messages DROP CONSTRAINT none")
+        await backfilled(stand, connection["id"])
+        await eventually(lambda: stand.types() == ["received"])
+        assert [one["google_message_id"] for one in await stand.messages()] == [google_id]
 
 
 async def test_drafts_and_spam_of_old_are_no_mail(stand: Stand) -> None:

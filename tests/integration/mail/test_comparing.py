@@ -86,6 +86,20 @@ async def test_a_comparison_on_request_is_a_job(mail: Stand) -> None:
     assert (await resynced(mail))["reason"] == "request"
 
 
+async def test_what_a_list_leaves_out_is_not_removed_while_google_has_it(mail: Stand) -> None:
+    connection_id = await mail.connect()
+    await mail.deliver(count=3)
+    await eventually(lambda: len(mail.types()) == 3)
+    lists = "/gmail/v1/users/me/messages"
+    empty = {"path_prefix": lists, "method": "GET", "status": 200, "body": {}}
+    rules = [{"path_prefix": f"{lists}/"}, empty]  # the first lets single messages through
+    await mail.google.control("PUT", "faults", {"rules": rules})
+    body = {"connection_id": connection_id, "mode": "repair"}
+    assert (await mail.call("POST", "/v1/mail/sync?wait=20", body)).body["state"] == "done"
+    assert (await resynced(mail))["counts"].get("removed", 0) == 0
+    assert len(await mail.messages()) == 3
+
+
 async def wave(mail: Stand) -> tuple[str, list[str]]:
     """Let all of 60 messages vanish in a gap; return the connection and their ids."""
     connection_id = await mail.connect()

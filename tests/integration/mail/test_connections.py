@@ -107,10 +107,20 @@ async def _is(mail: Stand, state: str) -> bool:
     return await feed_state(mail) == state
 
 
+MULTIPLY = """
+INSERT INTO messages (tenant_id, id, connection_id, google_id, thread_id, internal_date, traced,
+                      direction, labels, label_history_id, stored_at)
+SELECT tenant_id, gen_random_uuid(), connection_id, google_id || n, thread_id, internal_date, false,
+       direction, labels, label_history_id, stored_at
+  FROM messages, generate_series(1, 400) AS numbers (n)
+"""
+
+
 async def test_purging_leaves_no_mail(mail: Stand) -> None:
     connection_id = await mail.connect()
     await mail.deliver(count=3)
     await eventually(lambda: len(mail.types()) == 3)
+    await mail.fetch(MULTIPLY)  # more than go at once
     await disconnect(mail, connection_id, "?purge=true")
 
     async def is_gone() -> bool:
@@ -192,6 +202,42 @@ async def test_an_older_event_that_comes_late_changes_nothing(mail: Stand) -> No
     await eventually(is_seen)
     assert (await row(mail))["state"] == "active"
     assert await feed_state(mail) == "active"
+
+
+async def test_an_event_delivered_twice_opens_the_mailbox_once(mail: Stand) -> None:
+    await mail.connect()
+    await mail.quiet()
+    before = await openings(mail)
+    event = changed(await row(mail), events.ConnectionAuthorized)
+    last = changed(
+        await row(mail), events.ConnectionChanged, ahead=AHEAD + 1, state="active", cause="test"
+    )
+    for one in (event, event, last):
+        await tell(mail, one.to_json(), key=one.type)
+
+    async def is_seen() -> bool:
+        return bool(await mail.fetch("SELECT 1 FROM inbox WHERE event_id = $1", last.id))
+
+    await eventually(is_seen)
+    assert await openings(mail) == before + 1
+
+
+async def openings(mail: Stand) -> int:
+    """Return how often the feed of the audit, which nothing else wakes, was opened."""
+    (found,) = await mail.fetch(
+        "SELECT s.generation FROM signals s JOIN feeds f ON f.id = s.feed_id"
+        " WHERE f.kind = 'mail.audit'"
+    )
+    return int(found["generation"])
+
+
+async def test_mail_that_comes_while_the_first_watch_is_asked_for_is_told(mail: Stand) -> None:
+    slow = {"path_contains": "/watch", "delay_s": 1.0}
+    await mail.google.control("PUT", "faults", {"rules": [slow]})
+    await mail.auth.connect(person=ALICE)
+    await eventually(lambda: mail.fetch("SELECT 1 FROM watches WHERE lease_until > now()"))
+    await mail.deliver(subject="meanwhile")
+    await mail.told("received")
 
 
 async def test_a_poisoned_event_ends_among_the_dead_letters_and_others_flow_on(

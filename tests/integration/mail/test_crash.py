@@ -2,13 +2,21 @@
 
 from collections import Counter
 
+import pytest
+
 from tests.integration.mail.stand import ALICE, Stand, feed_of
 from tests.support import eventually
 
 BOOM = """
 CREATE FUNCTION boom() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN RAISE EXCEPTION 'boom' USING ERRCODE = 'XX000'; END $$;
+"""
+AT_THE_ROW = """
 CREATE TRIGGER boom BEFORE INSERT ON messages
+   FOR EACH ROW WHEN (NEW.subject = 'the last') EXECUTE FUNCTION boom();
+"""
+AT_THE_COMMIT = """
+CREATE CONSTRAINT TRIGGER boom AFTER INSERT ON messages DEFERRABLE INITIALLY DEFERRED
    FOR EACH ROW WHEN (NEW.subject = 'the last') EXECUTE FUNCTION boom();
 """
 
@@ -18,14 +26,17 @@ async def feed(mail: Stand) -> tuple[str, str | None]:
     return row["state"], row["reason"]
 
 
-async def test_a_commit_that_fails_leaves_neither_rows_nor_events_nor_cursor(mail: Stand) -> None:
+@pytest.mark.parametrize("when", [AT_THE_ROW, AT_THE_COMMIT], ids=["at the row", "at the commit"])
+async def test_a_commit_that_fails_leaves_neither_rows_nor_events_nor_cursor(
+    mail: Stand, when: str
+) -> None:
     await mail.connect()
     await mail.google.control("PUT", "pushes", {"paused": True})
     await mail.deliver(count=30)
     await mail.deliver(subject="the last")
     await mail.fetch("SELECT 1")
     async with mail.pool() as conn:
-        await conn.execute(BOOM)
+        await conn.execute(BOOM + when)
     await mail.google.control("PUT", "pushes", {})
     assert await mail.forge() == 204
     await eventually(lambda: _failed(mail))

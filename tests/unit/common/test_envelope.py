@@ -131,3 +131,14 @@ def test_a_naive_time_is_refused() -> None:
 
     with pytest.raises(ValidationError):
         Envelope.model_validate(envelope.model_dump() | {"time": NOON.replace(tzinfo=None)})
+
+
+@pytest.mark.parametrize(("sequence", "fits"), [(2**63 - 1, True), (2**63, False)])
+def test_a_sequence_is_a_number_that_a_bigint_holds(sequence: int, fits: bool) -> None:  # noqa: FBT001
+    wire = orjson.loads(note().to_json()) | {"sequence": f"{sequence:020d}"}
+
+    if fits:
+        assert int(Envelope.from_json(orjson.dumps(wire)).sequence) == sequence
+    else:
+        with pytest.raises(InvalidInput):
+            Envelope.from_json(orjson.dumps(wire))

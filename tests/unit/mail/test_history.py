@@ -107,6 +107,13 @@ def test_history_delivered_again_changes_nothing() -> None:
     assert relabel(known("STARRED", at=12), [off(11, "STARRED"), on(12, "UNREAD")]) is None
 
 
+def test_what_a_message_wears_already_is_not_undone_by_an_older_record() -> None:
+    new = relabel(known("STARRED", at=12), [off(11, "STARRED"), on(13, "IMPORTANT")])
+    assert new is not None
+    assert new.labels == {"STARRED", "IMPORTANT"}
+    assert not new.removed
+
+
 def test_records_of_one_id_are_never_parted() -> None:
     records = [Record(id=1, added=("a",)), Record(id=2, added=("b",)), Record(id=2, added=("c",))]
     cut = list(chunks(records, most_fetched=1))

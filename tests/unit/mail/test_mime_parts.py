@@ -207,6 +207,14 @@ def test_an_empty_part_is_there(tmp_path: Path) -> None:
     )
 
 
+def test_a_multipart_without_parts_inside_another_is_downloaded_as_it_is(tmp_path: Path) -> None:
+    raw = multi("mixed", part("", "hello"), part("Content-Type: multipart/mixed; boundary=x", "ab"))
+    (attached,) = mime.parse(raw).attachments
+
+    assert extracted(tmp_path, raw, attached.part) == b"ab"
+    assert attached.size == 2
+
+
 def test_parts_deeper_than_the_limit_stay_one_attachment() -> None:
     raw = b"".join(
         f"Content-Type: multipart/mixed; boundary=b{n}\n\n--b{n}\n".encode() for n in range(3000)

@@ -33,8 +33,10 @@ def extract(path: str | PathLike[str], part: str, sink: IO[bytes]) -> int:
         root = read_tree(file, tap)
     if found:
         return found[0].size
-    if any(node.path == part and not node.children for node in _all(root)):
-        return 0
+    for node in _all(root):
+        if node.path == part and not node.children:  # empty, or a multipart without parts
+            sink.write(node.body)
+            return node.size
     raise NotFound("The message has no such part.")
 
 

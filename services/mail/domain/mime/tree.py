@@ -1,62 +1,64 @@
-"""The tree of a message's parts, grown line by line without holding their bodies.
+"""The tree of a message's parts, grown block by block without holding their bodies.
 
-Python's feed parser reads headers and decides where parts begin. It is never shown a body: of
-text and of what is like it a bounded beginning is kept, of anything else only the size. So a
-message of 35 MB costs as much memory as a small one.
+Well-formed headers are read here, all others by Python's feed parser, which has seen everything.
+It is never shown a body: of text and of what is like it a bounded beginning is kept, of anything
+else only the size. So a message of 35 MB costs as much memory as a small one.
 
 Source: https://www.rfc-editor.org/rfc/rfc2046
 """
 
+import re
 from collections.abc import Callable
 from email import policy
 from email.feedparser import BytesFeedParser
-from email.message import Message
-from email.policy import Policy
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from services.mail.domain.mime import bounds
-from services.mail.domain.mime.transfer import Decoder, decoder, lines, split_end
+from services.mail.domain.mime.headers import Headed
+from services.mail.domain.mime.transfer import Decoder, blocks, decoder, split_end
 
 READ = ("text", "message", "multipart")
 """Main types whose bodies are kept to be read; of a multipart: what is outside its parts."""
+LINE = re.compile(rb"[^\r\n]*+(?:\r\n|\n|\r)?")
+HEAD = re.compile(rb"(?:(?!--)[!-9;-~]++:[^\r\n]*+\r?\n(?:[ \t][^\r\n]*+\r?\n)*+)++\r?\n")
+"""Headers that are nothing else, and the empty line behind them."""
+FIELD = re.compile(r"([!-9;-~]+):[ \t]*([^\n]*(?:\n[ \t][^\n]*)*)\n")
 
 
-class Node(Message):
+class Node(Headed):
     """A part: its headers, its place in the tree, and what is known of its body."""
 
-    def __init__(self, policy: "Policy[Any]" = policy.compat32) -> None:
-        super().__init__(policy=policy)
+    def __init__(self, parent: "Node | None" = None) -> None:
+        super().__init__(policy=policy.compat32)
         self.children: list[Node] = []
-        self.parent: Node | None = None
+        self.parent = parent
         self.path = "1"
         self.depth = 0
         self.kind = ""
         """The content type, once the headers are read; until then empty."""
         self.size = 0
-        """Bytes of the body after decoding."""
+        """Bytes of the body after decoding; of a container without parts: of what is kept."""
         self.body = bytearray()
         self.truncated = False
+        if parent is not None:
+            self._settle(parent)
 
-    def attach(self, payload: Any) -> None:
-        """Take in a child; the parser calls this before it reads the child's headers."""
-        super().attach(payload)
-        if isinstance(payload, Node):
-            self.body.clear()
-            self.children.append(payload)
-            payload.parent = self
-            payload.depth = self.depth + 1
-            number = str(len(self.children))
-            payload.path = number if self.parent is None else f"{self.path}.{number}"
+    def _settle(self, parent: "Node") -> None:
+        """Become the next part of a container; what it has before its parts is nobody's."""
+        parent.body.clear()
+        parent.children.append(self)
+        self.depth = parent.depth + 1
+        number = str(len(parent.children))
+        self.path = number if parent.parent is None else f"{parent.path}.{number}"
+        if parent.kind == "multipart/digest":
+            self.set_default_type("message/rfc822")
 
     def get_content_type(self) -> str:
-        """Return the type as the parser shall see it: a container, or a leaf of any kind.
+        """Return the type as the parser shall see it, who asks when the headers are read.
 
-        It asks when the headers are read. A message within the message is one leaf to it, and
-        so is what is nested too deep.
+        To it every part is a leaf of no interest: where parts begin is not its business.
         """
-        self.kind = super().get_content_type()
-        if self.is_container:
-            return self.kind
+        self.kind = self.kind or super().get_content_type()
         return "application/octet-stream"
 
     @property
@@ -88,63 +90,132 @@ def read_tree(file: BinaryIO, tap: Callable[[Node, bytes], None] | None = None) 
 class _Reader:
     def __init__(self, tap: Callable[[Node, bytes], None] | None) -> None:
         self._tap = tap
-        self._nodes: list[Node] = []
-        self._parser = BytesFeedParser(self._new_node, policy=policy.compat32)
-        self._nodes.clear()  # the parser tried its factory out
+        self._parts = 0
         self._boundaries: dict[bytes, Node] = {}
         """Of the containers that are open; of two that are the same the outer counts."""
         self._current: Node | None = None
+        """None behind the end of a container: what stands there is nobody's."""
+        self._parser: BytesFeedParser[Node] | None = None
+        """Of headers that are not well formed."""
         self._decoder: Decoder | None = None
         self._line = b""
         """The header line that is being read."""
         self._headers = 0
         self._kept = 0
-        self._epilogue = False
 
-    def _new_node(self, policy: "Policy[Any]" = policy.compat32) -> Node:
-        node = Node(policy)
-        self._nodes.append(node)
+    def _open(self, parent: Node | None) -> Node:
+        node = self._current = Node(parent)
+        self._parts += 1
+        self._parser = None
+        self._headers = 0
         return node
 
     def read(self, file: BinaryIO) -> Node:
-        at_start = True
-        for line in lines(file):
-            self._take(line, at_start=at_start)
-            at_start = line.endswith((b"\n", b"\r"))
-            if len(self._nodes) > bounds.MOST_PARTS:
+        root, at_start = self._open(None), True
+        for block in blocks(file):
+            self._take_block(block, at_start=at_start)
+            at_start = block.endswith((b"\n", b"\r"))
+            if self._parts > bounds.MOST_PARTS:
                 break
         if self._line:
             self._head(b"\n")
         self._close(at_boundary=False)
-        root = self._parser.close()
-        if not isinstance(root, Node):
-            raise TypeError("the parser makes what its factory makes")
         return root
 
-    def _take(self, line: bytes, *, at_start: bool) -> None:
-        if at_start and line.startswith(b"--") and self._boundaries:
-            key = line.rstrip(b" \t\r\n")
-            for name, is_end in ((key, False), (key[:-2], True)):
-                if name in self._boundaries and (not is_end or key.endswith(b"--")):
-                    self._cross(name, is_end=is_end)
-                    return
-        if self._current is not None and self._current.kind:
-            self._add(self._current, line)
-        elif not self._epilogue:
+    def _take_block(self, block: bytes, *, at_start: bool) -> None:
+        """Take in what a block has: bodies and heads as they are, other lines one by one."""
+        at = 0
+        while at < len(block) and self._parts <= bounds.MOST_PARTS:
+            if at_start and self._boundaries and block.startswith(b"--", at):
+                end = self._take_line(block, at)
+            elif self._is_inside:
+                end = self._next_mark(block, at)
+                self._add_inside(block[at:end])
+            elif at_start and (head := self._whole_head(block, at)):
+                end = at + len(head)
+                self._show(head)
+            else:
+                end = self._take_line(block, at)
+            at, at_start = end, True
+
+    @property
+    def _is_inside(self) -> bool:
+        """Whether what comes is no header, until a boundary."""
+        return self._current is None or bool(self._current.kind)
+
+    def _next_mark(self, block: bytes, at: int) -> int:
+        """Return where the next line begins that may be a boundary."""
+        if not self._boundaries:
+            return len(block)
+        found = (block.find(end, at) for end in (b"\n--", b"\r--"))
+        return min((place + 1 for place in found if place >= 0), default=len(block))
+
+    def _take_line(self, block: bytes, at: int) -> int:
+        """Take in a line that begins where a boundary may, or a header; return its end."""
+        found = LINE.match(block, at)
+        end = len(block) if found is None else found.end()
+        line = block[at:end]
+        if line.startswith(b"--") and self._crosses(line):
+            return end
+        if self._is_inside:
+            self._add_inside(line)
+        else:
             self._head(line)
+        return end
+
+    def _crosses(self, line: bytes) -> bool:
+        """Go over the boundary that a line is; False when it is none."""
+        key = line.rstrip(b" \t\r\n")
+        for name, is_end in ((key, False), (key[:-2], True)):
+            if name in self._boundaries and (not is_end or key.endswith(b"--")):
+                self._cross(name, is_end=is_end)
+                return True
+        return False
+
+    @property
+    def _part(self) -> Node:
+        """The part whose headers are read."""
+        if self._current is None:
+            raise LookupError("there are no headers behind the last part")
+        return self._current
+
+    def _add_inside(self, lines: bytes) -> None:
+        if self._current is not None:
+            self._add(self._current, lines)
+
+    def _whole_head(self, block: bytes, at: int) -> bytes:
+        """Return the well-formed headers that begin there; empty: they are not."""
+        room = min(bounds.LONGEST_HEADERS - self._headers, bounds.LARGEST_BODIES - self._kept)
+        if self._parser is not None or room <= 0:
+            return b""
+        found = HEAD.match(block, at)
+        return found[0] if found is not None and len(found[0]) <= room else b""
+
+    def _show(self, head: bytes) -> None:
+        """Give the part its headers, as the parser would read them."""
+        node = self._part
+        text = head.replace(b"\r\n", b"\n").decode("ascii", "surrogateescape")
+        for name, value in FIELD.findall(text):
+            node.set_raw(name, value)
+        size = len(text) - text.count("\n")
+        self._headers += size
+        self._kept += size
+        node.get_content_type()
+        self._begin_body(node, b"")
 
     def _cross(self, name: bytes, *, is_end: bool) -> None:
         """Go over a boundary: what is open within its owner is closed."""
         self._close(at_boundary=True)
-        depth = self._boundaries[name].depth + (0 if is_end else 1)
+        owner = self._boundaries[name]
+        depth = owner.depth + (0 if is_end else 1)
         self._boundaries = {
             key: node for key, node in self._boundaries.items() if node.depth < depth
         }
-        self._parser.feed((self._line and b"\n") + name + (b"--\n" if is_end else b"\n"))
         self._line = b""
-        self._current = None
-        self._headers = 0
-        self._epilogue = is_end
+        if is_end:
+            self._current = None
+        else:
+            self._open(owner)
 
     def _head(self, line: bytes) -> None:
         """Show the parser a line of headers, unless there were too many."""
@@ -158,20 +229,25 @@ class _Reader:
             return
         whole, self._line = self._line, b""
         if whole or not content:
-            self._parser.feed(whole + b"\n")
-            self._look(whole + end if whole else b"")
+            self._feed(whole, end)
 
-    def _look(self, line: bytes) -> None:
-        """Find out what the parser made of `line`: a new part, and is it through its headers?"""
-        node = self._current = self._nodes[-1]
-        if not node.kind:
-            return
+    def _feed(self, line: bytes, end: bytes) -> None:
+        """Show the parser a line, and find out: is it through the headers?"""
+        node = self._part
+        if self._parser is None:
+            self._parser = BytesFeedParser(lambda **_: node)
+        self._parser.feed(line + b"\n")
+        if node.kind:
+            # A line that is no header: the empty line before the body is missing.
+            self._begin_body(node, line + end if line else b"")
+
+    def _begin_body(self, node: Node, line: bytes) -> None:
         self._decoder = decoder(node.encoding)
         boundary = node.get_boundary() if node.is_container else None
         if boundary is not None:
             name = b"--" + boundary.encode("utf-8", "surrogateescape")
             self._boundaries.setdefault(name, node)
-        if line:  # it is no header: the empty line before the body is missing
+        if line and not self._crosses(line):
             self._add(node, line)
 
     def _add(self, node: Node, line: bytes) -> None:
@@ -189,8 +265,15 @@ class _Reader:
         kept = octets[: max(room, 0)]
         node.body += kept
         self._kept += len(kept)
+        if node.is_container:  # it is not tapped: what is kept of it is all there is
+            node.size = len(node.body)
 
     def _close(self, *, at_boundary: bool) -> None:
-        if self._current is not None and self._decoder is not None:
-            self._keep(self._current, self._decoder.close(at_boundary=at_boundary))
+        node = self._current
+        if node is not None and not node.kind:  # it ends within its headers
+            if self._parser is not None:
+                self._parser.close()
+            node.get_content_type()
+        elif node is not None and self._decoder is not None:
+            self._keep(node, self._decoder.close(at_boundary=at_boundary))
         self._decoder = None

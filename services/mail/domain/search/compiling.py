@@ -164,7 +164,6 @@ def _moment(term: Term) -> datetime:
     """Return the moment; a day begins in UTC."""
     text = f"{term.value}T00:00:00Z" if DAY.fullmatch(term.value) else term.value
     try:
-        # A bare number would be read as seconds since 1970.
-        return MOMENT.validate_python(text if "T" in text.upper() else None)
+        return MOMENT.validate_python(text)
     except ValidationError:
         raise wrong("must have a day or an RFC 3339 moment", term.position) from None

@@ -166,6 +166,20 @@ async def test_stopping_a_feed_fences_out_the_worker_that_runs_it(pool: Pool) ->
             await lease.advance(conn, cursor="9")
 
 
+@pytest.mark.parametrize("again", [True, False])
+async def test_a_worker_that_was_fenced_out_leaves_no_lease_behind(
+    pool: Pool, *, again: bool
+) -> None:
+    new = new_feed()
+    feed = await opened(pool, new)
+    (lease,) = await claimed(pool)
+    await (opened(pool, new) if again else stopped(pool, feed, FeedState.CLOSED))
+    await finished(pool, lease)
+
+    async with pool.acquire() as conn:
+        assert await conn.fetchval("SELECT lease_until FROM feeds") is None
+
+
 async def test_a_feed_opened_again_goes_on_from_its_cursor(pool: Pool) -> None:
     new = new_feed()
     feed = await opened(pool, new)

@@ -1,5 +1,6 @@
 import asyncio
 
+import asyncpg
 import pytest
 
 from libs.common import clock, db
@@ -58,6 +59,7 @@ async def test_a_push_during_a_run_is_not_swallowed(pool: Pool, running: Started
     ("error", "state", "reason"),
     [
         (Transient("away"), FeedState.DEGRADED, "unavailable"),
+        (asyncpg.DiskFullError("full"), FeedState.DEGRADED, "unavailable"),
         (UpstreamError("no"), FeedState.DEGRADED, "upstream"),
         (ZeroDivisionError(), FeedState.DEGRADED, "internal"),
         (AccessRevoked("gone"), FeedState.PAUSED, "reauthorization_required"),
@@ -135,9 +137,10 @@ async def test_a_long_run_keeps_its_lease(pool: Pool, running: Started) -> None:
         runs.append(lease.epoch)
         await go_on.wait()
 
-    async with running(run, lease_s=0.3), running(run, lease_s=0.3):
+    # Who waits for the lease looks often enough to find that it ended.
+    async with running(run, lease_s=0.6, idle_s=0.1), running(run, lease_s=0.6, idle_s=0.1):
         await eventually(lambda: len(runs) == 1)
-        first_end = clock.now().timestamp() + 0.3
+        first_end = clock.now().timestamp() + 0.6
         await eventually(lambda: clock.now().timestamp() > first_end + 0.6)
         assert len(runs) == 1
         go_on.set()

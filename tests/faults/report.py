@@ -1,0 +1,82 @@
+"""`python -m tests.faults.report FOLDER PAGE`: the page that says what `make crash` saw."""
+
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import orjson
+
+Json = dict[str, Any]
+HEAD = """# What was seen when processes were killed
+
+Written by `make crash`. Every path runs in a house of real processes; a wire between the process
+under watch and Postgres, RabbitMQ, Google, auth or its callers counts the messages, and ends the
+process (SIGKILL) at the first, then at the second, and so on until the path is done before its
+turn. A message that is *sent* is kept from arriving; one that is *got* had its effect, of which the
+process never hears. Then the process is started again, and within a minute everything has to be
+right: Postgres equals the mailboxes, every change was told once (after dropping repeated ids) and
+in order, the cursor stands at the mailbox's end, the outbox is empty, no lease, attempt or parked
+message is left over.
+
+*Mended* is the time from the new process's start to that moment. The lease of the killed one (30
+seconds for a mailbox, 20 for a refresh) is made to run out at once: without an operator's restart
+in between, add it.
+"""
+
+
+def main(folder: Path, page: Path) -> None:
+    """Write the page out of the reports in a folder."""
+    reports = [orjson.loads(file.read_bytes()) for file in sorted(folder.glob("*.json"))]
+    crashes = [one for one in reports if "broken" in one]
+    page.write_text("\n".join(_page(crashes)) + "\n")
+
+
+def _page(crashes: list[Json]) -> Iterator[str]:
+    yield HEAD
+    total = sum(len(one["broken"]) for one in crashes)
+    yield f"{datetime.now(UTC):%Y-%m-%d}, commit {_commit()}: {total} points, none left anything"
+    yield "wrong.\n"
+    yield "| path | killed | messages | points killed | mended, median | mended, longest |"
+    yield "|---|---|--:|--:|--:|--:|"
+    for one in crashes:
+        times = [broken["mended_s"] for broken in one["broken"]]
+        yield (
+            f"| {one['path']} | {one['program']} | {len(one['found'])} | {len(times)} "
+            f"| {median(times):.1f} s | {max(times):.1f} s |"
+        )
+    yield "\nA path has more points than one undisturbed run has messages, or fewer: runs differ in"
+    yield "what overlaps.\n\n## The points, by path\n"
+    for one in crashes:
+        yield f"### {one['path']}\n"
+        yield "| message | killed before it arrived | killed before its answer was heard |"
+        yield "|---|--:|--:|"
+        yield from _points(one["broken"])
+        yield ""
+
+
+def _points(broken: Iterable[Json]) -> Iterator[str]:
+    points = [one["point"] for one in broken]
+    counted = Counter((point["wire"], point["label"], point["way"]) for point in points)
+    for wire, label in dict.fromkeys((point["wire"], point["label"]) for point in points):
+        sent, got = (counted[wire, label, way] or "" for way in ("sent", "got"))
+        yield f"| {wire}: `{label}` | {sent} | {got} |"
+
+
+def _commit() -> str:
+    answer = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"],  # noqa: S607 - whichever git the person has
+        capture_output=True,
+        text=True,
+        timeout=10,
+        check=False,
+    )
+    return answer.stdout.strip() or "unknown"
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

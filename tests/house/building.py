@@ -1,0 +1,161 @@
+"""Building a house: databases, Google, processes with their settings, wires."""
+
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import asyncpg
+
+from cli.local.process import free_ports
+from services.auth.app import migrations as auth_migrations
+from services.mail.app import migrations as mail_migrations
+from tests import messaging
+from tests.databases import NewDatabase
+from tests.emulated import running_emulator
+from tests.house.house import House
+from tests.house.points import Watch
+from tests.house.programs import Program, Zygote
+from tests.house.wires import Fork, Wire
+from tests.integration.auth import stand as auth_stand
+from tests.integration.mail.stand import AUDIENCE, HASH_KEY, PUSHER, TOPIC, subscribe
+from tests.support import CALLER_AUDIENCE, CALLER_ISSUER, CALLER_KEY, SERVICE_KEY
+
+ROLES = {
+    "auth": ("auth", "web"),
+    "auth-worker": ("auth", "worker,relay"),
+    "web": ("mail", "web"),
+    "worker": ("mail", "worker"),
+    "relay": ("mail", "relay"),
+    "consumer": ("mail", "consumer"),
+}
+"""The processes of a house, by name: service and roles."""
+DOORS = ("auth", "web")
+"""Those that are called; what calls several alike comes through one door."""
+TIMEOUT = aiohttp.ClientTimeout(total=30)
+FIXED = {
+    "PATH": "/usr/bin:/bin",
+    "CAUSEWAY_SERVICE_KEY": SERVICE_KEY,
+    "CAUSEWAY_CALLER_KEY": CALLER_KEY,
+    "CAUSEWAY_CALLER_ISSUER": CALLER_ISSUER,
+    "CAUSEWAY_CALLER_AUDIENCE": CALLER_AUDIENCE,
+    "CAUSEWAY_SEALING_KEYS": auth_stand.SEALING_KEYS,
+    "CAUSEWAY_RETURN_URLS": auth_stand.RETURN_URL,
+    "GOOGLE_CLIENT_ID": "emulator-client.apps.googleusercontent.com",
+    "GOOGLE_CLIENT_SECRET": "emulator-secret",
+    "CAUSEWAY_MAIL_HASH_KEY": HASH_KEY,
+    "CAUSEWAY_MAIL_POLICY": "all",
+    "CAUSEWAY_GMAIL_TOPIC": TOPIC,
+    "CAUSEWAY_PUSH_AUDIENCE": AUDIENCE,
+    "CAUSEWAY_PUSH_SERVICE_ACCOUNT": PUSHER,
+    # A poll or an audit would mend what a lost push broke, and hide that it was lost.
+    "CAUSEWAY_MAIL_POLL_INTERVAL": "86400",
+    "CAUSEWAY_MAIL_AUDIT_INTERVAL": "864000",
+    "CAUSEWAY_AUTH_WORKER_INTERVAL": "1",
+    "CAUSEWAY_LOG_FORMAT": "json",
+}
+
+
+@asynccontextmanager
+async def built(
+    new_database: NewDatabase,
+    amqp_url: str,
+    *,
+    wired: tuple[str, ...] = (),
+    replicas: int = 1,
+    **environment: str,
+) -> AsyncIterator[House]:
+    """Yield a house in which nothing runs yet but Google.
+
+    Args:
+        new_database: the fixture.
+        amqp_url: of a virtual host of its own.
+        wired: the processes that have wires; others speak to their servers directly.
+        replicas: how many of each role there are; the second is called `worker-2`.
+        environment: settings that differ, by name.
+    """
+    async with AsyncExitStack() as stack:
+        google = await stack.enter_async_context(running_emulator())
+        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="causeway-house-")))
+        zygote = await stack.enter_async_context(Zygote.running())
+        targets = {
+            "CAUSEWAY_AUTH_DATABASE_URL": await new_database(*auth_migrations()),
+            "CAUSEWAY_MAIL_DATABASE_URL": await new_database(*mail_migrations()),
+            "CAUSEWAY_AMQP_URL": amqp_url,
+            "CAUSEWAY_GOOGLE_ORIGIN": google.origin,
+        }
+        programs = _programs(home, zygote, replicas)
+        watches = {name: Watch(program.kill) for name, program in programs.items()}
+        wires = {}
+        # Whoever calls a wired process comes through its wire: its callers are watched too.
+        front = {name: program.origin for name, program in programs.items()}
+        for name in wired:
+            watch = watches[name]
+            wire = Wire("inbound", front[name], watch.passes, inbound=True)
+            wires[name, "inbound"] = await stack.enter_async_context(wire.laid())
+            front[name] = wire.url
+        if replicas > 1:
+            for role in DOORS:
+                alike = [front[f"{role}-{number}"] for number in range(2, replicas + 1)]
+                fork = Fork("door", front[role], inbound=True, others=alike)
+                front[role] = (await stack.enter_async_context(fork.laid())).url
+        targets["CAUSEWAY_AUTH_URL"] = front["auth"]
+        for name, program in programs.items():
+            own = {
+                "CAUSEWAY_PUBLIC_URL": front["auth"] if replicas > 1 else program.origin,
+                f"CAUSEWAY_{program.service.upper()}_PORT": str(program.port),
+            }
+            program.env.update(FIXED | targets | own | environment)
+            if name not in wired:
+                continue
+            for setting, wire in _wires(program, targets, watches[name]):
+                wires[name, wire.name] = await stack.enter_async_context(wire.laid())
+                program.env[setting] = wire.url
+        house = House(
+            google=google,
+            programs=programs,
+            wires=wires,
+            watches=watches,
+            doors={role: front[role] if replicas > 1 else programs[role].origin for role in DOORS},
+            session=await stack.enter_async_context(
+                # A connection for each request reaches all behind a door.
+                aiohttp.ClientSession(
+                    timeout=TIMEOUT, connector=aiohttp.TCPConnector(force_close=replicas > 1)
+                )
+            ),
+            auth_db=await stack.enter_async_context(
+                asyncpg.create_pool(targets["CAUSEWAY_AUTH_DATABASE_URL"], min_size=1, max_size=3)
+            ),
+            mail_db=await stack.enter_async_context(
+                asyncpg.create_pool(targets["CAUSEWAY_MAIL_DATABASE_URL"], min_size=1, max_size=3)
+            ),
+            amqp_url=amqp_url,
+            published=await stack.enter_async_context(messaging.listening(amqp_url)),
+        )
+        await google.control("PUT", "settings", {"notification_interval_s": 0})
+        await subscribe(google, f"{front['web']}/webhooks/google/gmail")
+        yield house
+
+
+def _programs(home: Path, zygote: Zygote, replicas: int) -> dict[str, Program]:
+    ports, programs = free_ports(), dict[str, Program]()
+    for number in range(1, replicas + 1):
+        for role, (service, roles) in ROLES.items():
+            name = role if number == 1 else f"{role}-{number}"
+            log = home / f"{name}.log"
+            programs[name] = Program(name, service, roles, {}, log, next(ports), zygote)
+    return programs
+
+
+def _wires(program: Program, targets: dict[str, str], watch: Watch) -> list[tuple[str, Wire]]:
+    """Return the wires of a process, with the setting that says where each leads."""
+    places = {
+        "postgres": f"CAUSEWAY_{program.service.upper()}_DATABASE_URL",
+        "amqp": "CAUSEWAY_AMQP_URL",
+        "google": "CAUSEWAY_GOOGLE_ORIGIN",
+        "auth": "CAUSEWAY_AUTH_URL",
+    }
+    return [
+        (setting, Wire(name, targets[setting], watch.passes)) for name, setting in places.items()
+    ]

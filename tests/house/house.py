@@ -1,0 +1,191 @@
+"""The house: what runs in it, and what people do there."""
+
+import asyncio
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any, cast
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import aiohttp
+import asyncpg
+import orjson
+from aio_pika.abc import AbstractIncomingMessage
+from aiohttp import web
+
+from libs.common.events.envelope import Envelope
+from services.auth.settings import AuthSettings
+from services.mail.consumers import DIRECTORY_QUEUE
+from tests import messaging
+from tests.emulated import Emulated
+from tests.house.points import Watch
+from tests.house.programs import Program
+from tests.house.wires import Wire
+from tests.integration.auth import stand as auth_stand
+from tests.support import bearer, caller_token, eventually
+
+Json = dict[str, Any]
+LEASES_PASS = """
+WITH feed AS (
+    UPDATE feeds SET lease_until = lease_until - interval '1 minute'
+     WHERE lease_until IS NOT NULL
+), watch AS (
+    UPDATE watches SET lease_until = lease_until - interval '1 minute'
+     WHERE isfinite(lease_until)
+)
+UPDATE signals SET due_at = due_at - interval '1 minute' WHERE running
+"""
+REFRESHES_PASS = """
+UPDATE accounts SET lease_until = lease_until - interval '1 minute' WHERE lease_until IS NOT NULL
+"""
+BUSY = """
+SELECT (SELECT count(*) FROM signals WHERE running OR due_at <= now()) AS feeds,
+       (SELECT count(*) FROM outbox) AS outbox
+"""
+FEEDS = "SELECT kind, state, last_sync_at FROM feeds WHERE connection_id = $1"
+
+
+@dataclass
+class House:
+    """Everything that runs, and what came out of it."""
+
+    google: Emulated
+    programs: dict[str, Program]
+    wires: dict[tuple[str, str], Wire]
+    """By process, and `postgres`, `amqp`, `google`, `auth` or `inbound`."""
+    watches: dict[str, Watch]
+    doors: dict[str, str]
+    """Where `auth` and `web` are called: one of those that are alike answers."""
+    session: aiohttp.ClientSession
+    auth_db: "asyncpg.Pool[asyncpg.Record]"
+    mail_db: "asyncpg.Pool[asyncpg.Record]"
+    amqp_url: str
+    published: list[AbstractIncomingMessage]
+    """Whatever left through the broker."""
+    mailboxes: dict[str, str] = field(default_factory=dict)
+    """Addresses of those that are connected, by connection id."""
+
+    async def start(self, *names: str) -> None:
+        """Start processes, by default all of them; return when they do what they are for."""
+        started = names or tuple(self.programs)
+        await asyncio.gather(*(self.programs[name].start() for name in started))
+        if "consumer" in started:  # what is published before its queue is there is in nobody's
+            await eventually(self._is_consuming, timeout_s=60)
+
+    async def _is_consuming(self) -> bool:
+        return await messaging.depth(self.amqp_url, DIRECTORY_QUEUE) >= 0
+
+    async def connect(
+        self, email: str, *, tenant: str = "acme", user: str = "ada", settled: bool = True
+    ) -> str:
+        """Connect a mailbox, whose owner is made if need be; return the connection's id."""
+        await self.google.add_person(email, name=email.partition("@")[0])
+        token = caller_token(tenant=tenant, user=user)
+        connection = await self._auth().connect(person=email, token=token)
+        self.mailboxes[connection["id"]] = email
+        if settled:
+            await eventually(lambda: self.in_step(connection["id"]), timeout_s=60)
+        return str(connection["id"])
+
+    async def reconnect(
+        self, connection_id: str, email: str, *, tenant: str = "acme", user: str = "ada"
+    ) -> None:
+        """Give access again, as the person does who was asked to."""
+        auth, path = self._auth(), f"/v1/connections/{connection_id}/reauthorize"
+        answer = await auth.call("POST", path, token=caller_token(tenant=tenant, user=user))
+        assert answer.status == 200, answer
+        async with auth_stand.browser() as anyone:
+            back = await anyone.consent(answer.body["connect_url"], person=email)
+        assert back["status"] == "active", back
+
+    async def disconnect(
+        self,
+        connection_id: str,
+        *,
+        tenant: str = "acme",
+        user: str = "ada",
+        purge: bool = False,
+    ) -> None:
+        """End a connection, as its user does."""
+        path = f"/v1/connections/{connection_id}?purge={str(purge).lower()}"
+        token = caller_token(tenant=tenant, user=user)
+        answer = await self._auth().call("DELETE", path, token=token)
+        assert answer.status < 300, answer
+        self.mailboxes.pop(connection_id, None)
+
+    async def call_mail(
+        self, method: str, path: str, body: Any = None, *, tenant: str = "acme", user: str = "ada"
+    ) -> tuple[int, Any]:
+        """Call the mail service's API; return status and JSON."""
+        return await self._call(method, f"{self.doors['web']}{path}", body, tenant, user)
+
+    async def call_auth(
+        self, method: str, path: str, body: Any = None, *, tenant: str = "acme", user: str = "ada"
+    ) -> tuple[int, Any]:
+        """Call the auth service's API; return status and JSON."""
+        return await self._call(method, f"{self.doors['auth']}{path}", body, tenant, user)
+
+    async def _call(
+        self, method: str, url: str, body: Any, tenant: str, user: str
+    ) -> tuple[int, Any]:
+        headers = bearer(caller_token(tenant=tenant, user=user))
+        async with self.session.request(method, url, json=body, headers=headers) as answer:
+            raw = await answer.read()
+            return answer.status, orjson.loads(raw) if raw else None
+
+    async def deliver(self, email: str, **message: Any) -> Json:
+        """Let mail arrive at Google."""
+        message.setdefault("from", "bob@example.org")
+        return dict(await self.google.deliver(email, **message))
+
+    async def edit(self, email: str, message: str, action: str, **more: Any) -> None:
+        """Let the person change something in Gmail."""
+        body = {"message": message, "action": action, **more}
+        await self.google.control("POST", f"people/{email}/edits", body)
+
+    async def in_step(self, connection_id: str) -> bool:
+        """Say whether the mailbox is read, is well, and has its past."""
+        rows = await self.mail_db.fetch(FEEDS, UUID(connection_id))
+        kinds = {row["kind"]: row for row in rows}
+        live, past = kinds.get("mail.live"), kinds.get("mail.backfill")
+        if live is None or live["last_sync_at"] is None or live["state"] != "active":
+            return False
+        return past is None or past["state"] == "closed"
+
+    async def has_let_go(self, connection_id: str) -> bool:
+        """Say whether a mailbox that was disconnected is read no more."""
+        rows = await self.mail_db.fetch(FEEDS, UUID(connection_id))
+        return bool(rows) and all(row["state"] == "closed" for row in rows)
+
+    async def busy(self) -> Json:
+        """Return what is still to be done: feeds running or due, events not published."""
+        mail = await self.mail_db.fetchrow(BUSY)
+        assert mail
+        auth = await self.auth_db.fetchval("SELECT count(*) FROM outbox")
+        return {"feeds": mail["feeds"], "outbox": mail["outbox"], "auth outbox": auth}
+
+    async def quiet(self, *, timeout_s: float = 60) -> None:
+        """Wait until nothing is to be done."""
+
+        async def is_quiet() -> bool:
+            busy = await self.busy()
+            assert not any(busy.values()), busy
+            return True
+
+        await eventually(is_quiet, timeout_s=timeout_s)
+
+    async def leases_pass(self) -> None:
+        """Let the leases that a killed process left run out now, not in half a minute."""
+        await self.mail_db.execute(LEASES_PASS)
+        await self.auth_db.execute(REFRESHES_PASS)
+
+    def events(self, kind: str = "") -> list[Envelope]:
+        """Return the published events whose type begins so, in the order they came."""
+        read = [Envelope.from_json(message.body) for message in self.published]
+        return [one for one in read if one.type.startswith(kind)]
+
+    def _auth(self) -> auth_stand.Stand:
+        """Return the CRM's view of auth."""
+        port = urlsplit(self.doors["auth"]).port
+        settings = cast("AuthSettings", SimpleNamespace(port=port))
+        return auth_stand.Stand(cast("web.Application", None), settings, self.session)

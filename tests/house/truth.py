@@ -1,0 +1,122 @@
+"""What must be true when nothing is left to do: Postgres equals the mailboxes, and was told once.
+
+Each rule returns sentences that say what is wrong; none of them waits.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from libs.common.events.envelope import Envelope
+from services.mail.domain.message import HIDDEN
+from tests.house.house import House
+
+ROWS = """
+SELECT google_id, labels, deleted_at IS NOT NULL AS deleted, sequence
+  FROM messages WHERE connection_id = $1
+"""
+CURSOR = "SELECT cursor FROM feeds WHERE connection_id = $1 AND kind = 'mail.live'"
+LEFT_OVER = {
+    "events nobody could publish": "SELECT count(*) FROM outbox_dead",
+    "events not published": "SELECT count(*) FROM outbox",
+    "parked messages": "SELECT count(*) FROM dead_items",
+    "leases": "SELECT count(*) FROM feeds WHERE lease_until IS NOT NULL",
+    "attempts": "SELECT count(*) FROM item_attempts",
+}
+BIRTHS = ("received", "sent")
+
+
+async def differences(house: House) -> list[str]:
+    """Return all that is wrong; nothing if all is well."""
+    found = []
+    told = first_seen(house.events())
+    for connection_id, email in house.mailboxes.items():
+        mailbox = await house.google.control("GET", f"people/{email}/mailbox")
+        rows = await house.mail_db.fetch(ROWS, UUID(connection_id))
+        mine = [one for one in told if one.data.get("connection_id") == connection_id]
+        found += _rows(mailbox, rows)
+        found += _messages(mine, rows)
+        cursor = await house.mail_db.fetchval(CURSOR, UUID(connection_id))
+        if int(cursor or 0) < int(mailbox["historyId"]):
+            found.append(f"the cursor {cursor} is behind the mailbox ({mailbox['historyId']})")
+    found += _orders(told)
+    for what, sql in LEFT_OVER.items():
+        if count := await house.mail_db.fetchval(sql):
+            found.append(f"{count} {what}")
+    return found
+
+
+def first_seen(events: Iterable[Envelope]) -> list[Envelope]:
+    """Return events as a consumer sees them who drops what he has seen (by id)."""
+    return list({one.id: one for one in reversed(list(events))}.values())[::-1]
+
+
+def _rows(mailbox: Any, rows: list[Any]) -> list[str]:
+    """The rows are the mailbox."""
+    at_google = {
+        one["id"]: set(one["labels"])
+        for one in mailbox["messages"]
+        if not HIDDEN & set(one["labels"])
+    }
+    here = {row["google_id"]: set(row["labels"]) for row in rows if not row["deleted"]}
+    found = [f"{one} is missing" for one in at_google.keys() - here.keys()]
+    found += [f"{one} is here and not at Google" for one in here.keys() - at_google.keys()]
+    found += [
+        f"{one} has {sorted(here[one])} and not {sorted(at_google[one])}"
+        for one in at_google.keys() & here.keys()
+        if at_google[one] != here[one]
+    ]
+    return found
+
+
+def _messages(told: list[Envelope], rows: list[Any]) -> list[str]:
+    """Every message was told from its birth to its present state, each change once."""
+    by_message = defaultdict(list)
+    for one in told:
+        if one.type.startswith("mail.message."):
+            by_message[one.data["google_message_id"]].append(one)
+    found = []
+    for row in rows:
+        events = by_message.pop(row["google_id"], [])
+        found += [f"{row['google_id']}: {wrong}" for wrong in _story(events, row)]
+    found += [f"{one} was told of and is not here" for one in by_message]
+    return found
+
+
+def _story(events: list[Envelope], row: Any) -> Iterable[str]:
+    kinds = [one.type.split(".")[2] for one in events]
+    numbers = [int(one.sequence) for one in events]
+    if numbers != list(range(1, row["sequence"] + 1)):
+        yield f"events {numbers} and not 1 to {row['sequence']}"
+    births = sum(kind in BIRTHS for kind in kinds)
+    if births != 1 and not (births == 0 and row["deleted"]):
+        yield f"{kinds}: not born once"
+    deaths = kinds.count("deleted")
+    if deaths != int(row["deleted"]) or (deaths and kinds[-1] != "deleted"):
+        yield f"{kinds} of a message that is {'deleted' if row['deleted'] else 'here'}"
+    labels: set[str] | None = None
+    for one, kind in zip(events, kinds, strict=True):
+        if kind == "updated":
+            added, removed = set(one.data["labels_added"]), set(one.data["labels_removed"])
+            now = set(one.data["labels"])
+            if labels is not None and (now != (labels | added) - removed or now == labels):
+                yield f"an update from {sorted(labels)} to {sorted(now)} was told twice or wrongly"
+        if kind != "deleted":
+            labels = set(one.data["labels"])
+    if labels is not None and not row["deleted"] and labels != set(row["labels"]):
+        yield f"told {sorted(labels)}, has {sorted(row['labels'])}"
+
+
+def _orders(told: list[Envelope]) -> list[str]:
+    """Within one aggregate, our events come in the order of their numbers; the CRM's may not."""
+    last: dict[tuple[str, str], int] = {}
+    found = []
+    for one in told:
+        if one.type.startswith("crm."):
+            continue
+        number, aggregate = int(one.sequence), (one.tenantid, one.subject)
+        if number <= last.get(aggregate, 0):
+            found.append(f"{one.subject}: {number} after {last[aggregate]}")
+        last[aggregate] = number
+    return found

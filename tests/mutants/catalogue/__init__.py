@@ -1,0 +1,13 @@
+"""The catalogue: every mutant there is, by what it sabotages."""
+
+from tests.mutants.catalogue import auth, doors, events, feeds, mail, secrecy, tenants
+
+MUTANTS = (
+    *feeds.MUTANTS,
+    *doors.MUTANTS,
+    *events.MUTANTS,
+    *auth.MUTANTS,
+    *mail.MUTANTS,
+    *tenants.MUTANTS,
+    *secrecy.MUTANTS,
+)

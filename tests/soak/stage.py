@@ -1,0 +1,102 @@
+"""The stage of one example: people at Google, tenants of the CRM, and what should be true of them.
+
+Nothing here asks the product anything. Whoever is not connected still gets mail; names and
+addresses are new in every example, so that one house serves many.
+"""
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+from libs.common.events.envelope import Envelope
+from tests.house.house import House
+
+STRANGERS = tuple(f"{name}@example.org" for name in ("bob", "cat", "dan", "eve"))
+"""Who writes and is written to; any of them may be an entity of the CRM."""
+SEATS = 2
+"""Tenants, and users of each: a mailbox is somebody's of some tenant."""
+
+
+@dataclass
+class Person:
+    """Somebody at Google."""
+
+    email: str
+    letters: list[str] = field(default_factory=list)
+    """Google's ids of the mail there is, drafts excepted, as it came."""
+    drafts: list[str] = field(default_factory=list)
+    revoked: bool = False
+    """They took our access away, and have not given it back."""
+    forgotten: bool = False
+    """Gmail forgot its history, and nothing has happened in the mailbox since."""
+
+
+@dataclass(frozen=True)
+class Mailbox:
+    """A connection: a person's mailbox, as a user of a tenant has it."""
+
+    connection_id: str
+    person: Person = field(compare=False)
+    tenant: str
+    user: str
+
+
+@dataclass
+class Entity:
+    """An entity of the CRM as it was told last."""
+
+    version: int
+    emails: frozenset[str] | None
+    """None: it is gone."""
+    told: list[Envelope] = field(default_factory=list)
+
+
+@dataclass
+class Stage:
+    """One example in a house."""
+
+    house: House
+    people: list[Person]
+    tenants: tuple[str, ...]
+    mailboxes: list[Mailbox] = field(default_factory=list)
+    purged: list[str] = field(default_factory=list)
+    """Connections that ended and of whose mail nothing may be left."""
+    concerns: dict[str, frozenset[str]] = field(default_factory=dict)
+    """Strangers whom a message concerns, by Google's id."""
+    entities: dict[tuple[str, str], Entity] = field(default_factory=dict)
+    """By tenant and id; all are leads."""
+    faults: list[dict[str, object]] = field(default_factory=list)
+    quota_is_short: bool = False
+    killed: Counter[str] = field(default_factory=Counter)
+    dead: set[str] = field(default_factory=set)
+    """Programs that were killed and not started since."""
+    patience_s: float = 60.0
+    """How long it may take until all is right."""
+    since_ms: int = field(default_factory=lambda: int(time.time() * 1000))
+    """Pushes that were dropped before are made up for."""
+
+    @classmethod
+    def of(cls, house: House, number: int, *, people: int = 2) -> "Stage":
+        """Return a stage of people and tenants that were on none before."""
+        return cls(
+            house,
+            [Person(f"person{one}-{number}@house.example") for one in range(people)],
+            tuple(f"tenant{one}-{number}" for one in range(SEATS)),
+        )
+
+    def mailbox(self, which: int) -> Mailbox | None:
+        """Return a connected mailbox, if there is one."""
+        return self.mailboxes[which % len(self.mailboxes)] if self.mailboxes else None
+
+    def person(self, who: int) -> Person:
+        """Return somebody."""
+        return self.people[who % len(self.people)]
+
+    def expected(self, tenant: str, google_id: str) -> set[str]:
+        """Return the ids of the tenant's entities that a message concerns."""
+        concerned = self.concerns.get(google_id, frozenset())
+        return {
+            name
+            for (whose, name), entity in self.entities.items()
+            if whose == tenant and entity.emails and entity.emails & concerned
+        }

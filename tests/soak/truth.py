@@ -1,0 +1,130 @@
+"""What must be true beside `tests.house.truth`: links, whose things are whose, and well feeds."""
+
+from collections import defaultdict
+from typing import Any
+from uuid import UUID
+
+from tests.house.truth import first_seen
+from tests.soak.stage import Mailbox, Stage
+
+ROWS = """
+SELECT id, google_id, connection_id FROM messages
+ WHERE connection_id = ANY($1::uuid[]) AND deleted_at IS NULL
+"""
+ILL = """
+SELECT kind, state, reason FROM feeds
+ WHERE connection_id = ANY($1::uuid[])
+   AND state <> CASE WHEN kind IN ('mail.backfill', 'mail.repair') THEN 'closed' ELSE 'active' END
+"""
+LEFT = "SELECT count(*) FROM messages WHERE connection_id = ANY($1::uuid[])"
+PAGE = 100
+Row = Any
+
+
+async def misplaced(stage: Stage) -> list[str]:
+    """Return all that is wrong; nothing if all is well."""
+    ids = [UUID(one.connection_id) for one in stage.mailboxes]
+    rows = await stage.house.mail_db.fetch(ROWS, ids)
+    by_mailbox = defaultdict(list)
+    for row in rows:
+        by_mailbox[str(row["connection_id"])].append(row)
+    found = [
+        f"{row['kind']} is {row['state']} ({row['reason']})"
+        for row in await stage.house.mail_db.fetch(ILL, ids)
+    ]
+    if left := await stage.house.mail_db.fetchval(LEFT, [UUID(one) for one in stage.purged]):
+        found.append(f"{left} messages are left of what should be purged")
+    found += _told_links(stage, by_mailbox)
+    for tenant, user in sorted({(one.tenant, one.user) for one in stage.mailboxes}):
+        mine = [one for one in stage.mailboxes if (one.tenant, one.user) == (tenant, user)]
+        found += await _shown(stage, mine, by_mailbox)
+    return found
+
+
+def _told_links(stage: Stage, by_mailbox: dict[str, list[Row]]) -> list[str]:
+    """The latest activity event of every message lists whom it concerns, and nobody else."""
+    latest: dict[tuple[str, str], list[str]] = {}
+    for one in first_seen(stage.house.events("mail.activity.logged.")):
+        named = [each["id"] for each in one.data["activity"]["entities"]]
+        latest[one.data["connection_id"], one.data["google_message_id"]] = named
+    found = []
+    for mailbox in stage.mailboxes:
+        for row in by_mailbox[mailbox.connection_id]:
+            expected = sorted(stage.expected(mailbox.tenant, row["google_id"]))
+            told = latest.get((mailbox.connection_id, row["google_id"]), [])
+            if sorted(told) != expected:
+                found.append(f"{row['google_id']} was told of {told}, it concerns {expected}")
+    return found
+
+
+async def _shown(stage: Stage, mine: list[Mailbox], by_mailbox: dict[str, list[Row]]) -> list[str]:
+    """A user sees all that is theirs, and nothing else; `mine` are one user's mailboxes."""
+    tenant, user = mine[0].tenant, mine[0].user
+    connected = {one.connection_id for one in mine}
+    rows = {str(row["id"]): row for one in connected for row in by_mailbox[one]}
+    found = []
+    shown = await _list(stage, "/v1/mail/messages?limit=100", tenant, user)
+    live = {one["id"] for one in shown if one["connection_id"] in connected}
+    if live != rows.keys():
+        found.append(f"{user} of {tenant} is shown {len(live)} messages of {len(rows)}")
+    others = {one.connection_id: one for one in stage.mailboxes if one not in mine}
+    found += [f"{user} is shown {one['id']}" for one in shown if one["connection_id"] in others]
+    for name in sorted({name for whose, name in stage.entities if whose == tenant}):
+        found += await _activities(stage, name, mine, rows)
+    for other in others.values():
+        found += await _hidden(stage, other, by_mailbox[other.connection_id], tenant, user)
+    return found
+
+
+async def _activities(
+    stage: Stage, name: str, mine: list[Mailbox], rows: dict[str, Row]
+) -> list[str]:
+    tenant, user = mine[0].tenant, mine[0].user
+    path = f"/v1/mail/activities?entity_type=lead&entity_id={name}&limit=100"
+    if stage.entities[tenant, name].emails is None:
+        status, _ = await stage.house.call_mail("GET", path, tenant=tenant, user=user)
+        return [] if status == 404 else [f"{name} is gone, and shown ({status})"]
+    connected = {one.connection_id for one in mine}
+    shown = {
+        one["id"]
+        for one in await _list(stage, path, tenant, user)
+        if one["connection_id"] in connected
+    }
+    expected = {
+        message_id
+        for message_id, row in rows.items()
+        if name in stage.expected(tenant, row["google_id"])
+    }
+    return [] if shown == expected else [f"{name} has activities {shown}, and not {expected}"]
+
+
+async def _hidden(
+    stage: Stage, other: Mailbox, rows: list[Row], tenant: str, user: str
+) -> list[str]:
+    """What is somebody else's is not there, in either service."""
+    house, seat = stage.house, {"tenant": tenant, "user": user}
+    answers = [
+        (await house.call_auth("GET", f"/v1/connections/{other.connection_id}", **seat))[0],
+        (
+            await house.call_mail(
+                "GET", f"/v1/mail/connections/{other.connection_id}/settings", **seat
+            )
+        )[0],
+    ]
+    answers += [
+        (await house.call_mail("GET", f"/v1/mail/messages/{row['id']}", **seat))[0]
+        for row in rows[:1]
+    ]
+    return [] if set(answers) == {404} else [f"{user} of {tenant} got {answers} of another's"]
+
+
+async def _list(stage: Stage, path: str, tenant: str, user: str) -> list[Any]:
+    """Return all pages of a list."""
+    items, cursor = [], ""
+    while True:
+        status, page = await stage.house.call_mail("GET", path + cursor, tenant=tenant, user=user)
+        assert status == 200, page
+        items += page["items"]
+        if page["next_cursor"] is None:
+            return items
+        cursor = f"&cursor={page['next_cursor']}"
