@@ -22,7 +22,27 @@ MUTANTS = (
         "push-audience-unchecked",
         "A token that Google signed for somebody else's endpoint opens the webhook.",
         FORGED,
-        edit=(OIDC, "            audience=audience,\n", "            audience=None,\n"),
+        edit=(
+            OIDC,
+            """if read.claims.get("aud") != audience:""",
+            """if not read.claims.get("aud"):""",
+        ),
+    ),
+    mutant(
+        "push-signature-unchecked",
+        "Anybody who knows the name of a key of Google's may push.",
+        FORGED,
+        edit=(
+            "libs/common/google/jws.py",
+            """\
+        except InvalidSignature:
+            return False
+""",
+            """\
+        except InvalidSignature:
+            return True
+""",
+        ),
     ),
     mutant(
         "push-email-unchecked",
@@ -48,7 +68,7 @@ MUTANTS = (
         "push-issuer-unchecked",
         "Whatever Google's keys signed is taken for an identity token of Google's.",
         FORGED,
-        edit=(OIDC, """if claims.get("iss") not in ISSUERS:""", "if not ISSUERS:"),
+        edit=(OIDC, """if read.claims.get("iss") not in ISSUERS:""", "if not ISSUERS:"),
     ),
     mutant(
         "push-expiry-unchecked",
@@ -56,8 +76,8 @@ MUTANTS = (
         f"{PUSHES}::test_times_are_read_against_the_given_moment",
         edit=(
             OIDC,
-            "if not _within_times(claims, now.timestamp()):",
-            "if _within_times(claims, now.timestamp()) is None:",
+            "if not _within_times(read.claims, now.timestamp()):",
+            "if _within_times(read.claims, now.timestamp()) is None:",
         ),
     ),
     mutant(
