@@ -68,7 +68,7 @@ MUTANTS = (
         "push-issuer-unchecked",
         "Whatever Google's keys signed is taken for an identity token of Google's.",
         FORGED,
-        edit=(OIDC, """if read.claims.get("iss") not in ISSUERS:""", "if not ISSUERS:"),
+        edit=(OIDC, """if _text(read.claims.get("iss")) not in ISSUERS:""", "if not ISSUERS:"),
     ),
     mutant(
         "push-expiry-unchecked",

@@ -82,8 +82,8 @@ RETURNING tenant_id,""",
         f"{CLAIMS}::test_stopping_a_feed_fences_out_the_worker_that_runs_it",
         edit=(
             STORE,
-            "UPDATE feeds SET state = $3, reason = $4, lease_epoch = lease_epoch + 1\n",
-            "UPDATE feeds SET state = $3, reason = $4\n",
+            "SET state = $3, reason = $4, lease_epoch = lease_epoch + 1, lease_until = NULL\n",
+            "SET state = $3, reason = $4, lease_until = NULL\n",
         ),
     ),
     mutant(

@@ -31,8 +31,8 @@ MUTANTS = (
         f"{TEXTS}::test_html_is_shown_without_what_acts",
         edit=(
             "services/mail/domain/mime/html.py",
-            """nh3.clean(source, url_schemes=SCHEMES, link_rel="noopener noreferrer").strip()""",
-            "source.strip()",
+            "cleaned: str = CLEANER.clean(source)",
+            "cleaned: str = source",
         ),
     ),
     mutant(
