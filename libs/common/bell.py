@@ -19,18 +19,25 @@ log = structlog.get_logger(__name__)
 
 
 class Bell:
-    """Rings on every NOTIFY of one channel; between rings `wait` returns after a time-out."""
+    """Rings on a NOTIFY of one channel; between rings `wait` returns after a time-out."""
 
     def __init__(
-        self, database_url: str | SecretStr, channel: str, *, check_every_s: float = CHECK_EVERY_S
+        self,
+        database_url: str | SecretStr,
+        channel: str,
+        *,
+        payload: str | None = None,
+        check_every_s: float = CHECK_EVERY_S,
     ) -> None:
         """Listen on `channel` through a connection of its own, once `listening` is entered.
 
+        With a `payload` it rings for that one, and for notifications without any.
         Every `check_every_s` seconds the server is asked whether it is still there: who only
         listens never learns that a network has lost the connection.
         """
         self._url = database_url
         self._channel = channel
+        self._payloads = None if payload is None else ("", payload)
         self._check_every_s = check_every_s
         self._check_at = 0.0
         self._rung = asyncio.Event()
@@ -63,7 +70,7 @@ class Bell:
         try:
             if not await self._hears():
                 self._conn = await db.connect(self._url, application_name=f"bell:{self._channel}")
-                await self._conn.add_listener(self._channel, self._ring)
+                await self._conn.add_listener(self._channel, self._hear)
                 self._rung.set()  # something may have happened while nobody listened
         except db.FAILURES as exc:
             log.warning("bell_not_listening", channel=self._channel, error=type(exc).__name__)
@@ -82,5 +89,6 @@ class Bell:
             return False
         return True
 
-    def _ring(self, *_: object) -> None:
-        self._rung.set()
+    def _hear(self, _conn: object, _pid: int, _channel: str, payload: object) -> None:
+        if self._payloads is None or payload in self._payloads:
+            self._rung.set()

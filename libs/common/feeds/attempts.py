@@ -13,7 +13,9 @@ MOST_ATTEMPTS = 3
 
 BEGIN_ATTEMPTS = """
 INSERT INTO item_attempts AS a (tenant_id, feed_id, item)
-SELECT $1, $2, item FROM unnest($3::text[]) AS new (item) ORDER BY item
+SELECT $1, $2, item FROM unnest($3::text[]) AS new (item)
+ WHERE set_config('synchronous_commit', 'off', true) = 'off'
+ ORDER BY item
 ON CONFLICT (tenant_id, feed_id, item) DO UPDATE SET attempts = a.attempts + 1
 RETURNING item, attempts
 """
@@ -25,7 +27,8 @@ async def begin_attempts(
     """Count one more attempt at each of `items`; return those that had `most` already.
 
     Those are not to be tried again but parked. The count protects only once it is committed:
-    use a transaction of its own, before the work.
+    use a transaction of its own, before the work. Its commit outlives our process, which is
+    what counts; that it reaches the disk is not waited for.
     """
     rows = await conn.fetch(BEGIN_ATTEMPTS, feed.tenant_id, feed.id, sorted(set(items)))
     return {row["item"] for row in rows if row["attempts"] > most}
@@ -36,14 +39,14 @@ DELETE FROM item_attempts
  WHERE (tenant_id, feed_id, item) IN (
        SELECT tenant_id, feed_id, item FROM item_attempts
         WHERE tenant_id = $1 AND feed_id = $2 AND item = ANY($3::text[])
+          AND set_config('synchronous_commit', 'off', true) = 'off'
         ORDER BY item FOR UPDATE)
 """
 
 
 async def end_attempts(conn: Connection, feed: Feed, items: Iterable[str]) -> None:
-    """Forget the attempts at `items`.
+    """Forget the attempts at `items`, which ended: well, or by an error that is no fault of theirs.
 
-    Call it in the commit that takes them in or parks them, and when an attempt ended by an
-    error that is no fault of theirs.
+    Use a transaction of its own: that it reaches the disk is not waited for, here either.
     """
     await conn.execute(END_ATTEMPTS, feed.tenant_id, feed.id, sorted(set(items)))

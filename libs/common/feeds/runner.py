@@ -104,7 +104,7 @@ class Runner:
             return False
 
     async def _claim_free(self) -> bool:
-        """Start what is due, up to the free slots; False when there was nothing to start."""
+        """Start what is due, up to the free slots; False when no more can be due now."""
         if len(self._active) >= self._concurrency:
             await asyncio.wait(self._active, return_when=asyncio.FIRST_COMPLETED)
         free = self._concurrency - len(self._active)
@@ -122,7 +122,7 @@ class Runner:
             self._active.add(task)
             task.add_done_callback(self._active.discard)
         RUNNING.set(len(self._active))
-        return bool(claimed)
+        return len(claimed) == free
 
     async def _serve(self, lease: Lease) -> None:
         with structlog.contextvars.bound_contextvars(

@@ -14,7 +14,9 @@ from libs.common.feeds.model import Feed, FeedState, NewFeed
 from libs.common.ids import new_id
 
 CHANNEL = "feeds"
-"""NOTIFY channel that wakes idle runners."""
+"""NOTIFY channel that wakes idle runners: of the kind the payload names, or of both."""
+PAYLOADS = {False: "live", True: "background"}
+"""By whether the runs take long."""
 
 
 def _feed(row: Any) -> Feed:
@@ -153,9 +155,10 @@ WITH hit AS (
            due_at = CASE WHEN running OR due_at = 'infinity' THEN due_at
                          ELSE LEAST(due_at, GREATEST($2::timestamptz, not_before)) END
       FROM hit WHERE s.tenant_id = hit.tenant_id AND s.feed_id = hit.feed_id
-    RETURNING s.address
+    RETURNING s.address, s.background
 )
-SELECT address, pg_notify($3, '') FROM raised GROUP BY address
+SELECT address, pg_notify($3, CASE WHEN background THEN 'background' ELSE 'live' END)
+  FROM raised GROUP BY address, background
 """
 
 
@@ -287,12 +290,17 @@ async def advance(
 
 
 FINISH_SIGNAL = """
-UPDATE signals
-   SET running = false, not_before = $4::timestamptz,
-       due_at = CASE WHEN $7::boolean THEN 'infinity'
-                     WHEN generation <> $5 THEN GREATEST($6::timestamptz, $4)
-                     ELSE GREATEST($3::timestamptz, $4) END
- WHERE tenant_id = $1 AND feed_id = $2
+WITH finished AS (
+    UPDATE signals
+       SET running = false, not_before = $4::timestamptz,
+           due_at = CASE WHEN $7::boolean THEN 'infinity'
+                         WHEN generation <> $5 THEN GREATEST($6::timestamptz, $4)
+                         ELSE GREATEST($3::timestamptz, $4) END
+     WHERE tenant_id = $1 AND feed_id = $2
+    RETURNING due_at, background
+)
+SELECT pg_notify($8, CASE WHEN background THEN 'background' ELSE 'live' END)
+  FROM finished WHERE due_at <= $6
 """
 FINISH_FEED = """
 UPDATE feeds SET lease_until = NULL, state = $4, reason = $5, failures = $6,
@@ -322,8 +330,9 @@ async def finish(
     """Give the lease back and say when to run next; None, and nothing, if it is not ours.
 
     When the signal moved since `generation`, the feed is due again at once, though never
-    before `not_before`. A paused or closed feed is not due until it is opened again. Returns
-    the feed as it is now; its sequence rose if its state or reason changed.
+    before `not_before`. What is due at once wakes idle runners. A paused or closed feed is not
+    due until it is opened again. Returns the feed as it is now; its sequence rose if its state or
+    reason changed.
     """
     await conn.execute(LOCK_SIGNAL, feed.tenant_id, feed.id)  # as in `renew`
     row = await conn.fetchrow(
@@ -347,6 +356,7 @@ async def finish(
         generation,
         now,
         state in (FeedState.PAUSED, FeedState.CLOSED),
+        CHANNEL,
     )
     return _feed(row)
 

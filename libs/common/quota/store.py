@@ -10,7 +10,7 @@ LOCK_SEED = 0x0CA05E3C0
 """Keeps the scopes' advisory locks apart from others in the database."""
 
 LOCK = """
-SELECT count(pg_advisory_xact_lock(key))
+SELECT count(pg_advisory_xact_lock(key)), set_config('synchronous_commit', 'off', true)
   FROM (SELECT DISTINCT hashtextextended(scope, $2) AS key
           FROM unnest($1::text[]) AS scope
          ORDER BY key) AS sorted
@@ -20,7 +20,9 @@ SELECT count(pg_advisory_xact_lock(key))
 async def lock(conn: Connection, scopes: Sequence[str]) -> None:
     """Wait for the scopes, until the transaction ends; taken in one order, so nobody deadlocks.
 
-    A statement of its own: what is read after it sees what was committed meanwhile.
+    A statement of its own: what is read after it sees what was committed meanwhile. The commit
+    is not waited for, since the project's lock is everybody's: a database that crashes may
+    forget the bookings of its last second, no more.
     """
     await conn.execute(LOCK, list(scopes), LOCK_SEED)
 

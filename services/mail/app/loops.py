@@ -10,7 +10,7 @@ from libs.common.bell import Bell
 from libs.common.db import POOL
 from libs.common.errors import AppError
 from libs.common.feeds import FeedKind, Runner
-from libs.common.feeds.store import CHANNEL
+from libs.common.feeds.store import CHANNEL, PAYLOADS
 from libs.common.housekeeping import keep_house
 from libs.common.service import Loop
 from services.mail import consumers
@@ -79,7 +79,7 @@ def _runner(
     return Runner(
         app[POOL],
         kinds,
-        bell=Bell(app[SETTINGS].database_url, CHANNEL),
+        bell=Bell(app[SETTINGS].database_url, CHANNEL, payload=PAYLOADS[background]),
         now=clock.now,
         concurrency=concurrency,
         background=background,

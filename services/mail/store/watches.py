@@ -7,6 +7,18 @@ from uuid import UUID
 
 from libs.common.db import Connection as Conn
 
+IS_KEPT = """
+SELECT true FROM watches
+ WHERE account_id = $1
+   AND (lease_until > $3 OR (renew_at > $3 AND topic IS NOT DISTINCT FROM $2))
+"""
+
+
+async def is_kept(conn: Conn, account_id: UUID, topic: str, *, now: datetime) -> bool:
+    """Say whether the account's watch needs nothing from us: `claim_watch` would refuse it."""
+    return bool(await conn.fetchval(IS_KEPT, account_id, topic, now))
+
+
 ADD_WATCH = "INSERT INTO watches (account_id) VALUES ($1) ON CONFLICT DO NOTHING"
 CLAIM_WATCH = """
 UPDATE watches SET lease_until = $4

@@ -90,7 +90,6 @@ class Intake:
 
         That begins with `directory.lock_shared`, before it locks rows.
         """
-        await directory.lock_shared(conn, connection.tenant_id)
         known = await store.lock_known(conn, connection.tenant_id, connection.id, sorted(changes))
         writes = Writes(conn, connection, self._linker, origin, self._now())
         for google_id in sorted(changes):

@@ -53,6 +53,9 @@ class Watching:
             AccessRevoked: the grant is gone.
         """
         now = self._now()
+        async with self._pool.acquire() as conn:
+            if await store.is_kept(conn, connection.account_id, self._topic, now=now):
+                return None
         async with transaction(self._pool) as conn:
             claimed = await store.claim_watch(
                 conn, connection.account_id, self._topic, now=now, lease_until=now + LEASE

@@ -14,6 +14,24 @@ async def test_a_bell_rings_for_a_notice(new_database: NewDatabase) -> None:
         await bell.wait(60)
 
 
+async def test_a_bell_for_one_payload_keeps_silent_for_others(new_database: NewDatabase) -> None:
+    url = await new_database()
+    bell, witness = Bell(url, "door", payload="front"), Bell(url, "door")
+    async with bell.listening(), witness.listening(), connected(url) as conn, asyncio.timeout(20):
+        await bell.wait(60)
+        await witness.wait(60)
+        await conn.execute("NOTIFY door, 'back'")
+        await witness.wait(60)
+
+        waiting = asyncio.create_task(bell.wait(60))
+        await conn.execute("SELECT 1")
+        assert not waiting.done()
+        await conn.execute("NOTIFY door, 'front'")
+        await waiting
+        await conn.execute("NOTIFY door")
+        await bell.wait(60)
+
+
 async def test_a_bell_whose_connection_a_network_lost_is_hung_up_anew(
     new_database: NewDatabase,
 ) -> None:

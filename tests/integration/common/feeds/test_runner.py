@@ -47,7 +47,7 @@ async def test_a_push_during_a_run_is_not_swallowed(pool: Pool, running: Started
         runs.append(lease.generation)
         await go_on.wait()
 
-    async with running(run):
+    async with running(run, idle_s=60.0):  # nobody looks by itself
         await eventually(lambda: len(runs) == 1)
         for _ in range(5):
             await knock(pool)
