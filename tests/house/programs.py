@@ -1,6 +1,7 @@
 """Processes of the house: forked, killed and started again."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -51,7 +52,8 @@ class Zygote:
         finally:
             assert process.stdin
             assert process.stdout
-            process.stdin.close()
+            with contextlib.suppress(BrokenPipeError):  # it is gone, which is told elsewhere
+                process.stdin.close()
             await asyncio.to_thread(process.wait, END_S)
             process.stdout.close()
 

@@ -101,12 +101,10 @@ class Runs:
         stage.patience_s = self._patience_s
         try:
             await self._play(stage, plan)
-        except BaseException:
+        except BaseException as exc:
             self._patience_s = SHRINKING_MEND_S
             if self._reports:
-                logs = next(iter(house.programs.values())).log.parent
-                kept = self._reports / f"soak-failure-{self.done.examples}"
-                await asyncio.to_thread(shutil.copytree, logs, kept, dirs_exist_ok=True)
+                await asyncio.to_thread(self._keep, house, plan, exc)
             await self._demolish()
             raise
         finally:
@@ -115,6 +113,12 @@ class Runs:
             self.done.seconds = time.monotonic() - self._begun
         house.mailboxes.clear()
         house.published.clear()
+
+    def _keep(self, house: House, plan: Sequence[Step], exc: BaseException) -> None:
+        """Keep the logs of a house in which something was not right, and what it was."""
+        kept = Path(f"{self._reports}/soak-failure-{self.done.examples}")
+        shutil.copytree(next(iter(house.programs.values())).log.parent, kept, dirs_exist_ok=True)
+        (kept / "failure.txt").write_text(f"{plan}\n{exc!r}\n")
 
     async def _play(self, stage: Stage, plan: Sequence[Step]) -> None:
         await mail_rules.add_people(stage)

@@ -11,6 +11,7 @@ import time
 from uuid import UUID
 
 from tests.house.truth import differences
+from tests.soak import mail_rules
 from tests.soak.crm_rules import give_back
 from tests.soak.processes import ensure, redeliver
 from tests.soak.stage import Stage
@@ -49,8 +50,7 @@ async def settle(stage: Stage, _step: Step | None = None) -> None:
     for person in stage.people:
         await give_back(stage, person)
         if person.forgotten:  # no push says that; the next change does
-            await stage.house.deliver(person.email, subject="and then")
-            person.forgotten = False
+            await mail_rules.deliver(stage, person, Step("arrive"))
     lost = await _lost(stage)
     if lost:
         ids = [UUID(one.connection_id) for one in stage.mailboxes]

@@ -11,7 +11,6 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import orjson
@@ -98,4 +97,4 @@ def report(done: Done, *, seeds: tuple[int, int]) -> None:
     )
     if REPORTS:
         REPORTS.mkdir(parents=True, exist_ok=True)
-        (REPORTS / "soak.json").write_bytes(orjson.dumps({"seeds": seeds, **asdict(done)}))
+        (REPORTS / "soak.json").write_bytes(orjson.dumps({"seeds": seeds, **vars(done)}))
