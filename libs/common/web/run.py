@@ -68,6 +68,7 @@ def run(app: web.Application, settings: ServeSettings) -> None:
         role=",".join(sorted(roles)),
     )
     clock.set_offset(settings.clock_offset)
+    gc.freeze()  # what is here by now stays: the collector need not look at it again and again
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(app, settings))
 
