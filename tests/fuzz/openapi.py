@@ -16,7 +16,9 @@ from pathlib import Path
 
 from tests.fuzz.effort import LONG, TIMES
 
+PROJECT = Path(__file__).parents[2]
 SETTINGS = """
+hooks = "tests.fuzz.hooks"
 warnings = false
 max-failures = 10
 request-timeout = 60
@@ -71,6 +73,7 @@ async def _run(*arguments: str, folder: Path) -> bytes:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
         start_new_session=True,
     )
     try:

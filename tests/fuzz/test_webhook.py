@@ -119,7 +119,7 @@ def forged(draw: st.DrawFn) -> bytes:
         case "padded":
             parts = [part + b"==" for part in parts]
         case "long":
-            parts[1] *= 2000
+            parts[1] = parts[1][:300] * 40
     return b".".join(parts).replace(b"\r", b"").replace(b"\n", b"").replace(b"\0", b"")
 
 
@@ -131,7 +131,7 @@ async def test_a_token_that_google_did_not_sign_leaves_no_trace(
     before = await counts(door)
     answer = await push(door, body, bearer(token))
 
-    assert answer.status in {400, 401}, answer  # 400: no header may hold this
+    assert answer.status in {0, 400, 401}, answer  # 400, or a closed door: no header holds this
     assert await counts(door) == before
 
 
@@ -157,7 +157,7 @@ async def test_claims_that_are_not_googles_leave_no_trace(
     token = jwt.PyJWS().encode(payload, KEY.private, algorithm="RS256", headers={"kid": KEY.kid})
     answer = await push(door, b"garbage", bearer(token))
 
-    assert answer.status in {400, 401}, (answer, changes)  # 400: too long for a header
+    assert answer.status in {0, 400, 401}, (answer, changes)  # 400, 0: too long for a header
     assert await counts(door) == before
 
 
