@@ -1,33 +1,29 @@
 """What a message adds to its conversation: without quoted history and signature.
 
-The library knows how mail programs of a dozen languages introduce what they quote. Its
-patterns take minutes over long lines, so it is shown a bounded outline of the text only, and
-what it keeps is looked up in the text again.
+`replies` knows how mail programs of a dozen languages introduce what they quote. Its patterns
+take minutes over long lines, so it is shown a bounded outline of the text only, and what it keeps
+is looked up in the text again.
 """
 
 import re
 
-from mailparser_reply import (  # type: ignore[import-untyped]  # it ships no types
-    EmailReplyParser,
-)
+from services.mail.domain.mime.replies import latest_reply
 
 LONGEST_LINE = 200
 MOST_LINES = 400
 LARGEST_OUTLINE = 16_000
-LANGUAGES = ["en", "de", "fr", "es", "it", "nl", "pl", "sv", "da", "cs", "ja", "ko", "zh"]
 PORTUGUESE = re.compile(
     r"^(?:>?\s?Em .{4,150}escreveu:?\s*|-{2,20}\s?Mensagem (?:original|encaminhada)\s?-{2,20})$",
     re.MULTILINE | re.IGNORECASE,
 )
 INTRODUCTION = re.compile(r"^.{0,190}:$", re.DOTALL)
 SIGNATURE = re.compile(r"^-- ?$", re.MULTILINE)
-_PARSER = EmailReplyParser(languages=LANGUAGES)
 
 
 def new_text(text: str) -> str:
     """Return what is new in `text`; the whole text if nothing else would remain."""
     text = text.strip()
-    found = PORTUGUESE.search(text)
+    found = PORTUGUESE.search(text) if _is_portuguese(text.lower()) else None
     head = text[: found.start()] if found and text[: found.start()].strip() else text
     head = _without_signature(head)
     if not head:
@@ -37,7 +33,14 @@ def new_text(text: str) -> str:
     return new or text
 
 
+def _is_portuguese(low: str) -> bool:
+    """Say whether it is worth looking for what Portuguese programs write."""
+    return "escreveu" in low or "mensagem" in low
+
+
 def _without_signature(text: str) -> str:
+    if "--" not in text:
+        return text
     found = SIGNATURE.search(text)
     return text[: found.start()].strip() if found and text[: found.start()].strip() else text
 
@@ -46,17 +49,17 @@ def _kept_lines(text: str) -> list[str]:
     """Return the lines that the library takes for the latest reply."""
     lines = text.split("\n")
     outline = _outline(lines)
-    replies = _PARSER.read("\n".join(outline)).replies
-    if not replies:
+    reply = latest_reply(outline)
+    if reply is None:
         return []
-    wanted = [line.strip() for line in (replies[0].body or replies[0].content).split("\n")]
+    wanted = [line.strip() for line in reply.body.split("\n")]
     kept: list[str] = []
     at = 0
     for line, shown in zip(lines, outline, strict=False):
         if at < len(wanted) and shown.strip() == wanted[at]:
             kept.append(line)
             at += 1
-    if len(outline) < len(lines) and len(replies) == 1 and not replies[0].signatures:
+    if len(outline) < len(lines) and reply.is_all:
         kept += lines[len(outline) :]
     return kept if any(line.strip() for line in kept) else []
 
