@@ -27,6 +27,7 @@ GAP = 2
 CHUNK = re.compile(r"[^\s<>()\[\],;:\"'\\\x00-\x1f\x7f\ud800-\udfff]+")
 """Which may be an address: so without what Postgres cannot hold."""
 WORD = re.compile(r"[^\W_]+")
+BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
 
 
 class _Marks(dict[int, int | None]):
@@ -52,21 +53,53 @@ def fold(text: str) -> str:
 
 
 def _unmarked(text: str) -> str:
-    return unicodedata.normalize("NFKD", text).translate(MARKS)
+    text = unicodedata.normalize("NFKD", text)
+    return text if text.isascii() else BEYOND_ASCII.sub(_without_marks, text)
 
 
-def placed(folded: str) -> Iterator[tuple[str, int]]:
-    """Yield the words of a folded text with their positions, from 0 on.
+def _without_marks(found: re.Match[str]) -> str:
+    return found[0].translate(MARKS)
+
+
+def placed(folded: str, position: int) -> Iterator[tuple[list[str], Iterable[int], int]]:
+    """Yield the words of a folded text in runs: words, their positions, and the next position.
 
     Addresses come as a whole too, where their first part stands.
     """
-    position = 0
+    at = 0
+    while (mark := folded.find("@", at)) >= 0:
+        # No chunk goes beyond its line: most lines are words and nothing else.
+        start = folded.rfind("\n", at, mark) + 1 or at
+        end = folded.find("\n", mark)
+        end = len(folded) if end < 0 else end
+        run = _words(folded[at:start], position)
+        yield run
+        run = _line(folded[start:end], run[2])
+        yield run
+        position, at = run[2], end
+    yield _words(folded[at:], position)
+
+
+def _words(folded: str, position: int) -> tuple[list[str], Iterable[int], int]:
+    """Return the words of what holds no address."""
+    found = words(folded)
+    after = position + len(found)
+    return found, range(position, after), after
+
+
+def _line(folded: str, position: int) -> tuple[list[str], Iterable[int], int]:
+    """Return the words of a line that may hold addresses."""
+    found: list[str] = []
+    places: list[int] = []
     for chunk in CHUNK.finditer(folded):
         if "@" in chunk[0] and (address := whole_address(chunk[0])) is not None:
-            yield address, position
-        for word in WORD.finditer(chunk[0]):
-            yield word[0][:LONGEST_WORD], position
+            found.append(address)
+            places.append(position)
+        for word in words(chunk[0]):
+            found.append(word)
+            places.append(position)
             position += 1
+    return found, places, position
 
 
 def whole_address(chunk: str) -> str | None:
@@ -81,7 +114,10 @@ def whole_address(chunk: str) -> str | None:
 
 def words(folded: str) -> list[str]:
     """Return only the words, in their order."""
-    return [word[0][:LONGEST_WORD] for word in WORD.finditer(folded)]
+    found: list[str] = WORD.findall(folded)
+    if max(map(len, found), default=0) > LONGEST_WORD:
+        return [word[:LONGEST_WORD] for word in found]
+    return found
 
 
 def quoted(lexeme: str) -> str:
@@ -106,14 +142,36 @@ def vector(*, subject: str, sender: Person | None, recipients: Sequence[Person],
     ):
         for part in parts:
             last = start
-            for lexeme, position in placed(part):
-                last = min(start + position, LAST_POSITION)
-                left -= len(lexeme.encode()) + POSITION_BYTES
-                if left < 0:
+            for lexemes, places, after in placed(part, start):
+                taken, left = _fitting(lexemes, left)
+                if taken:
+                    last = min(after - 1, LAST_POSITION)
+                if after > LAST_POSITION:
+                    places = [min(one, LAST_POSITION) for one in places]  # noqa: PLW2901
+                pieces += _placed(lexemes[:taken], places, weight)
+                if taken < len(lexemes):
                     return " ".join(pieces)
-                pieces.append(f"{quoted(lexeme)}:{last}{weight}")
             start = min(last + GAP, LAST_POSITION)
     return " ".join(pieces)
+
+
+def _fitting(lexemes: list[str], left: int) -> tuple[int, int]:
+    """Return how many of the lexemes the vector has room for, and the room that is left."""
+    size = POSITION_BYTES * len(lexemes) + len("".join(lexemes).encode())
+    if size <= left:
+        return len(lexemes), left - size
+    for taken, lexeme in enumerate(lexemes):
+        left -= len(lexeme.encode()) + POSITION_BYTES
+        if left < 0:
+            return taken, left
+    return len(lexemes), left
+
+
+def _placed(lexemes: list[str], places: Iterable[int], weight: str) -> list[str]:
+    """Return lexemes as a tsvector names them; none of them has anything to be escaped."""
+    return [
+        f"'{lexeme}':{place}{weight}" for lexeme, place in zip(lexemes, places, strict=False)
+    ]
 
 
 def _bounded(text: str, longest: int) -> str:
