@@ -1,4 +1,4 @@
-"""Transfer encodings, undone line by line: nothing longer than a piece of a line is held.
+"""Transfer encodings, undone some lines at a time: nothing longer than a block is held.
 
 Source: https://www.rfc-editor.org/rfc/rfc2045#section-6
 """
@@ -9,35 +9,40 @@ from collections.abc import Iterator
 from typing import BinaryIO, Protocol
 
 LONGEST_PIECE = 64 * 1024
+"""Bytes read at once."""
 ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 NOISE = bytes(set(range(256)) - set(ALPHABET) - {ord("=")})
 HALF_ESCAPE = re.compile(rb"(?:=[0-9A-Fa-f]?|[ \t]+)\Z")
+BLANKS = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n)")
+"""Added to lines on their way."""
 
 
-def lines(file: BinaryIO) -> Iterator[bytes]:
-    """Yield the lines of `file` with their ends: LF, CRLF or CR, however they are mixed.
+def blocks(file: BinaryIO) -> Iterator[bytes]:
+    """Yield `file` in blocks of whole lines, whatever their ends: LF, CRLF or CR, even mixed.
 
-    A line of more than 64 KiB comes in pieces; all but its last have no end.
+    A line longer than a block comes in pieces; all but its last have no end.
     """
     held = b""
-    while piece := file.readline(LONGEST_PIECE):
-        if held:
-            piece = held + piece
-            held = b""
-        if piece.endswith(b"\r"):  # perhaps the half of a CRLF
-            held, piece = piece[-1:], piece[:-1]
-        if b"\r" in piece[:-2]:
-            yield from piece.splitlines(keepends=True)
-        elif piece:
-            yield piece
+    while piece := file.read(LONGEST_PIECE):
+        data = held + piece
+        # A CR at the very end is perhaps the half of a CRLF.
+        cut = max(data.rfind(b"\n"), data.rfind(b"\r", 0, -1)) + 1
+        if cut == 0 and len(data) >= LONGEST_PIECE:
+            cut = len(data) - data.endswith(b"\r")
+        if cut:
+            yield data[:cut]
+        held = data[cut:]
     if held:
         yield held
 
 
-def split_end(line: bytes) -> tuple[bytes, bytes]:
-    """Return a line's content and its end."""
-    content = line.rstrip(b"\r\n")
-    return content, line[len(content) :]
+def split_end(lines: bytes) -> tuple[bytes, bytes]:
+    """Return what one or more lines hold, and the end of the last."""
+    if lines.endswith(b"\r\n"):
+        return lines[:-2], b"\r\n"
+    if lines.endswith((b"\n", b"\r")):
+        return lines[:-1], lines[-1:]
+    return lines, b""
 
 
 class Decoder(Protocol):
@@ -46,8 +51,8 @@ class Decoder(Protocol):
     The line end before a boundary belongs to the boundary (RFC 2046, section 5.1.1).
     """
 
-    def feed(self, line: bytes) -> bytes:
-        """Return what `line`, or a piece of one, adds to the content."""
+    def feed(self, lines: bytes) -> bytes:
+        """Return what whole lines, or a piece of one, add to the content."""
 
     def close(self, *, at_boundary: bool) -> bytes:
         """Return what is left when the part is over."""
@@ -59,10 +64,10 @@ class Plain:
     def __init__(self) -> None:
         self._end = b""
 
-    def feed(self, line: bytes) -> bytes:
-        """Return the line before this one's end, and this one without its end."""
+    def feed(self, lines: bytes) -> bytes:
+        """Return the end that was held back, and these lines without their last end."""
         before = self._end
-        content, self._end = split_end(line)
+        content, self._end = split_end(lines)
         return before + content
 
     def close(self, *, at_boundary: bool) -> bytes:
@@ -77,8 +82,20 @@ class QuotedPrintable:
         self._end = b""
         self._half = b""
 
-    def feed(self, line: bytes) -> bytes:
-        """Return the decoded line; what may be half an escape waits for its other half."""
+    def feed(self, lines: bytes) -> bytes:
+        """Return the decoded lines; what may be half an escape waits for its other half."""
+        text, self._half = self._half + lines, b""
+        if b"==" in text or text.count(b"\r") != text.count(b"\r\n"):
+            return b"".join(map(self._feed_line, text.splitlines(keepends=True)))
+        last = text.rfind(b"\n", 0, -1) + 1
+        if last == 0:
+            return self._feed_line(text)
+        # Of what is well formed the library undoes soft breaks as it should.
+        before, self._end = self._end, b""
+        decoded = binascii.a2b_qp(BLANKS.sub(b"", text[:last]))
+        return before + decoded + self._feed_line(text[last:])
+
+    def _feed_line(self, line: bytes) -> bytes:
         before = self._end
         content, self._end = split_end(self._half + line)
         self._half = b""
@@ -104,11 +121,11 @@ class Base64:
         self._rest = b""
         self._over = False
 
-    def feed(self, line: bytes) -> bytes:
+    def feed(self, lines: bytes) -> bytes:
         """Return the octets of all whole groups of four so far."""
         if self._over:
             return b""
-        letters = self._rest + line.translate(None, NOISE)
+        letters = self._rest + lines.translate(None, NOISE)
         if b"=" in letters:
             letters = letters[: letters.index(b"=")]
             self._over = True

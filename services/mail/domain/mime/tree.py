@@ -1,4 +1,4 @@
-"""The tree of a message's parts, grown line by line without holding their bodies.
+"""The tree of a message's parts, grown block by block without holding their bodies.
 
 Python's feed parser reads headers and decides where parts begin. It is never shown a body: of
 text and of what is like it a bounded beginning is kept, of anything else only the size. So a
@@ -7,6 +7,7 @@ message of 35 MB costs as much memory as a small one.
 Source: https://www.rfc-editor.org/rfc/rfc2046
 """
 
+import re
 from collections.abc import Callable
 from email import policy
 from email.feedparser import BytesFeedParser
@@ -15,10 +16,15 @@ from email.policy import Policy
 from typing import Any, BinaryIO
 
 from services.mail.domain.mime import bounds
-from services.mail.domain.mime.transfer import Decoder, decoder, lines, split_end
+from services.mail.domain.mime.transfer import Decoder, blocks, decoder, split_end
 
 READ = ("text", "message", "multipart")
 """Main types whose bodies are kept to be read; of a multipart: what is outside its parts."""
+LINE = re.compile(rb"[^\r\n]*+(?:\r\n|\n|\r)?")
+HEAD = re.compile(
+    rb"(?:(?!--)[!-9;-~]++:[^\r\n]*+\r?\n(?:[ \t][^\r\n]*+\r?\n)*+)++\r?\n"
+)
+"""Headers that are nothing else, and the empty line behind them."""
 
 
 class Node(Message):
@@ -99,6 +105,8 @@ class _Reader:
         """The header line that is being read."""
         self._headers = 0
         self._kept = 0
+        self._is_broken = False
+        """The headers of this part are not all in one block, or not all headers."""
         self._epilogue = False
 
     def _new_node(self, policy: "Policy[Any]" = policy.compat32) -> Node:
@@ -108,9 +116,9 @@ class _Reader:
 
     def read(self, file: BinaryIO) -> Node:
         at_start = True
-        for line in lines(file):
-            self._take(line, at_start=at_start)
-            at_start = line.endswith((b"\n", b"\r"))
+        for block in blocks(file):
+            self._take_block(block, at_start=at_start)
+            at_start = block.endswith((b"\n", b"\r"))
             if len(self._nodes) > bounds.MOST_PARTS:
                 break
         if self._line:
@@ -121,17 +129,74 @@ class _Reader:
             raise TypeError("the parser makes what its factory makes")
         return root
 
-    def _take(self, line: bytes, *, at_start: bool) -> None:
-        if at_start and line.startswith(b"--") and self._boundaries:
+    def _take_block(self, block: bytes, *, at_start: bool) -> None:
+        """Take in what a block has: bodies and heads as they are, other lines one by one."""
+        at = 0
+        while at < len(block) and len(self._nodes) <= bounds.MOST_PARTS:
+            if at_start and self._boundaries and block.startswith(b"--", at):
+                end = self._take_line(block, at)
+            elif self._is_inside:
+                end = self._next_mark(block, at)
+                self._add_inside(block[at:end])
+            elif at_start and not self._line and (head := self._whole_head(block, at)):
+                end = at + len(head)
+                self._show(head)
+            else:
+                end = self._take_line(block, at)
+            at, at_start = end, True
+
+    @property
+    def _is_inside(self) -> bool:
+        """Whether what comes is no header, until a boundary."""
+        return self._epilogue or (self._current is not None and bool(self._current.kind))
+
+    def _next_mark(self, block: bytes, at: int) -> int:
+        """Return where the next line begins that may be a boundary."""
+        if not self._boundaries:
+            return len(block)
+        found = (block.find(end, at) for end in (b"\n--", b"\r--"))
+        return min((place + 1 for place in found if place >= 0), default=len(block))
+
+    def _take_line(self, block: bytes, at: int) -> int:
+        """Take in a line that begins where a boundary may, or a header; return its end."""
+        found = LINE.match(block, at)
+        end = len(block) if found is None else found.end()
+        line = block[at:end]
+        if line.startswith(b"--") and self._boundaries:
             key = line.rstrip(b" \t\r\n")
             for name, is_end in ((key, False), (key[:-2], True)):
                 if name in self._boundaries and (not is_end or key.endswith(b"--")):
                     self._cross(name, is_end=is_end)
-                    return
-        if self._current is not None and self._current.kind:
-            self._add(self._current, line)
-        elif not self._epilogue:
+                    return end
+        if self._is_inside:
+            self._add_inside(line)
+        else:
             self._head(line)
+        return end
+
+    def _add_inside(self, lines: bytes) -> None:
+        if self._current is not None and self._current.kind:
+            self._add(self._current, lines)
+
+    def _whole_head(self, block: bytes, at: int) -> bytes:
+        """Return the headers that begin there, to be shown at once; empty: not in this way."""
+        if self._is_broken:
+            return b""
+        found = HEAD.match(block, at)
+        room = min(bounds.LONGEST_HEADERS - self._headers, bounds.LARGEST_BODIES - self._kept)
+        if found is None or len(found[0]) > room:
+            self._is_broken = True  # so that none is looked at twice
+            return b""
+        return found[0]
+
+    def _show(self, head: bytes) -> None:
+        """Show the parser all headers of a part."""
+        shown = head.replace(b"\r\n", b"\n")
+        size = len(shown) - shown.count(b"\n")
+        self._headers += size
+        self._kept += size
+        self._parser.feed(shown)
+        self._look(b"")
 
     def _cross(self, name: bytes, *, is_end: bool) -> None:
         """Go over a boundary: what is open within its owner is closed."""
@@ -144,6 +209,7 @@ class _Reader:
         self._line = b""
         self._current = None
         self._headers = 0
+        self._is_broken = False
         self._epilogue = is_end
 
     def _head(self, line: bytes) -> None:
