@@ -48,7 +48,9 @@ def letter(number: int) -> bytes:
     message["Message-ID"] = f"<letter.{number}@customer.example>"
     if number % 2:
         message["In-Reply-To"] = f"<letter.{number - 1}@customer.example>"
-        message["References"] = f"<letter.0@customer.example> <letter.{number - 1}@customer.example>"
+        message["References"] = (
+            f"<letter.0@customer.example> <letter.{number - 1}@customer.example>"
+        )
     said, quoted = _paragraphs(rng, german=number % 5 == 0), _paragraphs(rng, german=False)[:2]
     message.set_content(_text(said, quoted, answers=bool(number % 2)))
     message.add_alternative(_html(said, quoted, answers=bool(number % 2)), subtype="html")

@@ -46,7 +46,16 @@ PLAIN = [
     *("", "", "Hello Alice,", "Yes.", "this is a line of words that goes on", "e-mail and mail"),
     *("On the other hand", "Am Ende", "* a star", "- an item", "--", "-- ", "__", "/x", "-x"),
     *("Let us wrote: about it", "10 of them", "Warning: this mail is confidential.", "Taken", "KH"),
-    *("To do: nothing", "Data: 5", "regards", "_" * 32, "-" * 40, "_-_", "STRASSE", "ſent from my x"),
+    *(
+        "To do: nothing",
+        "Data: 5",
+        "regards",
+        "_" * 32,
+        "-" * 40,
+        "_-_",
+        "STRASSE",
+        "ſent from my x",
+    ),
     *("Sent from my iPhone", "Get Outlook for iOS", "Odesláno z mého iPhonu", "Τέλος", "İstanbul"),
 ]
 

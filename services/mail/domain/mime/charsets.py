@@ -8,6 +8,7 @@ Source: https://encoding.spec.whatwg.org/#names-and-labels
 
 import codecs
 import re
+from functools import lru_cache
 
 from charset_normalizer import from_bytes
 
@@ -71,6 +72,7 @@ UNSAFE = frozenset(
 """Python's codecs that are no charset of mail; some take minutes over a megabyte."""
 
 
+@lru_cache(maxsize=256)
 def codec(label: str | None) -> str | None:
     """Return Python's name of the charset that `label` means; None: there is no such charset."""
     name = (label or "").strip(" \t'\"").lower()

@@ -90,6 +90,8 @@ def _offset(zone: str) -> timedelta:
 
 def _without_comments(text: str) -> str:
     """Return `text` with a space for each comment; comments nest, a backslash escapes."""
+    if "(" not in text and "\\" not in text:
+        return text
     kept: list[str] = []
     depth = 0
     escaped = False

@@ -9,6 +9,7 @@ from email import policy
 from email.message import Message
 from email.parser import BytesHeaderParser
 from email.utils import collapse_rfc2231_value, getaddresses, unquote
+from functools import lru_cache
 from typing import Any
 
 from services.mail.domain.message import Person
@@ -25,12 +26,30 @@ from services.mail.domain.mime.text import UNPRINTABLE, one_line
 MOST_FIELDS = 20
 """Fields of one name that are read."""
 LONGEST_PARAMETERS = 20_000
+SHORT = 200
+"""Characters of what is remembered once it is read: the same types and people come again."""
+REMEMBERED = 1_024
 ENCODED_WORD = re.compile(r"=\?([!-<>@-~]+?)(?:\*[^?\s]*)?\?([BbQq])\?([^?\s]*)\?=")
 BETWEEN_WORDS = re.compile(r"(\?=)\s+(=\?)")
+FOLD = re.compile(r"\r?\n[ \t]?|\r")
 MESSAGE_ID = re.compile(r"<[^<>\s]{1,996}>")
 PATH = re.compile(r"^.*[\\/](?=[^\\/])", re.DOTALL)
 
 BROKEN = (ValueError, LookupError, TypeError, AttributeError, IndexError)
+
+
+class Headed(Message):
+    """A message that finds its fields by name; they are complete when they are asked for."""
+
+    _fields: dict[str, list[str]] | None = None
+
+    def values_of(self, name: str) -> list[str]:
+        """Return the raw values of the fields of a name, which is in small letters."""
+        if self._fields is None:
+            self._fields = {}
+            for key, value in self.raw_items():
+                self._fields.setdefault(key.lower(), []).append(str(value))
+        return self._fields.get(name, [])
 
 
 def decode_words(text: str) -> str:
@@ -41,6 +60,8 @@ def decode_words(text: str) -> str:
 
     Source: https://www.rfc-editor.org/rfc/rfc2047
     """
+    if "=?" not in text:
+        return text
     pieces: list[tuple[str, bytes] | str] = []
     joined = BETWEEN_WORDS.sub(r"\1\2", text)
     end = 0
@@ -71,6 +92,8 @@ def _word_bytes(encoding: str, data: str) -> bytes:
 def raw_fields(message: "Message[Any, Any]", name: str) -> list[str]:
     """Return the values of the fields of that name, unfolded; octets beyond ASCII are guessed."""
     wanted = name.lower()
+    if isinstance(message, Headed):
+        return [_unfolded(value) for value in message.values_of(wanted)[:MOST_FIELDS]]
     found = [str(value) for key, value in message.raw_items() if key.lower() == wanted]
     return [_unfolded(value) for value in found[:MOST_FIELDS]]
 
@@ -82,7 +105,7 @@ def _unfolded(value: str) -> str:
             value = decode_text(value.encode("ascii", "surrogateescape"), None)
         except UnicodeEncodeError:  # it is text already
             value = value.encode("utf-8", "replace").decode()
-    return re.sub(r"\r?\n[ \t]?|\r", " ", value)
+    return FOLD.sub(" ", value) if "\n" in value or "\r" in value else value
 
 
 def field(message: "Message[Any, Any]", name: str) -> str:
@@ -93,8 +116,21 @@ def field(message: "Message[Any, Any]", name: str) -> str:
 
 def people(message: "Message[Any, Any]", name: str) -> tuple[Person, ...]:
     """Return who the fields of that name mention; groups are resolved, comments are names."""
+    fields = raw_fields(message, name)
+    if not fields:
+        return ()
+    is_short = len(fields) == 1 and len(fields[0]) <= SHORT
+    return _known_people(fields[0]) if is_short else _people(fields)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _known_people(value: str) -> tuple[Person, ...]:
+    return _people([value])
+
+
+def _people(fields: list[str]) -> tuple[Person, ...]:
     try:
-        pairs = getaddresses(raw_fields(message, name))
+        pairs = getaddresses(fields)
     except RecursionError:  # comments within comments, thousands deep
         return ()
     found = (_person(*pair) for pair in pairs)
@@ -122,8 +158,13 @@ def param(message: "Message[Any, Any]", name: str, header: str = "content-type")
     found = raw_fields(message, header)
     if not found or len(found[0]) > LONGEST_PARAMETERS:
         return None
+    read = _known_param if len(found[0]) <= SHORT else _param
+    return read(found[0], name, header)
+
+
+def _param(field: str, name: str, header: str) -> str | None:
     holder: Message[str, str] = Message(policy=policy.compat32)
-    holder.set_raw(header, found[0])
+    holder.set_raw(header, field)
     try:
         value = holder.get_param(name, None, header)
         if value is None:
@@ -133,6 +174,9 @@ def param(message: "Message[Any, Any]", name: str, header: str = "content-type")
         return unquote(str(value))
     except BROKEN:  # the library stumbles over broken continuations
         return None
+
+
+_known_param = lru_cache(maxsize=REMEMBERED)(_param)
 
 
 def _collapsed(value: tuple[str | None, str | None, str]) -> str:
@@ -152,9 +196,9 @@ def filename(message: "Message[Any, Any]") -> str | None:
     return text[:LONGEST_FILENAME] or None
 
 
-def of_fields(fields: list[tuple[str, str]]) -> "Message[str, str]":
+def of_fields(fields: list[tuple[str, str]]) -> Headed:
     """Return a message that has nothing but these headers (name, value)."""
-    message: Message[str, str] = Message(policy=policy.compat32)
+    message = Headed(policy=policy.compat32)
     for name, value in fields:
         message[name] = UNPRINTABLE.sub(" ", value)
     return message

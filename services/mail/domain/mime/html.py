@@ -14,9 +14,10 @@ from inscriptis import get_text  # type: ignore[import-untyped]  # it ships no t
 from lxml.etree import LxmlError  # type: ignore[import-untyped]  # nor does it
 
 from services.mail.domain.mime.bounds import LONGEST_HTML
-from services.mail.domain.mime.text import UNSTORABLE
+from services.mail.domain.mime.text import storable
 
 SCHEMES = {"http", "https", "mailto", "cid"}
+CLEANER = nh3.Cleaner(url_schemes=SCHEMES, link_rel="noopener noreferrer")
 DEEPEST_HTML = 150
 """Elements within one another: the library loses what is below 256, and gets slow."""
 MOST_WORK = 200_000
@@ -47,7 +48,7 @@ def sanitise(source: str) -> str | None:
     """
     if not is_tame(source):
         return None
-    source = UNSTORABLE.sub("", source)
+    source = storable(source)
     cleaned = _clean(source)
     if len(cleaned) > LONGEST_HTML:  # it is longer than its source, by what is closed and escaped
         cleaned = _clean(source[: len(source) * LONGEST_HTML // len(cleaned) // 2])
@@ -55,12 +56,13 @@ def sanitise(source: str) -> str | None:
 
 
 def _clean(source: str) -> str:
-    return nh3.clean(source, url_schemes=SCHEMES, link_rel="noopener noreferrer").strip()
+    cleaned: str = CLEANER.clean(source)
+    return cleaned.strip()
 
 
 def html_to_text(source: str) -> str:
     """Return the readable text of an HTML body: tables, lists and blocks laid out."""
-    source = UNSTORABLE.sub("", source)
+    source = storable(source)
     if not is_tame(source):
         return strip_tags(source)
     try:

@@ -11,12 +11,24 @@ SIGNATURE = "-- "
 
 def clean(text: str, longest: int) -> str:
     """Return `text` as Postgres can hold it, at most `longest` characters."""
-    return UNSTORABLE.sub("", text[: longest * 2])[:longest]
+    return storable(text[: longest * 2])[:longest]
+
+
+def storable(text: str) -> str:
+    """Return `text` without what Postgres cannot hold: NUL and lone surrogates."""
+    if "\0" not in text:
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            pass
+        else:
+            return text
+    return UNSTORABLE.sub("", text)
 
 
 def one_line(text: str) -> str:
     """Return `text` without control characters, as a header's value is shown."""
-    return UNPRINTABLE.sub(" ", text).strip()
+    return (text if text.isprintable() else UNPRINTABLE.sub(" ", text)).strip()
 
 
 def with_newlines(text: str) -> str:

@@ -11,23 +11,21 @@ import re
 from collections.abc import Callable
 from email import policy
 from email.feedparser import BytesFeedParser
-from email.message import Message
 from email.policy import Policy
 from typing import Any, BinaryIO
 
 from services.mail.domain.mime import bounds
+from services.mail.domain.mime.headers import Headed
 from services.mail.domain.mime.transfer import Decoder, blocks, decoder, split_end
 
 READ = ("text", "message", "multipart")
 """Main types whose bodies are kept to be read; of a multipart: what is outside its parts."""
 LINE = re.compile(rb"[^\r\n]*+(?:\r\n|\n|\r)?")
-HEAD = re.compile(
-    rb"(?:(?!--)[!-9;-~]++:[^\r\n]*+\r?\n(?:[ \t][^\r\n]*+\r?\n)*+)++\r?\n"
-)
+HEAD = re.compile(rb"(?:(?!--)[!-9;-~]++:[^\r\n]*+\r?\n(?:[ \t][^\r\n]*+\r?\n)*+)++\r?\n")
 """Headers that are nothing else, and the empty line behind them."""
 
 
-class Node(Message):
+class Node(Headed):
     """A part: its headers, its place in the tree, and what is known of its body."""
 
     def __init__(self, policy: "Policy[Any]" = policy.compat32) -> None:
@@ -60,10 +58,8 @@ class Node(Message):
         It asks when the headers are read. A message within the message is one leaf to it, and
         so is what is nested too deep.
         """
-        self.kind = super().get_content_type()
-        if self.is_container:
-            return self.kind
-        return "application/octet-stream"
+        self.kind = self.kind or super().get_content_type()
+        return self.kind if self.is_container else "application/octet-stream"
 
     @property
     def is_container(self) -> bool:

@@ -169,9 +169,7 @@ def _fitting(lexemes: list[str], left: int) -> tuple[int, int]:
 
 def _placed(lexemes: list[str], places: Iterable[int], weight: str) -> list[str]:
     """Return lexemes as a tsvector names them; none of them has anything to be escaped."""
-    return [
-        f"'{lexeme}':{place}{weight}" for lexeme, place in zip(lexemes, places, strict=False)
-    ]
+    return [f"'{lexeme}':{place}{weight}" for lexeme, place in zip(lexemes, places, strict=False)]
 
 
 def _bounded(text: str, longest: int) -> str:
