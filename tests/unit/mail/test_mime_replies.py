@@ -36,11 +36,12 @@ INTRODUCTIONS = [
     "-----Original Message-----",
     "-----Oprindelig meddelelse-----",
 ]
-FIELDS = (
-    "From To Sent Subject Date Cc Organization Von Gesendet An Betreff De Enviado Para Da Inviato A "
-    "Oggetto Van Verzonden Od Wysłano Do Temat Data DW Od Komu Předmět Från Skickat Till Ämne Fra "
-    "Sendt Til Emne 发件人 收件人 主题 보낸사람 제목"
-).split()
+FIELDS = [
+    *("From", "To", "Sent", "Subject", "Date", "Cc", "Organization", "Von", "Gesendet", "An"),
+    *("Betreff", "De", "Enviado", "Para", "Da", "Inviato", "A", "Oggetto", "Van", "Verzonden"),
+    *("Od", "Wysłano", "Do", "Temat", "Data", "DW", "Komu", "Předmět", "Från", "Skickat", "Till"),
+    *("Ämne", "Fra", "Sendt", "Til", "Emne", "发件人", "收件人", "主题", "보낸사람", "제목"),
+]
 SHOWN = [f"{name}: x" for name in FIELDS] + ["De : x", "Envoyé : y", "Objet : z", "*From:* x"]
 PLAIN = [
     *("", "", "Hello Alice,", "Yes.", "this is a line of words that goes on", "e-mail and mail"),
@@ -54,7 +55,7 @@ PLAIN = [
         "-" * 40,
         "_-_",
         "STRASSE",
-        "ſent from my x",
+        "\u017fent from my x",
     ),
     *("Sent from my iPhone", "Get Outlook for iOS", "Odesláno z mého iPhonu", "Τέλος", "İstanbul"),
 ]

@@ -51,8 +51,8 @@ _FIELDS = {
     "sv": "fr\u00e5n skickat till \u00e4mne datum kopia",
     "da": "fra sendt til emne dato cc kopi vedh\u00e6ftet",
     "cs": "od odesl\u00e1no komu p\u0159edm\u011bt datum kopie",
-    "zh": "\u53d1\u4ef6\u4eba \u53d1\u9001\u65f6\u95f4 \u6536\u4ef6\u4eba \u4e3b\u9898 \u6284\u9001 "
-    "\u7ec4\u7ec7",
+    "zh": "\u53d1\u4ef6\u4eba \u53d1\u9001\u65f6\u95f4 \u6536\u4ef6\u4eba \u4e3b\u9898 "
+    "\u6284\u9001 \u7ec4\u7ec7",
 }
 """Names of headers that are shown above what is quoted."""
 _SPACED = {
@@ -77,7 +77,8 @@ _ENDINGS = {
     "odesl\u00e1no z m\u00e9ho",
     "ko": "\uac10\uc0ac\ud569\ub2c8\ub2e4|\uc548\ubd80 \uc804\ud569\ub2c8\ub2e4,|"
     "\uc88b\uc740 \ud558\ub8e8 \ub418\uc138\uc694,|\uace0\ub9d9\uc2b5\ub2c8\ub2e4,|\ub0b4 ",
-    "zh": "\u6b64\u81f4\uff0c|\u656c\u793c\uff0c|\u8c22\u8c22|\u795d\u597d\uff0c|\u4ece\u6211\u7684",
+    "zh": "\u6b64\u81f4\uff0c|\u656c\u793c\uff0c|\u8c22\u8c22|\u795d\u597d\uff0c|"
+    "\u4ece\u6211\u7684",
 }
 """How signatures and the marks of telephones begin."""
 

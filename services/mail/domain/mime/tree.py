@@ -34,6 +34,8 @@ class Node(Headed):
         self.parent: Node | None = None
         self.path = "1"
         self.depth = 0
+        self.boundary: str | None = None
+        """As the message says, once the headers of a container are read."""
         self.kind = ""
         """The content type, once the headers are read; until then empty."""
         self.size = 0
@@ -60,6 +62,14 @@ class Node(Headed):
         """
         self.kind = self.kind or super().get_content_type()
         return self.kind if self.is_container else "application/octet-stream"
+
+    def get_boundary(self, failobj: Any = None) -> Any:
+        """Return the boundary as the parser shall see it: by depth, not by what the message says.
+
+        It makes a pattern of each, which costs more than all else it does.
+        """
+        self.boundary = self.boundary or super().get_boundary()
+        return failobj if self.boundary is None else f"={self.depth}"
 
     @property
     def is_container(self) -> bool:
@@ -158,17 +168,22 @@ class _Reader:
         found = LINE.match(block, at)
         end = len(block) if found is None else found.end()
         line = block[at:end]
-        if line.startswith(b"--") and self._boundaries:
-            key = line.rstrip(b" \t\r\n")
-            for name, is_end in ((key, False), (key[:-2], True)):
-                if name in self._boundaries and (not is_end or key.endswith(b"--")):
-                    self._cross(name, is_end=is_end)
-                    return end
+        if line.startswith(b"--") and self._crosses(line):
+            return end
         if self._is_inside:
             self._add_inside(line)
         else:
             self._head(line)
         return end
+
+    def _crosses(self, line: bytes) -> bool:
+        """Go over the boundary that a line is; False when it is none."""
+        key = line.rstrip(b" \t\r\n")
+        for name, is_end in ((key, False), (key[:-2], True)):
+            if name in self._boundaries and (not is_end or key.endswith(b"--")):
+                self._cross(name, is_end=is_end)
+                return True
+        return False
 
     def _add_inside(self, lines: bytes) -> None:
         if self._current is not None and self._current.kind:
@@ -197,11 +212,13 @@ class _Reader:
     def _cross(self, name: bytes, *, is_end: bool) -> None:
         """Go over a boundary: what is open within its owner is closed."""
         self._close(at_boundary=True)
-        depth = self._boundaries[name].depth + (0 if is_end else 1)
+        owner = self._boundaries[name]
+        depth = owner.depth + (0 if is_end else 1)
         self._boundaries = {
             key: node for key, node in self._boundaries.items() if node.depth < depth
         }
-        self._parser.feed((self._line and b"\n") + name + (b"--\n" if is_end else b"\n"))
+        shown = f"--{owner.get_boundary()}".encode()
+        self._parser.feed((self._line and b"\n") + shown + (b"--\n" if is_end else b"\n"))
         self._line = b""
         self._current = None
         self._headers = 0
@@ -229,11 +246,11 @@ class _Reader:
         if not node.kind:
             return
         self._decoder = decoder(node.encoding)
-        boundary = node.get_boundary() if node.is_container else None
-        if boundary is not None:
-            name = b"--" + boundary.encode("utf-8", "surrogateescape")
+        if node.is_container and node.get_boundary() is not None:
+            name = b"--" + (node.boundary or "").encode("utf-8", "surrogateescape")
             self._boundaries.setdefault(name, node)
-        if line:  # it is no header: the empty line before the body is missing
+        # A line that is no header: the empty line before the body is missing.
+        if line and not self._crosses(line):
             self._add(node, line)
 
     def _add(self, node: Node, line: bytes) -> None:
