@@ -1,13 +1,14 @@
 """Google on behalf of connections: their tokens, and what their requests cost."""
 
 from collections.abc import Awaitable, Callable
-from typing import IO, Any, Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 from libs.common.errors import RateLimited
 from libs.common.google.accounts import AuthClient
 from libs.common.google.discovery import ApiRequest
 from libs.common.google.errors import AccessTokenRejected
+from libs.common.google.rawbody import Sink
 from libs.common.google.transport import Before, GoogleClient
 
 
@@ -67,7 +68,7 @@ class ConnectedGoogle:
         *,
         connection_id: UUID,
         key: str,
-        sink: IO[bytes],
+        sink: Sink,
         timeout_s: float | None = None,
         charge: Charge | None = None,
     ) -> Any:

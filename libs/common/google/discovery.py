@@ -4,9 +4,11 @@ Building a resource makes all of its methods anew (a millisecond), using one doe
 So the leaves are built once and shared by every account: they hold no token.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 from googleapiclient.discovery import build_from_document
@@ -14,6 +16,7 @@ from googleapiclient.discovery_cache import get_static_doc
 
 from libs.common.google.roots import GoogleRoots
 
+_PLACEHOLDER = "PLACEHOLDER0"
 _NO_HTTP = object()  # None would make the library look for credentials of its own
 _OWN_HEADERS = frozenset({"accept-encoding", "content-length", "user-agent", "x-goog-api-client"})
 
@@ -27,6 +30,29 @@ class ApiRequest:
     method_id: str  # such as gmail.users.messages.get; a metric label
     headers: dict[str, str] = field(default_factory=dict, repr=False)
     body: bytes | None = field(default=None, repr=False)
+
+
+class Template:
+    """A request that differs from call to call only in one part of its path.
+
+    Building one takes the library 60 µs, filling one in takes one.
+
+    Args:
+        method: of a resource, such as `messages.get`.
+        varying: the parameter of the path that each call gives.
+        fixed: all others.
+    """
+
+    def __init__(self, method: Callable[..., ApiRequest], varying: str, **fixed: Any) -> None:
+        self._request = method(**{varying: _PLACEHOLDER}, **fixed)
+        self._before, found, self._after = self._request.uri.partition(_PLACEHOLDER)
+        if not found:
+            raise ValueError(f"{varying} is not in the path")
+
+    def of(self, value: str) -> ApiRequest:
+        """Return the request for a value, which may hold any characters."""
+        uri = f"{self._before}{quote(value, safe='')}{self._after}"
+        return replace(self._request, uri=uri)
 
 
 @dataclass(frozen=True, slots=True)

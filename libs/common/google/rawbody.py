@@ -9,7 +9,28 @@ Source: https://developers.google.com/workspace/gmail/api/reference/rest/v1/user
 
 import binascii
 import re
-from typing import IO
+from typing import Protocol
+
+
+class Sink(Protocol):
+    """Where the value goes: what a file open for writing has."""
+
+    def write(self, octets: bytes, /) -> int:
+        """Take in the next octets."""
+        ...
+
+    def seek(self, place: int, /) -> int:
+        """Go to a place, from the beginning."""
+        ...
+
+    def truncate(self) -> int:
+        """Forget what is beyond the place."""
+        ...
+
+    def tell(self) -> int:
+        """Return the place."""
+        ...
+
 
 MAX_REST_BYTES = 4 * 1024 * 1024
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
@@ -29,7 +50,7 @@ class RawBody:
         sink: open for writing; receives the decoded octets.
     """
 
-    def __init__(self, key: str, sink: IO[bytes]) -> None:
+    def __init__(self, key: str, sink: Sink) -> None:
         self._opening = re.compile(rb'"' + re.escape(key.encode()) + rb'"\s*:\s*"')
         self._held_back = len(key) + _MOST_SPACE
         self._sink = sink

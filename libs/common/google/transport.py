@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import IO, Any
+from typing import Any
 
 import aiohttp
 import orjson
@@ -15,7 +15,7 @@ from libs.common import clock
 from libs.common.errors import AppError, Transient
 from libs.common.google.discovery import ApiRequest
 from libs.common.google.errors import classify
-from libs.common.google.rawbody import RawBody
+from libs.common.google.rawbody import RawBody, Sink
 from libs.common.google.wire import (
     Answer,
     AnswerUnreadable,
@@ -106,7 +106,7 @@ class GoogleClient:
         *,
         access_token: str,
         key: str,
-        sink: IO[bytes],
+        sink: Sink,
         timeout_s: float | None = None,
         before: Before | None = None,
     ) -> Any:

@@ -18,6 +18,7 @@ from libs.common.errors import RateLimited, Transient, UpstreamError
 MAX_ANSWER_BYTES = 64 * 1024 * 1024  # a 35 MiB attachment is 47 MiB of base64url
 MAX_REFUSAL_BYTES = 1024 * 1024
 _READ_BYTES = 64 * 1024
+SHORTEST_S = 0.001
 
 T = TypeVar("T")
 
@@ -182,16 +183,25 @@ async def retrying(
     def worth_it(exc: Exception) -> bool:
         return isinstance(exc, on) and not isinstance(exc, RateLimited)
 
+    try:  # nearly always all there is to it, and the context has its price
+        return await operation(policy.total_s)
+    except Exception as exc:
+        if not worth_it(exc) or loop.time() >= deadline:
+            raise
+        first: Exception | None = exc
     # A context, not stamina's decorator: that one logs the arguments, and they hold tokens.
     async for attempt in stamina.retry_context(
         on=worth_it,
         attempts=policy.attempts,
-        timeout=policy.total_s,
+        timeout=max(deadline - loop.time(), SHORTEST_S),
         wait_initial=policy.wait_initial_s,
         wait_max=policy.wait_max_s,
         wait_jitter=policy.wait_jitter_s,
     ):
         with attempt:
+            if first is not None:
+                failed, first = first, None
+                raise failed
             left_s = deadline - loop.time()
             if left_s <= 0:
                 raise Transient("There is no time left for another attempt.")

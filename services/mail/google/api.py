@@ -1,13 +1,14 @@
 """Gmail's API: requests out, Google's answers in as the domain's values."""
 
 from datetime import datetime, timedelta
-from typing import IO, Any
+from typing import Any
 from uuid import UUID
 
 from libs.common.errors import Conflict, CursorExpired, NotFound, RateLimited
 from libs.common.google.connected import ConnectedGoogle
-from libs.common.google.discovery import ApiRequest, GmailResources
+from libs.common.google.discovery import ApiRequest, GmailResources, Template
 from libs.common.google.errors import RequestRefused
+from libs.common.google.rawbody import Sink
 from libs.common.google.wire import AnswerUnreadable
 from libs.common.quota import Lane, Ledger
 from services.mail.domain.connection import Connection
@@ -56,6 +57,7 @@ class Gmail:
     ) -> None:
         self._google = google
         self._api = resources
+        self._raw = Template(resources.messages.get, "id", userId=ME, format="raw")
         self._ledger = ledger
 
     def box(self, connection: Connection, lane: Lane = Lane.LIVE) -> "GmailBox":
@@ -63,7 +65,9 @@ class Gmail:
         charge = None
         if self._ledger is not None:
             charge = _Charge(self._ledger, connection.account_id, lane)
-        return GmailBox(self._google, self._api, connection.id, charge)
+        return GmailBox(
+            self._google, self._api, connection_id=connection.id, charge=charge, raw=self._raw
+        )
 
 
 class _Charge:
@@ -95,11 +99,14 @@ class GmailBox:
         self,
         google: ConnectedGoogle,
         resources: GmailResources,
+        *,
         connection_id: UUID,
         charge: _Charge | None,
+        raw: Template,
     ) -> None:
         self._google = google
         self._api = resources
+        self._raw = raw
         self._connection_id = connection_id
         self._charge = charge
 
@@ -170,15 +177,14 @@ class GmailBox:
             records, page.history_id, next_page(page.next_page_token, after=page_token)
         )
 
-    async def fetch_raw(self, google_id: str, sink: IO[bytes]) -> Envelope | None:
+    async def fetch_raw(self, google_id: str, sink: Sink) -> Envelope | None:
         """Write a message's RFC 5322 text into `sink`; None when it is gone.
 
         It never stands in memory as a whole.
         """
-        request = self._api.messages.get(userId=ME, id=google_id, format="raw")
         try:
             answer = await self._google.execute_raw(
-                request,
+                self._raw.of(google_id),
                 connection_id=self._connection_id,
                 key="raw",
                 sink=sink,

@@ -37,6 +37,47 @@ async def add_hashes(
     await conn.execute(ADD_HASHES, tenant_id, list(hashes), message_id, connection_id)
 
 
+ADD_ALL_HASHES = """
+INSERT INTO message_addresses (tenant_id, hash, message_id, connection_id)
+SELECT $1, n.hash, n.message_id, $2
+  FROM unnest($3::bytea[], $4::uuid[]) AS n (hash, message_id)
+ON CONFLICT DO NOTHING
+"""
+
+
+async def add_all_hashes(
+    conn: Conn, tenant_id: str, connection_id: UUID, hashes: Sequence[tuple[bytes, UUID]]
+) -> None:
+    """Keep whom messages concern, as hash and message; they must be there."""
+    if hashes:
+        columns = zip(*hashes, strict=True)
+        await conn.execute(ADD_ALL_HASHES, tenant_id, connection_id, *columns)
+
+
+ADD_ALL_LINKS = """
+INSERT INTO message_links (tenant_id, entity_type, entity_id, message_id, occurred_at)
+SELECT $1, n.entity_type, n.entity_id, n.message_id, n.occurred_at
+  FROM unnest($2::text[], $3::text[], $4::uuid[], $5::timestamptz[])
+       AS n (entity_type, entity_id, message_id, occurred_at)
+ON CONFLICT DO NOTHING
+"""
+
+
+async def add_all_links(
+    conn: Conn, tenant_id: str, links: Sequence[tuple[EntityRef, UUID, datetime]]
+) -> None:
+    """Link messages that are new: each to an entity, with the message's date."""
+    if links:
+        await conn.execute(
+            ADD_ALL_LINKS,
+            tenant_id,
+            [ref.entity_type for ref, _, _ in links],
+            [ref.entity_id for ref, _, _ in links],
+            [message_id for _, message_id, _ in links],
+            [occurred_at for _, _, occurred_at in links],
+        )
+
+
 ADD_LINKS = """
 INSERT INTO message_links (tenant_id, entity_type, entity_id, message_id, occurred_at)
 SELECT $1, n.entity_type, n.entity_id, $4, $5

@@ -1,7 +1,7 @@
 """SQL on messages. Rows of one transaction are locked in the order of their Google ids."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -72,17 +72,91 @@ async def lock_known(
     return {row["google_id"]: known_of(row) for row in rows}
 
 
-ADD_MESSAGE = """
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """A message on its way in."""
+
+    id: UUID
+    message: Fetched
+    linked: bool = False
+    """It concerns an entity from the beginning: its first activity event is told now."""
+
+
+ADD_MESSAGES = """
 INSERT INTO messages
-       (tenant_id, id, connection_id, google_id, thread_id, internal_date, traced, direction,
-        sender, recipients, subject, snippet, body_text, rfc822_message_id, in_reply_to,
-        reference_ids, attachments, size, labels, label_history_id, sequence, stored_at,
-        body_html, new_text, sent_at, calendar, report, search)
-VALUES ($1, $2, $3, $4, $5, $6, false, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-        $19, 1, $20, $21, $22, $23, $24, $25, $26::text::tsvector)
+       (tenant_id, connection_id, traced, sequence, stored_at, id, google_id, thread_id,
+        internal_date, direction, sender, recipients, subject, snippet, body_text,
+        rfc822_message_id, in_reply_to, reference_ids, attachments, size, labels,
+        label_history_id, body_html, new_text, sent_at, calendar, report, search,
+        activity_sequence)
+SELECT $1, $2, false, 1, $3, n.id, n.google_id, n.thread_id, n.internal_date, n.direction,
+       n.sender, n.recipients, n.subject, n.snippet, n.body_text, n.rfc822_message_id,
+       n.in_reply_to, string_to_array(n.reference_ids, ' '), n.attachments, n.size,
+       string_to_array(n.labels, ' '), n.label_history_id, n.body_html, n.new_text, n.sent_at,
+       n.calendar, n.report, n.search::tsvector, n.linked::int
+  FROM unnest($4::uuid[], $5::text[], $6::text[], $7::timestamptz[], $8::text[], $9::jsonb[],
+              $10::jsonb[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[],
+              $16::text[], $17::jsonb[], $18::bigint[], $19::text[], $20::bigint[], $21::text[],
+              $22::text[], $23::timestamptz[], $24::jsonb[], $25::jsonb[], $26::text[],
+              $27::boolean[])
+       AS n (id, google_id, thread_id, internal_date, direction, sender, recipients, subject,
+             snippet, body_text, rfc822_message_id, in_reply_to, reference_ids, attachments, size,
+             labels, label_history_id, body_html, new_text, sent_at, calendar, report, search,
+             linked)
+ ORDER BY n.google_id
 ON CONFLICT (tenant_id, connection_id, google_id) DO NOTHING
-RETURNING true
+RETURNING id
 """
+
+
+async def add_messages(
+    conn: Conn, tenant_id: str, connection_id: UUID, new: Sequence[NewMessage], *, now: datetime
+) -> set[UUID]:
+    """Add messages, ready to be searched, with sequence 1; return the ids of those that were new.
+
+    A linked one begins with activity sequence 1.
+    """
+    if not new:
+        return set()
+    columns = zip(*(_columns(one) for one in new), strict=True)
+    rows = await conn.fetch(ADD_MESSAGES, tenant_id, connection_id, now, *columns)
+    return {row["id"] for row in rows}
+
+
+def _columns(new: NewMessage) -> tuple[Any, ...]:
+    """Return a row as the statement unnests it; ids and labels hold no spaces."""
+    message, content = new.message, new.message.content
+    return (
+        new.id,
+        message.google_id,
+        message.thread_id,
+        message.internal_date,
+        direction(message.labels).value,
+        content.sender,
+        {"to": content.to, "cc": content.cc, "bcc": content.bcc},
+        content.subject,
+        message.snippet,
+        content.text,
+        content.rfc822_message_id,
+        content.in_reply_to,
+        " ".join(content.references),
+        content.attachments,
+        message.size,
+        " ".join(sorted(message.labels)),
+        message.history_id,
+        content.html,
+        content.new_text,
+        content.date,
+        content.calendar,
+        content.report,
+        vector(
+            subject=content.subject,
+            sender=content.sender,
+            recipients=(*content.to, *content.cc, *content.bcc),
+            text=content.text,
+        ),
+        new.linked,
+    )
 
 
 async def add_message(
@@ -94,53 +168,42 @@ async def add_message(
     message: Fetched,
     now: datetime,
 ) -> bool:
-    """Add a message, ready to be searched, with sequence 1; False when it is there already."""
-    content = message.content
-    added = await conn.fetchval(
-        ADD_MESSAGE,
-        tenant_id,
-        message_id,
-        connection_id,
-        message.google_id,
-        message.thread_id,
-        message.internal_date,
-        direction(message.labels).value,
-        None if content.sender is None else asdict(content.sender),
-        {kind: [asdict(one) for one in getattr(content, kind)] for kind in ("to", "cc", "bcc")},
-        content.subject,
-        message.snippet,
-        content.text,
-        content.rfc822_message_id,
-        content.in_reply_to,
-        list(content.references),
-        [asdict(one) for one in content.attachments],
-        message.size,
-        sorted(message.labels),
-        message.history_id,
-        now,
-        content.html,
-        content.new_text,
-        content.date,
-        [asdict(one) for one in content.calendar],
-        None if content.report is None else asdict(content.report),
-        vector(
-            subject=content.subject,
-            sender=content.sender,
-            recipients=(*content.to, *content.cc, *content.bcc),
-            text=content.text,
-        ),
-    )
-    return bool(added)
+    """Add one message; False when it is there already."""
+    new = [NewMessage(message_id, message)]
+    return bool(await add_messages(conn, tenant_id, connection_id, new, now=now))
 
 
-ADD_TRACE = """
+ADD_TRACES = """
 INSERT INTO messages
-       (tenant_id, id, connection_id, google_id, thread_id, internal_date, traced,
-        label_history_id, stored_at)
-VALUES ($1, $2, $3, $4, $5, $6, true, $7, $8)
+       (tenant_id, connection_id, traced, stored_at, id, google_id, thread_id, internal_date,
+        label_history_id)
+SELECT $1, $2, true, $3, n.id, n.google_id, n.thread_id, n.internal_date, n.label_history_id
+  FROM unnest($4::uuid[], $5::text[], $6::text[], $7::timestamptz[], $8::bigint[])
+       AS n (id, google_id, thread_id, internal_date, label_history_id)
+ ORDER BY n.google_id
 ON CONFLICT (tenant_id, connection_id, google_id) DO NOTHING
-RETURNING true
+RETURNING id
 """
+
+
+async def add_traces(
+    conn: Conn, tenant_id: str, connection_id: UUID, new: Sequence[NewMessage], *, now: datetime
+) -> set[UUID]:
+    """Keep of messages only that they exist, and when; return the ids of those that were new."""
+    if not new:
+        return set()
+    rows = await conn.fetch(
+        ADD_TRACES,
+        tenant_id,
+        connection_id,
+        now,
+        [one.id for one in new],
+        [one.message.google_id for one in new],
+        [one.message.thread_id for one in new],
+        [one.message.internal_date for one in new],
+        [one.message.history_id for one in new],
+    )
+    return {row["id"] for row in rows}
 
 
 async def add_trace(
@@ -152,19 +215,9 @@ async def add_trace(
     message: Fetched,
     now: datetime,
 ) -> bool:
-    """Keep of a message only that it exists, and when; False when it is there already."""
-    added = await conn.fetchval(
-        ADD_TRACE,
-        tenant_id,
-        message_id,
-        connection_id,
-        message.google_id,
-        message.thread_id,
-        message.internal_date,
-        message.history_id,
-        now,
-    )
-    return bool(added)
+    """Keep the trace of one message; False when it is there already."""
+    new = [NewMessage(message_id, message)]
+    return bool(await add_traces(conn, tenant_id, connection_id, new, now=now))
 
 
 SET_LABELS = """

@@ -5,14 +5,12 @@ out and put aside; an attempt that ends in any ordinary way is taken back.
 """
 
 import asyncio
-import tempfile
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import structlog
 
-from libs.common.db import Pool, transaction
+from libs.common.db import Pool
 from libs.common.errors import RateLimited, Transient
 from libs.common.feeds import Feed
 from libs.common.feeds.attempts import begin_attempts, end_attempts
@@ -24,6 +22,7 @@ from services.mail.domain import mime
 from services.mail.domain.connection import Connection
 from services.mail.domain.message import Content, Fetched, Policy
 from services.mail.google import Envelope, Gmail, GmailBox
+from services.mail.sync.spool import Spool
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +30,7 @@ FETCHES_AT_ONCE = 6
 PARSE_TIMEOUT_S = 10.0
 PARSE_MEMORY = 512 * 1024 * 1024
 SMALL = 256 * 1024
-"""Bytes up to which a message is read in a thread: bounded, it cannot take long or much."""
+"""Bytes up to which a message stays in memory and is read in a thread: it cannot take long."""
 ABSENT_RETRIES_S = (1.0, 3.0)
 LONGEST_SNIPPET = 500
 MOST_FAILURES = 10
@@ -100,7 +99,7 @@ class Fetcher:
         fetches, wanted = Fetches(), list(google_ids)
         if not wanted:
             return fetches
-        async with transaction(self._pool) as conn:
+        async with self._pool.acquire() as conn:  # each statement is a transaction of its own
             deadly = await begin_attempts(conn, feed, wanted)
         fetches.unreadable |= dict.fromkeys(deadly, KILLED)
         box = self._gmail.box(connection, lane)
@@ -117,7 +116,7 @@ class Fetcher:
             await _fetch_all(alive, reader, fetches, pauses_s=pauses)
         finally:
             # Only a process that died leaves its attempts behind.
-            async with transaction(self._pool) as conn:
+            async with self._pool.acquire() as conn:
                 await end_attempts(conn, feed, wanted)
         return fetches
 
@@ -145,29 +144,61 @@ async def _fetch_all(
 
 
 async def _fetch_once(google_ids: list[str], reader: "_Reader", fetches: Fetches) -> list[str]:
-    """Fetch side by side; return the ids that Google does not have."""
-    slots = asyncio.Semaphore(FETCHES_AT_ONCE)
+    """Fetch side by side, then read; return the ids that Google does not have."""
+    waiting = iter(google_ids)
     absent: list[str] = []
+    small: list[_Unread] = []
 
-    async def one(google_id: str) -> None:
-        async with slots:
+    async def some() -> None:
+        for google_id in waiting:
             try:
-                message = await reader.read(google_id)
+                message = await reader.fetch(google_id)
             except _Unparsable as exc:
-                fetches.unreadable[google_id] = exc.cause
-                log.warning("message_unreadable", google_id=google_id, cause=exc.cause)
-                return
-        if message is None:
-            absent.append(google_id)
-        else:
-            fetches.read[google_id] = message
+                _put_aside(fetches, google_id, exc.cause)
+                continue
+            if message is None:
+                absent.append(google_id)
+            elif isinstance(message, Fetched):
+                fetches.read[google_id] = message
+            elif message.spool.path is None:
+                small.append(message)
+            else:
+                with message.spool:
+                    _take(fetches, message.envelope, await _in_process(message.spool))
 
-    await _all([one(google_id) for google_id in google_ids])
+    try:
+        await _all([some() for _ in range(min(FETCHES_AT_ONCE, len(google_ids)))])
+        for one, content in zip(small, await _read(small), strict=True):
+            _take(fetches, one.envelope, content)
+    finally:
+        for one in small:
+            one.spool.close()
     return sorted(absent)
 
 
+def _take(fetches: Fetches, envelope: Envelope, content: Content | str) -> None:
+    """Note what a message says, or why it cannot be read."""
+    if isinstance(content, Content):
+        fetches.read[envelope.google_id] = _fetched(envelope, content, whole=True)
+    else:
+        _put_aside(fetches, envelope.google_id, content)
+
+
+def _put_aside(fetches: Fetches, google_id: str, cause: str) -> None:
+    fetches.unreadable[google_id] = cause
+    log.warning("message_unreadable", google_id=google_id, cause=cause)
+
+
+@dataclass(frozen=True, slots=True)
+class _Unread:
+    """A message as Google gave it."""
+
+    envelope: Envelope
+    spool: Spool
+
+
 class _Reader:
-    """Reads single messages of one mailbox."""
+    """Fetches single messages of one mailbox."""
 
     def __init__(
         self,
@@ -184,17 +215,17 @@ class _Reader:
         self._stubborn = stubborn
         self._whole = whole or connection.policy is Policy.ALL
 
-    async def read(self, google_id: str) -> Fetched | None:
+    async def fetch(self, google_id: str) -> "_Unread | Fetched | None":
         """Return a message as far as the policy lets us look, None when it is gone."""
         try:
             if self._whole:
-                return await self._read_whole(google_id)
+                return await self._fetch_whole(google_id)
             found = await self._box.fetch_people(google_id)
             if found is None:
                 return None
             people = mime.parse_people(found[1])
             if await self._is_known(self._connection, people):
-                return await self._read_whole(google_id)
+                return await self._fetch_whole(google_id)
             return _fetched(found[0], people, whole=False)
         except (AnswerTooLarge, RequestRefused, AnswerUnreadable) as exc:
             raise _Unparsable(exc.slug) from exc
@@ -204,30 +235,70 @@ class _Reader:
                 raise
             raise _Unparsable(exc.slug) from exc
 
-    async def _read_whole(self, google_id: str) -> Fetched | None:
-        with tempfile.NamedTemporaryFile(prefix="causeway-mail-") as spool:
+    async def _fetch_whole(self, google_id: str) -> _Unread | None:
+        spool = Spool(in_memory=SMALL)
+        try:
             envelope = await self._box.fetch_raw(google_id, spool)
-            if envelope is None:
-                return None
-            spool.flush()
-            return _fetched(envelope, await _parse(spool.name), whole=True)
+        except BaseException:
+            spool.close()
+            raise
+        if envelope is None:
+            spool.close()
+            return None
+        return _Unread(envelope, spool)
 
 
-async def _parse(path: str) -> Content:
+async def _read(small: Sequence[_Unread]) -> list[Content | str]:
+    """Return what each message says, or why it cannot be read: all of them in one thread."""
+    raws = [one.spool.octets() for one in small]
     try:
-        if Path(path).stat().st_size <= SMALL:  # noqa: ASYNC240 - of a file that was just written
-            async with asyncio.timeout(PARSE_TIMEOUT_S):
-                return await asyncio.to_thread(mime.parse_file, path)
+        return await _in_thread(raws)
+    except TimeoutError:
+        # One of them takes too long: each for itself shows which.
+        return [await _alone(raw) for raw in raws]
+
+
+async def _in_thread(raws: list[bytes]) -> list[Content | str]:
+    """Return what each says, or why it cannot be read.
+
+    Raises:
+        TimeoutError: together they take too long.
+    """
+    if not raws:
+        return []
+    async with asyncio.timeout(PARSE_TIMEOUT_S):
+        return await asyncio.to_thread(lambda: [_parsed(raw) for raw in raws])
+
+
+async def _alone(raw: bytes) -> Content | str:
+    try:
+        return (await _in_thread([raw]))[0]
+    except TimeoutError:
+        return "parse-timeout"
+
+
+def _parsed(raw: bytes) -> Content | str:
+    try:
+        return mime.parse(raw)
+    except Exception as exc:  # noqa: BLE001 - the email library's defects are this message's alone
+        return _unparsable(exc)
+
+
+async def _in_process(spool: Spool) -> Content | str:
+    spool.flush()
+    try:
         return await run_isolated(
-            mime.parse_file, path, timeout_s=PARSE_TIMEOUT_S, memory_bytes=PARSE_MEMORY
+            mime.parse_file, spool.path, timeout_s=PARSE_TIMEOUT_S, memory_bytes=PARSE_MEMORY
         )
-    except TimeoutError as exc:
-        raise _Unparsable("parse-timeout") from exc
     except Overrun as exc:
-        raise _Unparsable(exc.slug) from exc
-    except Exception as exc:  # the email library's defects are this message's alone
-        log.info("message_parse_failed", error=type(exc).__name__)
-        raise _Unparsable("unparsable") from exc
+        return exc.slug
+    except Exception as exc:  # noqa: BLE001 - as above
+        return _unparsable(exc)
+
+
+def _unparsable(exc: Exception) -> str:
+    log.info("message_parse_failed", error=type(exc).__name__)
+    return "unparsable"
 
 
 class _Unparsable(Exception):

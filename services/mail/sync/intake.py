@@ -96,8 +96,8 @@ class Intake:
         for google_id in sorted(changes):
             if google_id in known:
                 await writes.change(known[google_id], changes[google_id])
-            elif google_id in fetches.read:
-                await writes.arrive(fetches.read[google_id])
+        new = [one for one in sorted(changes) if one in fetches.read and one not in known]
+        await writes.arrive([fetches.read[google_id] for google_id in new])
         for google_id, cause in fetches.unreadable.items():
             await add_dead_item(
                 conn, kind=DEAD_MESSAGE, item=google_id, cause=cause, now=writes.now, feed=feed

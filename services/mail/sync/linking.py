@@ -1,6 +1,7 @@
 """Linking mail to the CRM's entities: as it arrives, and when the directory changes."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -21,6 +22,15 @@ from services.mail.sync.feeds import work_address
 SIGNAL_TIMEOUT_S = 5.0
 
 
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A message that is new, and whom it concerns."""
+
+    id: UUID
+    message: Fetched
+    refs: tuple[EntityRef, ...]
+
+
 class Linker:
     """Finds the entities a message concerns, and keeps the links.
 
@@ -39,10 +49,21 @@ class Linker:
 
         Takes no lock: it decides what to fetch. What is true in the end `link` finds out.
         """
+        (refs,) = await self.match_all(conn, connection, [content])
+        return refs
+
+    async def match_all(
+        self, conn: Conn, connection: Connection, contents: Sequence[Content]
+    ) -> list[tuple[EntityRef, ...]]:
+        """Return of each message the entities it concerns; see `match`."""
         own = await own_addresses(conn, connection.tenant_id)
-        wanted = rules.matchable(content, own)
-        found = await directory.find_by_addresses(conn, connection.tenant_id, [*wanted])
-        return tuple(sorted({ref for refs in found.values() for ref in refs}))
+        wanted = [rules.matchable(one, own) for one in contents]
+        everybody = [*frozenset[str]().union(*wanted)]
+        found = await directory.find_by_addresses(conn, connection.tenant_id, everybody)
+        return [
+            tuple(sorted({ref for address in some for ref in found.get(address, ())}))
+            for some in wanted
+        ]
 
     async def link(
         self,
@@ -81,6 +102,36 @@ class Linker:
             await _raise(conn, {connection.id}, now)
             return None
         return await attach(conn, connection, Facts.of(message_id, message), refs, origin=origin)
+
+    async def link_new(
+        self,
+        conn: Conn,
+        connection: Connection,
+        arrivals: Sequence[Arrival],
+        *,
+        origin: Origin,
+    ) -> list[Envelope]:
+        """Link messages this transaction has added; return the activity events to tell.
+
+        As `link`, for many at once: the caller's transaction has the directory's lock shared,
+        and asked `match_all` under it.
+        """
+        tenant_id = connection.tenant_id
+        hashes = [
+            (digest, one.id)
+            for one in arrivals
+            for digest in address_hashes(one.message.content.people(), self._hash_key)
+        ]
+        await store.add_all_hashes(conn, tenant_id, connection.id, hashes)
+        whole = [one for one in arrivals if one.refs and one.message.whole]
+        links = [(ref, one.id, one.message.internal_date) for one in whole for ref in one.refs]
+        await store.add_all_links(conn, tenant_id, links)
+        traced = {ref for one in arrivals if not one.message.whole for ref in one.refs}
+        if traced:
+            now = self._now()
+            await link_work.queue_entities(conn, tenant_id, connection.id, sorted(traced), now)
+            await _raise(conn, {connection.id}, now)
+        return [_first_activity(connection, one, origin) for one in whole]
 
     async def upsert(self, conn: Conn, tenant_id: str, entities: Sequence[Entity]) -> list[bool]:
         """Take in entities and queue their mail; say of each whether it was newer."""
@@ -165,6 +216,17 @@ async def tell(
         aggregate_id=str(facts.message_id),
         sequence=sequence,
         time=time,
+    )
+
+
+def _first_activity(connection: Connection, one: Arrival, origin: Origin) -> Envelope:
+    """Return the event of a new message that concerns somebody."""
+    return Envelope.of(
+        rules.activity(connection, Facts.of(one.id, one.message), one.refs, origin),
+        tenant_id=connection.tenant_id,
+        aggregate_id=str(one.id),
+        sequence=1,
+        time=one.message.internal_date,
     )
 
 

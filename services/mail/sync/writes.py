@@ -1,5 +1,6 @@
 """Writing what became of a mailbox's messages, and the events that tell of it."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from services.mail.domain.history import Change, relabel
 from services.mail.domain.message import Fetched, Known, is_mail
 from services.mail.store import links
 from services.mail.store import messages as store
-from services.mail.sync.linking import Linker
+from services.mail.sync.linking import Arrival, Linker
 
 
 class Writes:
@@ -34,36 +35,30 @@ class Writes:
         self._linker = linker
         self._origin = origin
 
-    async def arrive(self, message: Fetched) -> None:
-        """Add a message that is new, unless it is no mail."""
-        if not is_mail(message.labels):
+    async def arrive(self, messages: Sequence[Fetched]) -> None:
+        """Add messages that are new, unless they are no mail: a statement for all of them each."""
+        conn, of = self._conn, self._connection
+        mail = [one for one in messages if is_mail(one.labels)]
+        if not mail:
             return
-        tenant_id, connection_id = self._connection.tenant_id, self._connection.id
-        message_id = new_id()
-        add = store.add_message if message.whole else store.add_trace
-        added = await add(
-            self._conn,
-            tenant_id,
-            connection_id,
-            message_id=message_id,
-            message=message,
-            now=self.now,
-        )
-        if not added:
-            return
-        if message.whole:
-            event = events.arrived(self._connection, message_id, message, self._origin)
-            self._tell(event, message_id, sequence=1, time=message.internal_date)
-        activity = await self._linker.link(
-            self._conn,
-            self._connection,
-            message_id,
-            message=message,
-            origin=self._origin,
-            traced=not message.whole,
-        )
-        if activity is not None:
-            self.told.append(activity)
+        refs = await self._linker.match_all(conn, of, [one.content for one in mail])
+        arrivals = [Arrival(new_id(), one, some) for one, some in zip(mail, refs, strict=True)]
+        whole = [
+            store.NewMessage(one.id, one.message, linked=bool(one.refs))
+            for one in arrivals
+            if one.message.whole
+        ]
+        traced = [
+            store.NewMessage(one.id, one.message) for one in arrivals if not one.message.whole
+        ]
+        added = await store.add_messages(conn, of.tenant_id, of.id, whole, now=self.now)
+        added |= await store.add_traces(conn, of.tenant_id, of.id, traced, now=self.now)
+        new = [one for one in arrivals if one.id in added]
+        for one in new:
+            if one.message.whole:
+                event = events.arrived(of, one.id, one.message, self._origin)
+                self._tell(event, one.id, sequence=1, time=one.message.internal_date)
+        self.told += await self._linker.link_new(conn, of, new, origin=self._origin)
 
     async def change(self, known: Known, change: Change) -> None:
         """Apply to a message we hold what happened to it."""
