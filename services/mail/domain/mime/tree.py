@@ -1,8 +1,8 @@
 """The tree of a message's parts, grown block by block without holding their bodies.
 
-Python's feed parser reads headers and decides where parts begin. It is never shown a body: of
-text and of what is like it a bounded beginning is kept, of anything else only the size. So a
-message of 35 MB costs as much memory as a small one.
+Well-formed headers are read here, all others by Python's feed parser, which has seen everything.
+It is never shown a body: of text and of what is like it a bounded beginning is kept, of anything
+else only the size. So a message of 35 MB costs as much memory as a small one.
 
 Source: https://www.rfc-editor.org/rfc/rfc2046
 """
@@ -11,8 +11,7 @@ import re
 from collections.abc import Callable
 from email import policy
 from email.feedparser import BytesFeedParser
-from email.policy import Policy
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from services.mail.domain.mime import bounds
 from services.mail.domain.mime.headers import Headed
@@ -23,53 +22,44 @@ READ = ("text", "message", "multipart")
 LINE = re.compile(rb"[^\r\n]*+(?:\r\n|\n|\r)?")
 HEAD = re.compile(rb"(?:(?!--)[!-9;-~]++:[^\r\n]*+\r?\n(?:[ \t][^\r\n]*+\r?\n)*+)++\r?\n")
 """Headers that are nothing else, and the empty line behind them."""
+FIELD = re.compile(r"([!-9;-~]+):[ \t]*([^\n]*(?:\n[ \t][^\n]*)*)\n")
 
 
 class Node(Headed):
     """A part: its headers, its place in the tree, and what is known of its body."""
 
-    def __init__(self, policy: "Policy[Any]" = policy.compat32) -> None:
-        super().__init__(policy=policy)
+    def __init__(self, parent: "Node | None" = None) -> None:
+        super().__init__(policy=policy.compat32)
         self.children: list[Node] = []
-        self.parent: Node | None = None
+        self.parent = parent
         self.path = "1"
         self.depth = 0
-        self.boundary: str | None = None
-        """As the message says, once the headers of a container are read."""
         self.kind = ""
         """The content type, once the headers are read; until then empty."""
         self.size = 0
         """Bytes of the body after decoding."""
         self.body = bytearray()
         self.truncated = False
+        if parent is not None:
+            self._settle(parent)
 
-    def attach(self, payload: Any) -> None:
-        """Take in a child; the parser calls this before it reads the child's headers."""
-        super().attach(payload)
-        if isinstance(payload, Node):
-            self.body.clear()
-            self.children.append(payload)
-            payload.parent = self
-            payload.depth = self.depth + 1
-            number = str(len(self.children))
-            payload.path = number if self.parent is None else f"{self.path}.{number}"
+    def _settle(self, parent: "Node") -> None:
+        """Become the next part of a container; what it has before its parts is nobody's."""
+        parent.body.clear()
+        parent.children.append(self)
+        self.depth = parent.depth + 1
+        number = str(len(parent.children))
+        self.path = number if parent.parent is None else f"{parent.path}.{number}"
+        if parent.kind == "multipart/digest":
+            self.set_default_type("message/rfc822")
 
     def get_content_type(self) -> str:
-        """Return the type as the parser shall see it: a container, or a leaf of any kind.
+        """Return the type as the parser shall see it, who asks when the headers are read.
 
-        It asks when the headers are read. A message within the message is one leaf to it, and
-        so is what is nested too deep.
+        To it every part is a leaf of no interest: where parts begin is not its business.
         """
         self.kind = self.kind or super().get_content_type()
-        return self.kind if self.is_container else "application/octet-stream"
-
-    def get_boundary(self, failobj: Any = None) -> Any:
-        """Return the boundary as the parser shall see it: by depth, not by what the message says.
-
-        It makes a pattern of each, which costs more than all else it does.
-        """
-        self.boundary = self.boundary or super().get_boundary()
-        return failobj if self.boundary is None else f"={self.depth}"
+        return "application/octet-stream"
 
     @property
     def is_container(self) -> bool:
@@ -100,51 +90,48 @@ def read_tree(file: BinaryIO, tap: Callable[[Node, bytes], None] | None = None) 
 class _Reader:
     def __init__(self, tap: Callable[[Node, bytes], None] | None) -> None:
         self._tap = tap
-        self._nodes: list[Node] = []
-        self._parser = BytesFeedParser(self._new_node, policy=policy.compat32)
-        self._nodes.clear()  # the parser tried its factory out
+        self._parts = 0
         self._boundaries: dict[bytes, Node] = {}
         """Of the containers that are open; of two that are the same the outer counts."""
         self._current: Node | None = None
+        """None behind the end of a container: what stands there is nobody's."""
+        self._parser: BytesFeedParser[Node] | None = None
+        """Of headers that are not well formed."""
         self._decoder: Decoder | None = None
         self._line = b""
         """The header line that is being read."""
         self._headers = 0
         self._kept = 0
-        self._is_broken = False
-        """The headers of this part are not all in one block, or not all headers."""
-        self._epilogue = False
 
-    def _new_node(self, policy: "Policy[Any]" = policy.compat32) -> Node:
-        node = Node(policy)
-        self._nodes.append(node)
+    def _open(self, parent: Node | None) -> Node:
+        node = self._current = Node(parent)
+        self._parts += 1
+        self._parser = None
+        self._headers = 0
         return node
 
     def read(self, file: BinaryIO) -> Node:
-        at_start = True
+        root, at_start = self._open(None), True
         for block in blocks(file):
             self._take_block(block, at_start=at_start)
             at_start = block.endswith((b"\n", b"\r"))
-            if len(self._nodes) > bounds.MOST_PARTS:
+            if self._parts > bounds.MOST_PARTS:
                 break
         if self._line:
             self._head(b"\n")
         self._close(at_boundary=False)
-        root = self._parser.close()
-        if not isinstance(root, Node):
-            raise TypeError("the parser makes what its factory makes")
         return root
 
     def _take_block(self, block: bytes, *, at_start: bool) -> None:
         """Take in what a block has: bodies and heads as they are, other lines one by one."""
         at = 0
-        while at < len(block) and len(self._nodes) <= bounds.MOST_PARTS:
+        while at < len(block) and self._parts <= bounds.MOST_PARTS:
             if at_start and self._boundaries and block.startswith(b"--", at):
                 end = self._take_line(block, at)
             elif self._is_inside:
                 end = self._next_mark(block, at)
                 self._add_inside(block[at:end])
-            elif at_start and not self._line and (head := self._whole_head(block, at)):
+            elif at_start and (head := self._whole_head(block, at)):
                 end = at + len(head)
                 self._show(head)
             else:
@@ -154,7 +141,7 @@ class _Reader:
     @property
     def _is_inside(self) -> bool:
         """Whether what comes is no header, until a boundary."""
-        return self._epilogue or (self._current is not None and bool(self._current.kind))
+        return self._current is None or bool(self._current.kind)
 
     def _next_mark(self, block: bytes, at: int) -> int:
         """Return where the next line begins that may be a boundary."""
@@ -185,29 +172,36 @@ class _Reader:
                 return True
         return False
 
+    @property
+    def _part(self) -> Node:
+        """The part whose headers are read."""
+        if self._current is None:
+            raise LookupError("there are no headers behind the last part")
+        return self._current
+
     def _add_inside(self, lines: bytes) -> None:
-        if self._current is not None and self._current.kind:
+        if self._current is not None:
             self._add(self._current, lines)
 
     def _whole_head(self, block: bytes, at: int) -> bytes:
-        """Return the headers that begin there, to be shown at once; empty: not in this way."""
-        if self._is_broken:
+        """Return the well-formed headers that begin there; empty: they are not."""
+        room = min(bounds.LONGEST_HEADERS - self._headers, bounds.LARGEST_BODIES - self._kept)
+        if self._parser is not None or room <= 0:
             return b""
         found = HEAD.match(block, at)
-        room = min(bounds.LONGEST_HEADERS - self._headers, bounds.LARGEST_BODIES - self._kept)
-        if found is None or len(found[0]) > room:
-            self._is_broken = True  # so that none is looked at twice
-            return b""
-        return found[0]
+        return found[0] if found is not None and len(found[0]) <= room else b""
 
     def _show(self, head: bytes) -> None:
-        """Show the parser all headers of a part."""
-        shown = head.replace(b"\r\n", b"\n")
-        size = len(shown) - shown.count(b"\n")
+        """Give the part its headers, as the parser would read them."""
+        node = self._part
+        text = head.replace(b"\r\n", b"\n").decode("ascii", "surrogateescape")
+        for name, value in FIELD.findall(text):
+            node.set_raw(name, value)
+        size = len(text) - text.count("\n")
         self._headers += size
         self._kept += size
-        self._parser.feed(shown)
-        self._look(b"")
+        node.get_content_type()
+        self._begin_body(node, b"")
 
     def _cross(self, name: bytes, *, is_end: bool) -> None:
         """Go over a boundary: what is open within its owner is closed."""
@@ -217,13 +211,11 @@ class _Reader:
         self._boundaries = {
             key: node for key, node in self._boundaries.items() if node.depth < depth
         }
-        shown = f"--{owner.get_boundary()}".encode()
-        self._parser.feed((self._line and b"\n") + shown + (b"--\n" if is_end else b"\n"))
         self._line = b""
-        self._current = None
-        self._headers = 0
-        self._is_broken = False
-        self._epilogue = is_end
+        if is_end:
+            self._current = None
+        else:
+            self._open(owner)
 
     def _head(self, line: bytes) -> None:
         """Show the parser a line of headers, unless there were too many."""
@@ -237,19 +229,24 @@ class _Reader:
             return
         whole, self._line = self._line, b""
         if whole or not content:
-            self._parser.feed(whole + b"\n")
-            self._look(whole + end if whole else b"")
+            self._feed(whole, end)
 
-    def _look(self, line: bytes) -> None:
-        """Find out what the parser made of `line`: a new part, and is it through its headers?"""
-        node = self._current = self._nodes[-1]
-        if not node.kind:
-            return
+    def _feed(self, line: bytes, end: bytes) -> None:
+        """Show the parser a line, and find out: is it through the headers?"""
+        node = self._part
+        if self._parser is None:
+            self._parser = BytesFeedParser(lambda **_: node)
+        self._parser.feed(line + b"\n")
+        if node.kind:
+            # A line that is no header: the empty line before the body is missing.
+            self._begin_body(node, line + end if line else b"")
+
+    def _begin_body(self, node: Node, line: bytes) -> None:
         self._decoder = decoder(node.encoding)
-        if node.is_container and node.get_boundary() is not None:
-            name = b"--" + (node.boundary or "").encode("utf-8", "surrogateescape")
+        boundary = node.get_boundary() if node.is_container else None
+        if boundary is not None:
+            name = b"--" + boundary.encode("utf-8", "surrogateescape")
             self._boundaries.setdefault(name, node)
-        # A line that is no header: the empty line before the body is missing.
         if line and not self._crosses(line):
             self._add(node, line)
 
@@ -270,6 +267,11 @@ class _Reader:
         self._kept += len(kept)
 
     def _close(self, *, at_boundary: bool) -> None:
-        if self._current is not None and self._decoder is not None:
-            self._keep(self._current, self._decoder.close(at_boundary=at_boundary))
+        node = self._current
+        if node is not None and not node.kind:  # it ends within its headers
+            if self._parser is not None:
+                self._parser.close()
+            node.get_content_type()
+        elif node is not None and self._decoder is not None:
+            self._keep(node, self._decoder.close(at_boundary=at_boundary))
         self._decoder = None
