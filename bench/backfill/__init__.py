@@ -25,12 +25,11 @@ from multiprocessing import get_context
 from uuid import UUID
 
 from bench.backfill import handwritten, tutorial
-from bench.backfill.candidate import Candidate
-from bench.backfill.mailbox import Rows, count_rows, know_people, mailbox
+from bench.backfill.candidate import Candidate, prepare, rows_of
+from bench.backfill.mailbox import Rows, mailbox
 from bench.backfill.reading import reading_us
 from bench.house.product import HOST, House, answers, house
 from bench.rows import Row, middle
-from libs.common.db import open_pool
 from services.mail.app import migrations
 from tests.servers import Servers
 
@@ -46,7 +45,7 @@ def run(servers: Servers, *, rounds: int) -> list[Row]:
     """Measure all arms; takes about half a minute a round."""
     with house(servers) as place, stub(place) as origin, _process() as process:
         candidate, floor = Candidate(place, origin), place.database(*migrations())
-        asyncio.run(_prepare(floor))
+        asyncio.run(prepare(floor))
 
         def by_hand(arm: Arm, number: int, messages: int) -> float:
             of_mailbox = mailbox(number, messages).id
@@ -61,7 +60,7 @@ def run(servers: Servers, *, rounds: int) -> list[Row]:
             used, rows = candidate.run(number, MESSAGES)
             product.append(used)
             hand.append(by_hand(handwritten.run, number, MESSAGES))
-            _compare(rows, asyncio.run(_rows(floor, mailbox(number, MESSAGES).id)))
+            _compare(rows, asyncio.run(rows_of(floor, number, MESSAGES)))
             taught.append(by_hand(tutorial.run, number, TUTORIAL_MESSAGES))
             reading.append(process.submit(reading_us).result())
     return [
@@ -108,19 +107,6 @@ def _process() -> Iterator[ProcessPoolExecutor]:
     """Yield one process, the same for every round, so that it is warm."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
         yield process
-
-
-async def _prepare(database: str) -> None:
-    pool = await open_pool(database)
-    await know_people(pool)
-    await pool.close()
-
-
-async def _rows(database: str, connection_id: UUID) -> Rows:
-    pool = await open_pool(database)
-    found = await count_rows(pool, connection_id)
-    await pool.close()
-    return found
 
 
 def _compare(product: Rows, hand: Rows) -> None:

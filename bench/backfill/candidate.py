@@ -1,19 +1,21 @@
 """The candidate: a worker process of the mail service, its own tables, a feed of its own."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from bench.backfill.mailbox import SINCE, Rows, count_rows, know_people, mailbox
 from bench.house.product import HOST, House, answers, cpu_s
 from cli.local.programs import Program
-from libs.common.db import open_pool, transaction
+from libs.common.db import Pool, open_pool, transaction
 from services.mail.app import migrations
 from services.mail.store import connections
 from services.mail.sync.feeds import open_backfill
 
 POLL_S = 0.05
 LONGEST_S = 600
-FINISHED = "SELECT state, reason FROM feeds WHERE connection_id = $1 AND kind = 'mail.backfill'"
+FINISHED = "SELECT state FROM feeds WHERE connection_id = $1 AND kind = 'mail.backfill'"
 
 
 class Candidate:
@@ -24,31 +26,45 @@ class Candidate:
         self.database = house.database(*migrations())
         port = house.port()
         settings = house.mail(self.database, google=origin, auth=origin, port=port)
-        asyncio.run(self._prepare())
+        asyncio.run(prepare(self.database))
         self.worker: Program = house.start("services.mail", "--roles", "worker", **settings)
         answers(f"http://{HOST}:{port}/readyz")
 
-    async def _prepare(self) -> None:
-        pool = await open_pool(self.database)
-        await know_people(pool)
-        await pool.close()
-
     def run(self, number: int, messages: int) -> tuple[float, Rows]:
         """Take in a mailbox; return CPU microseconds per message, and what was written."""
-        return asyncio.run(self._run(number, messages))
-
-    async def _run(self, number: int, messages: int) -> tuple[float, Rows]:
-        pool, connection = await open_pool(self.database), mailbox(number, messages)
         before = cpu_s(self.worker)
+        asyncio.run(take_in(self.database, number, messages))
+        used = cpu_s(self.worker) - before
+        return used / messages * 1e6, asyncio.run(rows_of(self.database, number, messages))
+
+
+async def prepare(database: str) -> None:
+    """Tell a database who is a contact of the CRM."""
+    async with _opened(database) as pool:
+        await know_people(pool)
+
+
+async def take_in(database: str, number: int, messages: int) -> None:
+    """Open the feed that takes in a mailbox, and return once a worker has done so."""
+    connection = mailbox(number, messages)
+    async with _opened(database) as pool, asyncio.timeout(LONGEST_S):
         async with transaction(pool) as conn:
             await connections.put_connection(conn, connection)
             await open_backfill(conn, connection, since=SINCE, now=datetime.now(UTC))
-        async with asyncio.timeout(LONGEST_S):
-            while (state := await pool.fetchrow(FINISHED, connection.id)) is None or (
-                state["state"] != "closed"
-            ):
-                await asyncio.sleep(POLL_S)
-        used = cpu_s(self.worker) - before
-        rows = await count_rows(pool, connection.id)
+        while await pool.fetchval(FINISHED, connection.id) != "closed":  # noqa: ASYNC110 - of another process
+            await asyncio.sleep(POLL_S)
+
+
+async def rows_of(database: str, number: int, messages: int) -> Rows:
+    """Return what a mailbox has become."""
+    async with _opened(database) as pool:
+        return await count_rows(pool, mailbox(number, messages).id)
+
+
+@asynccontextmanager
+async def _opened(database: str) -> AsyncIterator[Pool]:
+    pool = await open_pool(database)
+    try:
+        yield pool
+    finally:
         await pool.close()
-        return used / messages * 1e6, rows

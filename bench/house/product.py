@@ -57,12 +57,21 @@ class House:
 
     def start(self, *arguments: str, **environment: str) -> Program:
         """Start `python -m ARGUMENTS`; nobody waits for it."""
-        own = {k: v for k, v in os.environ.items() if not k.startswith(("CAUSEWAY_", "GOOGLE_"))}
         log = self.directory / f"{len(self._programs)}.log"
-        program = Program([*arguments], {**own, **environment}, log)
+        program = Program([*arguments], self.inherited() | environment, log)
+        self.add(program)
+        return program
+
+    def add(self, program: Program) -> None:
+        """Start a program; it ends with the house."""
         self._programs.append(program)
         program.start()
-        return program
+
+    @staticmethod
+    def inherited() -> dict[str, str]:
+        """Return our environment without any setting of the product."""
+        ours = ("CAUSEWAY_", "GOOGLE_")
+        return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
 
     def environment(self, *, google: str, auth: str, port: int) -> dict[str, str]:
         """Return what every process of the product is told."""
