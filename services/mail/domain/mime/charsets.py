@@ -10,8 +10,6 @@ import codecs
 import re
 from functools import lru_cache
 
-from charset_normalizer import from_bytes
-
 LONGEST_LABEL = 60
 SAMPLE = 16 * 1024
 FEWEST_TO_GUESS = 16
@@ -111,5 +109,7 @@ def _guess(data: bytes) -> str:
     sample = data[:SAMPLE]
     if sum(octet > 0x7F for octet in sample) < FEWEST_TO_GUESS:  # noqa: PLR2004 - ASCII's last
         return "cp1252"
+    from charset_normalizer import from_bytes  # noqa: PLC0415 - 3 MB that are seldom needed
+
     best = from_bytes(sample, steps=4, chunk_size=512, cp_isolation=LIKELY).best()
     return "cp1252" if best is None else MEANT.get(best.encoding, best.encoding)

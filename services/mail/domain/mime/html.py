@@ -10,8 +10,6 @@ from collections import Counter
 from collections.abc import Iterator
 
 import nh3
-from inscriptis import get_text  # type: ignore[import-untyped]  # it ships no types
-from lxml.etree import LxmlError  # type: ignore[import-untyped]  # nor does it
 
 from services.mail.domain.mime.bounds import LONGEST_HTML
 from services.mail.domain.mime.text import storable
@@ -65,11 +63,10 @@ def html_to_text(source: str) -> str:
     source = storable(source)
     if not is_tame(source):
         return strip_tags(source)
-    try:
-        text = get_text(source)
-    except (LxmlError, ValueError, LookupError, AttributeError, TypeError, RecursionError):
-        return strip_tags(source)
-    return _tidy(text)
+    from services.mail.domain.mime.layout import lay_out  # noqa: PLC0415 - see there
+
+    text = lay_out(source)
+    return strip_tags(source) if text is None else _tidy(text)
 
 
 def is_tame(source: str) -> bool:
