@@ -15,6 +15,7 @@ NOISE = bytes(set(range(256)) - set(ALPHABET) - {ord("=")})
 HALF_ESCAPE = re.compile(rb"(?:=[0-9A-Fa-f]?|[ \t]+)\Z")
 BLANKS = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n)")
 """Added to lines on their way."""
+BEFORE_END = (b" \n", b"\t\n", b" \r", b"\t\r")
 
 
 def blocks(file: BinaryIO) -> Iterator[bytes]:
@@ -92,8 +93,10 @@ class QuotedPrintable:
             return self._feed_line(text)
         # Of what is well formed the library undoes soft breaks as it should.
         before, self._end = self._end, b""
-        decoded = binascii.a2b_qp(BLANKS.sub(b"", text[:last]))
-        return before + decoded + self._feed_line(text[last:])
+        head = text[:last]
+        if any(blank in head for blank in BEFORE_END):
+            head = BLANKS.sub(b"", head)
+        return before + binascii.a2b_qp(head) + self._feed_line(text[last:])
 
     def _feed_line(self, line: bytes) -> bytes:
         before = self._end

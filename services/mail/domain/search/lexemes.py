@@ -8,6 +8,8 @@ Source: https://www.postgresql.org/docs/current/datatype-textsearch.html
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from operator import add
 
 from services.mail.domain.message import Person
 
@@ -40,6 +42,11 @@ class _Marks(dict[int, int | None]):
 
 
 MARKS = _Marks()
+FEW = 16
+SHORT = 120
+"""Characters of lines that are remembered: the same people come again."""
+ENDS: dict[str, list[str]] = {weight: [] for weight in "ABCD"}
+"""What stands behind a lexeme, by weight and position: made once, up to the highest so far."""
 
 
 def fold(text: str) -> str:
@@ -89,8 +96,15 @@ def _words(folded: str, position: int) -> tuple[list[str], Iterable[int], int]:
 
 def _line(folded: str, position: int) -> tuple[list[str], Iterable[int], int]:
     """Return the words of a line that may hold addresses."""
+    read = _known_words if len(folded) <= SHORT else _words_and_addresses
+    found, places, after = read(folded)
+    return found, [place + position for place in places], after + position
+
+
+def _words_and_addresses(folded: str) -> tuple[list[str], list[int], int]:
     found: list[str] = []
     places: list[int] = []
+    position = 0
     for chunk in CHUNK.finditer(folded):
         if "@" in chunk[0] and (address := whole_address(chunk[0])) is not None:
             found.append(address)
@@ -100,6 +114,9 @@ def _line(folded: str, position: int) -> tuple[list[str], Iterable[int], int]:
             places.append(position)
             position += 1
     return found, places, position
+
+
+_known_words = lru_cache(maxsize=1_024)(_words_and_addresses)
 
 
 def whole_address(chunk: str) -> str | None:
@@ -167,8 +184,12 @@ def _fitting(lexemes: list[str], left: int) -> tuple[int, int]:
     return len(lexemes), left
 
 
-def _placed(lexemes: list[str], places: Iterable[int], weight: str) -> list[str]:
+def _placed(lexemes: list[str], places: Iterable[int], weight: str) -> Iterable[str]:
     """Return lexemes as a tsvector names them; none of them has anything to be escaped."""
+    if isinstance(places, range) and len(places) > FEW:
+        ends = ENDS[weight]
+        ends += [f"':{place}{weight}" for place in range(len(ends), places.stop)]
+        return map("'".__add__, map(add, lexemes, ends[places.start : places.stop]))
     return [f"'{lexeme}':{place}{weight}" for lexeme, place in zip(lexemes, places, strict=False)]
 
 
