@@ -2,9 +2,11 @@
 
 The mailboxes are connected as people do it: 1,000 people at the emulator go through auth's API,
 Google's consent page and the confirmation. When all are watched and in step, every process of the
-product is stopped and one mail arrives in each mailbox; their pushes find nobody. Then all processes
+product is stopped and one mail arrives in each mailbox; their pushes find nobody. Then all of them
 are started again. Measured are the seconds from there until every live cursor stands at or behind
-its mailbox's newest message and the outbox is empty. The bound is absolute: a minute.
+its mailbox's newest change and the outbox is empty. The bound is absolute: a minute.
+
+Pub/Sub's redelivery is part of it: how long it pauses grows with how long nobody answered.
 """
 
 import asyncio
@@ -17,11 +19,11 @@ from bench.house.stack import TIMEOUT, Stack
 from bench.rows import Row, middle
 from libs.common.db import Pool
 from tests.servers import Servers
+from tests.support import eventually
 
 MAILBOXES = 1_000
 MOST_S = 60.0
 LONGEST_S = 600
-POLL_S = 0.25
 
 IN_STEP = """
 SELECT count(*) FROM feeds f JOIN watches w USING (account_id)
@@ -73,9 +75,12 @@ def _restart(stack: Stack, people: list[str]) -> float:
 async def _connect(stack: Stack, people: list[str]) -> None:
     """Connect everybody, and return when everything has come to rest."""
     await stack.connect(people)
-    async with stack.pool() as pool, asyncio.timeout(LONGEST_S):
-        while await pool.fetchval(IN_STEP) < len(people) or await pool.fetchval(BUSY):
-            await asyncio.sleep(POLL_S)
+    async with stack.pool() as pool:
+
+        async def is_at_rest() -> bool:
+            return await pool.fetchval(IN_STEP) == len(people) and not await pool.fetchval(BUSY)
+
+        await eventually(is_at_rest, timeout_s=LONGEST_S)
 
 
 async def _newest(stack: Stack, people: list[str]) -> dict[str, int]:
@@ -84,15 +89,12 @@ async def _newest(stack: Stack, people: list[str]) -> dict[str, int]:
         answers = [
             await stack.control(session, "GET", f"people/{email}/mailbox") for email in people
         ]
-    return {
-        email: int(answer["historyId"]) for email, answer in zip(people, answers, strict=True)
-    }
+    return {email: int(answer["historyId"]) for email, answer in zip(people, answers, strict=True)}
 
 
 async def _caught_up(stack: Stack, newest: dict[str, int]) -> None:
-    async with stack.pool() as pool, asyncio.timeout(LONGEST_S):
-        while not await _is_caught_up(pool, newest):
-            await asyncio.sleep(POLL_S)
+    async with stack.pool() as pool:
+        await eventually(lambda: _is_caught_up(pool, newest), timeout_s=LONGEST_S)
 
 
 async def _is_caught_up(pool: Pool, newest: dict[str, int]) -> bool:

@@ -18,6 +18,7 @@ from bench.house.stack import TIMEOUT, Stack
 from bench.rows import Row, middle
 from services.mail.domain.units import units
 from tests.servers import Servers
+from tests.support import eventually
 
 BURSTS = (1, 2, 5, 10, 25, 50)
 WHO = "alice@example.com"
@@ -64,7 +65,7 @@ async def _spend(stack: Stack, rounds: int) -> list[list[int]]:
     """Return, by round, the units of every burst."""
     await stack.connect([WHO])
     async with aiohttp.ClientSession(timeout=TIMEOUT) as session, stack.pool() as pool:
-        await _until(lambda: pool.fetchval(IN_STEP))
+        await eventually(lambda: pool.fetchval(IN_STEP), timeout_s=LONGEST_S)
         spent: list[list[int]] = []
         for _ in range(rounds):
             spent.append([])
@@ -73,7 +74,7 @@ async def _spend(stack: Stack, rounds: int) -> list[list[int]]:
                 before, held = await _used(stack, session), await pool.fetchval(HELD)
                 await stack.deliver([WHO], count=burst)
                 wanted = held + burst
-                await _until(lambda: _holds(pool, wanted))  # noqa: B023 - awaited at once
+                await eventually(lambda: _holds(pool, wanted), timeout_s=LONGEST_S)  # noqa: B023 - awaited at once
                 await _rest(pool)
                 spent[-1].append(await _used(stack, session) - before)
         return spent
@@ -96,9 +97,3 @@ async def _rest(pool: Any) -> None:
         if await pool.fetchval(BUSY):
             since = loop.time()
         await asyncio.sleep(POLL_S)
-
-
-async def _until(condition: Any) -> None:
-    async with asyncio.timeout(LONGEST_S):
-        while not await condition():
-            await asyncio.sleep(POLL_S)

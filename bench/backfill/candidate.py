@@ -12,8 +12,8 @@ from libs.common.db import Pool, open_pool, transaction
 from services.mail.app import migrations
 from services.mail.store import connections
 from services.mail.sync.feeds import open_backfill
+from tests.support import eventually
 
-POLL_S = 0.05
 LONGEST_S = 600
 FINISHED = "SELECT state FROM feeds WHERE connection_id = $1 AND kind = 'mail.backfill'"
 
@@ -47,12 +47,15 @@ async def prepare(database: str) -> None:
 async def take_in(database: str, number: int, messages: int) -> None:
     """Open the feed that takes in a mailbox, and return once a worker has done so."""
     connection = mailbox(number, messages)
-    async with _opened(database) as pool, asyncio.timeout(LONGEST_S):
+    async with _opened(database) as pool:
         async with transaction(pool) as conn:
             await connections.put_connection(conn, connection)
             await open_backfill(conn, connection, since=SINCE, now=datetime.now(UTC))
-        while await pool.fetchval(FINISHED, connection.id) != "closed":  # noqa: ASYNC110 - of another process
-            await asyncio.sleep(POLL_S)
+
+        async def is_over() -> bool:
+            return bool(await pool.fetchval(FINISHED, connection.id) == "closed")
+
+        await eventually(is_over, timeout_s=LONGEST_S)
 
 
 async def rows_of(database: str, number: int, messages: int) -> Rows:

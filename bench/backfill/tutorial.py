@@ -1,4 +1,4 @@
-"""Floor B: as tutorials do it: `.execute()` for each message, SELECT, INSERT, commit, one by one."""
+"""Floor B, the tutorials' way: `.execute()` a message, SELECT, INSERT, commit, one by one."""
 
 import base64
 from datetime import UTC, datetime
@@ -39,7 +39,7 @@ def run(database: str, origin: str, connection_id: UUID) -> float:
     service = build(
         "gmail",
         "v1",
-        credentials=Credentials(token=str(connection_id)),
+        credentials=Credentials(token=str(connection_id)),  # type: ignore[no-untyped-call]  # untyped
         client_options={"api_endpoint": origin},
         static_discovery=True,
     )

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from email.utils import format_datetime
 
-WORDS = (
+WORDS = (  # noqa: SIM905 - a line of each would fill a page
     "the of and to in is you that it he was for on are as with they at be this have from or one "
     "had by word but not what all were we when your can said there use an each which she do how "
     "their if will up other about out many then them these so some her would make like him into "
@@ -66,9 +66,11 @@ def _relayed(rng: random.Random) -> list[tuple[str, str]]:
     hops = [
         (
             "Received",
-            f"from mx{hop}.customer.example (mx{hop}.customer.example. [192.0.2.{hop + 1}]) "
-            f"by mx.example.com with ESMTPS id {rng.getrandbits(80):020x} for <{OWNER}>; "
-            "Sun, 01 Nov 2026 08:00:00 +0000",
+            (
+                f"from mx{hop}.customer.example (mx{hop}.customer.example. [192.0.2.{hop + 1}]) "
+                f"by mx.example.com with ESMTPS id {rng.getrandbits(80):020x} for <{OWNER}>; "
+                "Sun, 01 Nov 2026 08:00:00 +0000"
+            ),
         )
         for hop in range(3)
     ]
@@ -79,8 +81,10 @@ def _relayed(rng: random.Random) -> list[tuple[str, str]]:
         ("Return-Path", "<bounce@customer.example>"),
         (
             "DKIM-Signature",
-            "v=1; a=rsa-sha256; c=relaxed/relaxed; d=customer.example; s=key1; "
-            f"h=from:to:subject:date:message-id; bh=47DEQpj8HBSa; b={signature}",
+            (
+                "v=1; a=rsa-sha256; c=relaxed/relaxed; d=customer.example; s=key1; "
+                f"h=from:to:subject:date:message-id; bh=47DEQpj8HBSa; b={signature}"
+            ),
         ),
         (
             "Authentication-Results",

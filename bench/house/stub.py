@@ -8,7 +8,7 @@ so that any number of mailboxes of any size are there. `python -m bench.house.st
 import asyncio
 import sys
 from base64 import urlsafe_b64encode
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import cast
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
@@ -24,7 +24,7 @@ PAGE = 500
 HISTORY_ID = 900_000
 LABELS = (["INBOX", "UNREAD"], ["INBOX", "CATEGORY_UPDATES"], ["SENT"], ["INBOX", "IMPORTANT"])
 HOST = "127.0.0.1"
-FOREVER = datetime.max.replace(year=9000).isoformat() + "Z"
+FOREVER = "9000-01-01T00:00:00Z"
 
 
 def mailbox_id(number: int, messages: int) -> UUID:

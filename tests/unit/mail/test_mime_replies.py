@@ -30,7 +30,7 @@ INTRODUCTIONS = [
     "12. nov 2026 10:00 skrev Alice <a@x.test>:",
     "Dne 1. 11. 2026 Alice napsal(a):",
     "2026年11月1日(日) 10:00 Alice <a@x.test>:",
-    "2026年11月1日 10:00，Alice 写道：",
+    "2026年11月1日 10:00\uff0cAlice 写道\uff1a",
     "2026년 11월 1일 (월) Alice님이 작성하였습니다:",
     "----- Original Message -----",
     "-----Original Message-----",
