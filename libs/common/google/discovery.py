@@ -33,13 +33,13 @@ class ApiRequest:
 
 
 class Template:
-    """A request that differs from call to call only in one part of its path.
+    """A request that differs from call to call only in one part of its address.
 
     Building one takes the library 60 µs, filling one in takes one.
 
     Args:
         method: of a resource, such as `messages.get`.
-        varying: the parameter of the path that each call gives.
+        varying: the parameter that each call gives.
         fixed: all others.
     """
 
@@ -47,7 +47,7 @@ class Template:
         self._request = method(**{varying: _PLACEHOLDER}, **fixed)
         self._before, found, self._after = self._request.uri.partition(_PLACEHOLDER)
         if not found:
-            raise ValueError(f"{varying} is not in the path")
+            raise ValueError(f"{varying} is not in the address")
 
     def of(self, value: str) -> ApiRequest:
         """Return the request for a value, which may hold any characters."""

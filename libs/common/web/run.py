@@ -1,6 +1,7 @@
 """Runs an application as a process: from settings to a clean end on SIGTERM."""
 
 import asyncio
+import gc
 import os
 import signal
 from typing import Protocol
@@ -67,6 +68,7 @@ def run(app: web.Application, settings: ServeSettings) -> None:
         role=",".join(sorted(roles)),
     )
     clock.set_offset(settings.clock_offset)
+    gc.freeze()  # what is here by now stays: the collector need not look at it again and again
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(app, settings))
 

@@ -1,7 +1,7 @@
 import orjson
 import pytest
 
-from libs.common.google.discovery import ApiRequest, gmail
+from libs.common.google.discovery import ApiRequest, Template, gmail
 from libs.common.google.roots import GoogleRoots
 
 ROOTS = GoogleRoots.at("http://127.0.0.1:9000")
@@ -47,3 +47,16 @@ def test_resources_are_built_once_for_a_root() -> None:
 
 def test_a_resource_makes_requests_of_our_own_kind() -> None:
     assert isinstance(gmail(ROOTS).labels.list(userId="me"), ApiRequest)
+
+
+def test_a_template_makes_the_request_the_library_would() -> None:
+    get = gmail(GoogleRoots()).messages.get
+    template = Template(get, "id", userId="me", format="raw")
+
+    for value in ("18c0ffee", "a/b ?&#%é"):
+        assert template.of(value) == get(userId="me", id=value, format="raw")
+
+
+def test_a_template_varies_a_part_of_the_address_only() -> None:
+    with pytest.raises(ValueError, match="not in the address"):
+        Template(gmail(GoogleRoots()).users.watch, "body", userId="me")
