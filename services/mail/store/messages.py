@@ -206,20 +206,6 @@ async def add_traces(
     return {row["id"] for row in rows}
 
 
-async def add_trace(
-    conn: Conn,
-    tenant_id: str,
-    connection_id: UUID,
-    *,
-    message_id: UUID,
-    message: Fetched,
-    now: datetime,
-) -> bool:
-    """Keep the trace of one message; False when it is there already."""
-    new = [NewMessage(message_id, message)]
-    return bool(await add_traces(conn, tenant_id, connection_id, new, now=now))
-
-
 SET_LABELS = """
 UPDATE messages SET labels = $3, label_history_id = $4, sequence = sequence + $5
  WHERE tenant_id = $1 AND id = $2

@@ -19,7 +19,7 @@ from libs.common.ids import new_id
 from services.mail.domain.connection import Access, Connection, State
 from services.mail.domain.message import Content, Fetched, Person, Policy
 from services.mail.store import connections
-from services.mail.store.messages import add_message, add_trace
+from services.mail.store.messages import NewMessage, add_messages, add_traces
 from services.mail.sync.feeds import work_address
 from services.mail.sync.link_work import LinkWork
 from services.mail.sync.linking import Linker
@@ -123,12 +123,9 @@ class Bench:
         self, conn: Conn, connection: Connection, message: Fetched, *, traced: bool = False
     ) -> UUID:
         message_id = new_id()
-        place = (conn, connection.tenant_id, connection.id)
-        common: dict[str, Any] = {"message_id": message_id, "message": message}
-        if traced:
-            await add_trace(*place, now=clock.now(), **common)
-        else:
-            await add_message(*place, now=clock.now(), **common)
+        add = add_traces if traced else add_messages
+        new = [NewMessage(message_id, message)]
+        await add(conn, connection.tenant_id, connection.id, new, now=clock.now())
         told = await self.linker.link(
             conn, connection, message_id, message=message, origin=Origin.LIVE, traced=traced
         )
