@@ -5,6 +5,7 @@ import hmac
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from uuid import UUID
 
 from libs.common.addresses import domain_of, fold_address
@@ -40,6 +41,11 @@ class OwnAddresses:
 
 def own_addresses(mailboxes: Iterable[str]) -> OwnAddresses:
     """Return what is the tenant's own, by the addresses of its connected mailboxes."""
+    return _own_addresses(frozenset(mailboxes))
+
+
+@lru_cache(maxsize=256)  # asked with every message, and hardly ever another answer
+def _own_addresses(mailboxes: frozenset[str]) -> OwnAddresses:
     addresses = frozenset(fold_address(one) for one in mailboxes)
     domains = frozenset(domain_of(one) for one in addresses) - SHARED_DOMAINS - {""}
     return OwnAddresses(addresses, domains)
