@@ -12,6 +12,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, cast
 
+import hypothesis
 import pytest
 
 from libs.common.migrate import MigrationSet
@@ -22,6 +23,9 @@ from tests.servers import TOLD, Addresses, Servers
 
 SERVERS = pytest.StashKey[Servers]()
 WORKER_INPUT = "causeway_servers"
+# How long an example takes says more about the machine than about the code.
+hypothesis.settings.register_profile("tests", deadline=None)
+hypothesis.settings.load_profile("tests")
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -60,7 +60,7 @@ def caller_token(
     roles: tuple[str, ...] = (),
     issuer: str = CALLER_ISSUER,
     audience: str = CALLER_AUDIENCE,
-    ttl_s: float = 300,
+    ttl_s: float = 3600,
     key: str = CALLER_KEY,
     algorithm: str = "HS256",
     **claims: object,

@@ -126,7 +126,7 @@ async def test_a_burst_is_announced_at_its_start_and_when_the_second_is_over(
     google: Google, mail: Mail, receiver: Receiver
 ) -> None:
     await google.set_up_push(receiver.url)
-    await google.control("PUT", "settings", {"notification_interval_s": 0.2})
+    await google.control("PUT", "settings", {"notification_interval_s": 1.5})
     await mail.post("watch", {"topicName": TOPIC})
 
     last = (await google.arrive(count=50))["historyId"]

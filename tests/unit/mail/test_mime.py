@@ -191,9 +191,9 @@ EVIL = {
 
 @pytest.mark.parametrize("kind", EVIL)
 def test_evil_mail_is_read_in_bounded_time(kind: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     mime.parse(EVIL[kind])
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_what_is_hidden_and_what_only_looks_like_a_tag() -> None:

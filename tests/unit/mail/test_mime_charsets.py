@@ -54,10 +54,10 @@ def test_a_little_damage_does_not_change_the_charset() -> None:
 
 @pytest.mark.parametrize("label", ["punycode", "idna", "unicode_escape", "hex", "x" * 900, "a\0b"])
 def test_codecs_that_are_no_charsets_are_not_used(label: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     assert codec(label) is None
     decode_text(b"a-\xff\\ud800" * 100_000, label)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_utf_16_text_is_read() -> None:

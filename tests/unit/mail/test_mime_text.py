@@ -66,10 +66,10 @@ def test_plain_mail_has_no_html() -> None:
     ],
 )
 def test_html_of_an_attacker_is_read_in_bounded_time(source: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     sanitise(source)
     mime.html_to_text(source)
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 REPLIES = {
@@ -103,6 +103,6 @@ def test_a_long_text_without_quotations_is_all_new() -> None:
     ["On " * 60_000, ("On " * 60 + "\n") * 1000, "\n" * 200_000, "_" * 200_000, "> " * 90_000],
 )
 def test_text_of_an_attacker_is_divided_in_bounded_time(text: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     new_text(text)
-    assert time.perf_counter() - started < 3
+    assert time.process_time() - started < 3
