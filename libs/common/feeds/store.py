@@ -157,8 +157,10 @@ WITH hit AS (
       FROM hit WHERE s.tenant_id = hit.tenant_id AND s.feed_id = hit.feed_id
     RETURNING s.address, s.background
 )
-SELECT address, pg_notify($3, CASE WHEN background THEN 'background' ELSE 'live' END)
-  FROM raised GROUP BY address, background
+SELECT array_agg(DISTINCT address) AS known,
+       count(pg_notify($3, 'background')) FILTER (WHERE background),
+       count(pg_notify($3, 'live')) FILTER (WHERE NOT background)
+  FROM raised
 """
 
 
@@ -170,8 +172,8 @@ async def raise_signals(
     A feed that is running, or must wait for Google's permission, keeps its time: the moved
     generation alone makes it run again. One that is paused or closed is not woken.
     """
-    rows = await conn.fetch(RAISE_SIGNALS, list(addresses), now, CHANNEL, timeout=timeout_s)
-    return {row["address"] for row in rows}
+    known = await conn.fetchval(RAISE_SIGNALS, list(addresses), now, CHANNEL, timeout=timeout_s)
+    return set(known or ())
 
 
 RAISE_SIGNAL = """

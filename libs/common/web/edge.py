@@ -88,9 +88,10 @@ def _request_id(request: web.Request) -> str:
 def _complete(response: web.StreamResponse, request_id: str) -> None:
     if response.prepared:
         return
-    response.headers[REQUEST_ID_HEADER] = request_id
+    headers = response.headers
+    headers[REQUEST_ID_HEADER] = request_id
     for name, value in SECURITY_HEADERS.items():
-        response.headers.setdefault(name, value)
+        headers.setdefault(name, value)
 
 
 def route_template(request: web.Request) -> str:

@@ -21,6 +21,9 @@ STOP_S = 9.0
 """After this long the process ends whatever hangs: 10 s is what a supervisor waits."""
 LEFTOVERS_S = 1.0
 """How much of that is kept for ending tasks nobody ended."""
+GARBAGE = 10_000
+"""New objects after which cycles among them are looked for: what some fifty requests make, not
+some five."""
 LINGER_S = 2.0
 """How long the rest of a refused body is read away, so that the refusal reaches the sender."""
 
@@ -108,6 +111,7 @@ async def _start(runner: web.AppRunner, settings: ServeSettings) -> None:
     # garbage, it holds up all requests for a tenth of a second, again and again.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(GARBAGE, *gc.get_threshold()[1:])
     host, port = runner.addresses[0][:2]
     logger.info("serving", host=host, port=port)
 

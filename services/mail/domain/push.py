@@ -8,7 +8,8 @@ import binascii
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
 
 from libs.common.addresses import LONGEST_ADDRESS, fold_address
 from libs.common.errors import InvalidInput
@@ -25,17 +26,21 @@ def _uint64(value: Any) -> Any:
     return value
 
 
-class _PubsubMessage(BaseModel):
+# Dictionaries, not models: there are thousands a second, and nobody keeps one.
+class _PubsubMessage(TypedDict):
     data: str
 
 
-class _Wrapped(BaseModel):
+class _Wrapped(TypedDict):
     message: _PubsubMessage
 
 
-class _Notice(BaseModel):
-    email_address: str = Field(alias="emailAddress", min_length=3, max_length=LONGEST_ADDRESS)
-    history_id: Annotated[int, BeforeValidator(_uint64)] = Field(alias="historyId", ge=0, lt=2**64)
+class _Notice(TypedDict):
+    emailAddress: Annotated[str, Field(min_length=3, max_length=LONGEST_ADDRESS)]
+    historyId: Annotated[int, BeforeValidator(_uint64), Field(ge=0, lt=2**64)]
+
+
+_WRAPPED, _NOTICE = TypeAdapter(_Wrapped), TypeAdapter(_Notice)
 
 
 def _is_address(text: str) -> bool:
@@ -59,10 +64,10 @@ class Push:
             https://cloud.google.com/pubsub/docs/push#receive_push
         """
         try:
-            data = _Wrapped.model_validate_json(body).message.data
-            notice = _Notice.model_validate_json(base64.b64decode(data, validate=True))
+            data = _WRAPPED.validate_json(body)["message"]["data"]
+            notice = _NOTICE.validate_json(base64.b64decode(data, validate=True))
         except (ValidationError, binascii.Error, ValueError) as exc:
             raise InvalidInput("The push carries no notification of Gmail's.") from exc
-        if not _is_address(notice.email_address):
+        if not _is_address(notice["emailAddress"]):
             raise InvalidInput("The push names no mailbox.")
-        return cls(address=fold_address(notice.email_address), history_id=notice.history_id)
+        return cls(address=fold_address(notice["emailAddress"]), history_id=notice["historyId"])
