@@ -40,7 +40,9 @@ class Emulated:
 @asynccontextmanager
 async def running_emulator(**config: Any) -> AsyncIterator[Emulated]:
     """Yield an emulator that listens on loopback until the block ends."""
-    runner = web.AppRunner(create_app(EmulatorConfig(**config)), **RUNNER_OPTIONS)
+    # A fault may have an answer wait for minutes: at the end of the test nobody waits for it.
+    app = create_app(EmulatorConfig(**config))
+    runner = web.AppRunner(app, shutdown_timeout=0.5, **RUNNER_OPTIONS)
     await runner.setup()
     try:
         site = web.TCPSite(runner, "127.0.0.1", 0)
