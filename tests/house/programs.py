@@ -118,8 +118,15 @@ class Program:
             await self.gone()
 
     async def gone(self) -> None:
-        """Wait until it has ended."""
-        await eventually(lambda: not self.alive(), timeout_s=END_S, what=f"{self.name} ended")
+        """Wait until nothing is left of it, so that its port is free."""
+        await eventually(self._is_gone, timeout_s=END_S, what=f"{self.name} ended")
+
+    def _is_gone(self) -> bool:
+        # A process whose first thread has ended counts as dead while others still hold its sockets.
+        if self.process is None or not Path(f"/proc/{self.process.pid}").exists():
+            return True
+        successor = ProcessId.find(self.process.pid)
+        return successor is not None and successor != self.process
 
     def alive(self) -> bool:
         """Tell whether its process lives."""

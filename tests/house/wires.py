@@ -73,10 +73,10 @@ class Wire:
             yield self
         finally:
             server.close()
-            self.cut()
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
+            self.cut()  # what was accepted and not served yet
 
     def cut(self) -> None:
         """Break every connection without a goodbye; new ones may come."""
@@ -105,22 +105,25 @@ class Wire:
             asyncio.get_running_loop().call_later(noticed_s, writer.transport.abort)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open.add(writer)
         task = asyncio.create_task(self._join(reader, writer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self.refuses:
-            writer.transport.abort()
-            return
         try:
-            far_reader, far_writer = await self._reach()
-        except OSError:
+            if not self.refuses:
+                with contextlib.suppress(OSError):  # nobody is there
+                    await self._serve(reader, writer)
+        finally:
+            self._open.discard(writer)
             writer.transport.abort()
-            return
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await self._reach()
         asked, answered = readers(urlsplit(self.target).scheme)
         sent, got = (Way.GOT, Way.SENT) if self.inbound else (Way.SENT, Way.GOT)
-        self._open |= {writer, far_writer}
+        self._open.add(far_writer)
         self._far.add(far_writer)
         held = self._held
         try:
@@ -129,9 +132,8 @@ class Wire:
                 self._pump(far_reader, writer, answered, got, held),
             )
         finally:
-            self._open -= {writer, far_writer}
+            self._open.discard(far_writer)
             self._far.discard(far_writer)
-            writer.transport.abort()
             far_writer.transport.abort()
 
     async def _reach(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
