@@ -30,7 +30,7 @@ async def reading_the_log(house: House) -> AsyncIterator[None]:
                     hear(cast("Any", SimpleNamespace(body=envelope.to_json())))
             await asyncio.sleep(RETRY_S)
 
-    house.published = []
+    house.published, house.read = [], []
     hear = house.published.append
     reading = asyncio.create_task(read())
     try:

@@ -64,6 +64,8 @@ class House:
     """Whatever left through the broker."""
     mailboxes: dict[str, str] = field(default_factory=dict)
     """Addresses of those that are connected, by connection id."""
+    read: list[Envelope] = field(default_factory=list, repr=False)
+    """As much of `published` as was looked at: it is asked for again and again."""
 
     async def start(self, *names: str) -> None:
         """Start processes, by default all of them; return when they do what they are for."""
@@ -181,8 +183,15 @@ class House:
 
     def events(self, kind: str = "") -> list[Envelope]:
         """Return the published events whose type begins so, in the order they came."""
-        read = [Envelope.from_json(message.body) for message in self.published]
-        return [one for one in read if one.type.startswith(kind)]
+        for message in self.published[len(self.read) :]:
+            self.read.append(Envelope.from_json(message.body))
+        return [one for one in self.read if one.type.startswith(kind)]
+
+    def forget(self) -> None:
+        """Begin anew: no mailboxes, and nothing was told yet."""
+        self.mailboxes.clear()
+        self.published.clear()
+        self.read.clear()
 
     def _auth(self) -> auth_stand.Stand:
         """Return the CRM's view of auth."""

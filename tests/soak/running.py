@@ -111,8 +111,7 @@ class Runs:
             self.done.killed += stage.killed
             self.done.events += len(house.published)
             self.done.seconds = time.monotonic() - self._begun
-        house.mailboxes.clear()
-        house.published.clear()
+        house.forget()
 
     def _keep(self, house: House, plan: Sequence[Step], exc: BaseException) -> None:
         """Keep the logs of a house in which something was not right, and what it was."""
