@@ -11,6 +11,8 @@ from typing import Any
 
 import orjson
 
+from tests.faults.paths import PATHS
+
 Json = dict[str, Any]
 HEAD = """# What was seen when processes were killed
 
@@ -41,6 +43,9 @@ def _page(crashes: list[Json]) -> Iterator[str]:
     total = sum(len(one["broken"]) for one in crashes)
     yield f"{datetime.now(UTC):%Y-%m-%d}, commit {_commit()}: {total} points, none left anything"
     yield "wrong.\n"
+    reported = {one["path"] for one in crashes}
+    if left_out := [path.name for path in PATHS if path.name not in reported]:
+        yield f"Not seen to its end this time, and not in the table: {', '.join(left_out)}.\n"
     yield "| path | killed | messages | points killed | mended, median | mended, longest |"
     yield "|---|---|--:|--:|--:|--:|"
     for one in crashes:
