@@ -106,10 +106,14 @@ async def wave(mail: Stand) -> tuple[str, list[str]]:
     ids = (await mail.deliver(count=60))["ids"]
     await eventually(lambda: len(mail.types()) == 60)
     await silent(mail)
-    await mail.quiet()  # a run that still went on would see some of them go, and rightly tell it
+    await mail.quiet()
+    # A poll that came in between would see some of them go, and rightly tell it.
+    away = {"path_prefix": "/gmail/v1/users/me/history", "status": 503}
+    await mail.google.control("PUT", "faults", {"rules": [away]})
     for google_id in ids:
         await mail.edit(google_id, "delete")
     await expire(mail)
+    await mail.google.control("DELETE", "faults")
     assert await mail.forge() == 204
     await eventually(lambda: mail.fetch("SELECT 1 FROM holds"))
     return connection_id, ids
