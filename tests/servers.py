@@ -16,6 +16,8 @@ OWNER = "owner"
 TOLD = "CAUSEWAY_TEST_SERVERS"
 """Variable: the addresses of servers that the starter of this session runs for it, as JSON."""
 NOWHERE = Path(os.devnull)
+MEMORY = Path("/dev/shm")  # noqa: S108 - a directory of our own is made in it
+ROOM_BYTES = 4 << 30
 
 
 class Addresses(TypedDict):
@@ -41,8 +43,9 @@ class Servers:
     @classmethod
     def create(cls, *, durable: bool = False) -> "Servers":
         """Return servers that will live in a new directory; nothing is started yet."""
-        _sweep()
-        directory = Path(tempfile.mkdtemp(prefix=PREFIX))
+        home = Path(tempfile.gettempdir()) if durable else scratch()
+        _sweep(home)
+        directory = Path(tempfile.mkdtemp(prefix=PREFIX, dir=home))
         directory.chmod(0o711)  # PostgreSQL runs as another user when we are root
         owner = ProcessId.find(os.getpid())
         assert owner
@@ -105,9 +108,23 @@ class Servers:
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
-def _sweep() -> None:
+def scratch() -> Path:
+    """Return where servers that nobody needs to keep live: in memory where there is room.
+
+    A database per test is hundreds of files made and removed: on a disk's file system that costs
+    more than the tests themselves.
+    """
+    try:
+        memory = os.statvfs(MEMORY)
+    except OSError:
+        return Path(tempfile.gettempdir())
+    roomy = memory.f_bavail * memory.f_frsize >= ROOM_BYTES and os.access(MEMORY, os.W_OK)
+    return MEMORY if roomy else Path(tempfile.gettempdir())
+
+
+def _sweep(home: Path) -> None:
     """Remove the directories of sessions that were killed."""
-    for directory in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+    for directory in home.glob(f"{PREFIX}*"):
         try:
             pid, started = (int(word) for word in (directory / OWNER).read_text().split())
         except (OSError, ValueError):

@@ -9,6 +9,7 @@ import pytest
 from cli.local.postgres import PostgresServer
 from libs.common.migrate import MigrationSet
 from tests.databases import NewDatabase, connected, create
+from tests.servers import scratch
 
 # Without it a commit that was confirmed may be lost with the server, and nothing here would hold.
 # (What is lost without fsync is lost only with the machine.)
@@ -18,7 +19,9 @@ KEEP_COMMITS = "ALTER ROLE CURRENT_USER SET synchronous_commit = on"
 @pytest.fixture
 def own_folder() -> Iterator[Path]:
     """A folder for a server of the test's own."""
-    with tempfile.TemporaryDirectory(prefix="causeway-own-", ignore_cleanup_errors=True) as name:
+    with tempfile.TemporaryDirectory(
+        prefix="causeway-own-", dir=scratch(), ignore_cleanup_errors=True
+    ) as name:
         folder = Path(name)
         folder.chmod(0o711)  # PostgreSQL runs as another user when we are root
         yield folder

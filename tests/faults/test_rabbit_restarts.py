@@ -18,6 +18,7 @@ from tests.faults.recovering import Recovery, lively, push, rare
 from tests.house.building import built
 from tests.house.house import House
 from tests.house.programs import Program
+from tests.servers import scratch
 from tests.support import eventually
 
 pytestmark = pytest.mark.timeout(240)
@@ -30,7 +31,7 @@ SETTLED_S = 2
 def own_rabbit() -> Iterator[RabbitServer]:
     """A RabbitMQ of this module's own, running."""
     with tempfile.TemporaryDirectory(
-        prefix="causeway-own-", ignore_cleanup_errors=True
+        prefix="causeway-own-", dir=scratch(), ignore_cleanup_errors=True
     ) as directory:
         server = RabbitServer(Path(directory), management=True)
         server.start()

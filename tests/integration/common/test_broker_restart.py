@@ -11,6 +11,7 @@ from libs.common.migrate import kernel
 from libs.common.relay import Relay
 from tests.databases import NewDatabase, connected
 from tests.messaging import Recorder, note, running
+from tests.servers import scratch
 from tests.support import eventually
 
 pytestmark = pytest.mark.timeout(180)
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.timeout(180)
 
 @pytest.fixture
 def broker() -> Iterator[RabbitServer]:
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as directory:
+    with tempfile.TemporaryDirectory(dir=scratch(), ignore_cleanup_errors=True) as directory:
         server = RabbitServer(Path(directory))
         server.start()
         yield server
