@@ -4,15 +4,18 @@ Only modules named `settings` read the environment. A service subclasses `Common
 adds its own fields and calls `load_settings`.
 """
 
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
     BeforeValidator,
+    DirectoryPath,
     Field,
     SecretStr,
     ValidationError,
@@ -20,7 +23,13 @@ from pydantic import (
     field_validator,
 )
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+)
 
 MIN_KEY_BYTES = 32
 EVENT_LOG_S = 14 * 86_400
@@ -95,6 +104,12 @@ class CommonSettings(BaseSettings):
         hide_input_in_errors=True,
     )
 
+    secrets_dir: DirectoryPath | None = Field(
+        default=None,
+        validation_alias="CAUSEWAY_SECRETS_DIR",
+        description="Directory of files, each named like a setting and holding its value; "
+        "the environment wins",
+    )
     host: str = Field(
         default="127.0.0.1", validation_alias="CAUSEWAY_HOST", description="Address to listen on"
     )
@@ -181,6 +196,14 @@ class CommonSettings(BaseSettings):
         validation_alias="CAUSEWAY_GOOGLE_PUBSUB_ROOT",
         description="Replaces https://pubsub.googleapis.com",
     )
+    drain_delay: float = Field(
+        default=0.0,
+        ge=0,
+        le=300,
+        validation_alias="CAUSEWAY_DRAIN_DELAY",
+        description="Seconds in which a process that ends still takes requests, unready; "
+        "a balancer needs some",
+    )
     clock_offset: float = Field(
         default=0.0,
         allow_inf_nan=False,
@@ -227,6 +250,23 @@ class CommonSettings(BaseSettings):
         validation_alias="CAUSEWAY_IDEMPOTENCY_RETENTION",
         description="Seconds an Idempotency-Key is remembered",
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read the environment, then the directory of secrets it names."""
+        del dotenv_settings, file_secret_settings
+        directory = Path(os.environ.get("CAUSEWAY_SECRETS_DIR") or os.devnull)
+        if not directory.is_dir():  # when one was named, the field itself says what is wrong
+            return init_settings, env_settings
+        files = SecretsSettingsSource(settings_cls, secrets_dir=directory)
+        return init_settings, env_settings, files
 
     @field_validator("caller_key", mode="after")
     @classmethod

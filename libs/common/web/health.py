@@ -10,6 +10,7 @@ from prometheus_client import Gauge
 from pydantic import SecretStr
 
 from libs.common import bus, db, migrate
+from libs.common.web.draining import is_draining
 from libs.common.web.requests import reply
 
 CHECK_TIMEOUT_S = 3.0
@@ -47,8 +48,11 @@ async def show_ready(request: web.Request) -> web.Response:
     found = await asyncio.gather(
         *(_look(request.app, name, check) for name, check in checks.items())
     )
-    worst = next((h for h in (Health.DOWN, Health.DEGRADED) if h in found), Health.OK)
-    body = {"status": worst, "checks": dict(zip(checks, found, strict=True))}
+    states = dict(zip(checks, found, strict=True))
+    if is_draining(request.app):
+        states["draining"] = Health.DOWN
+    worst = next((h for h in (Health.DOWN, Health.DEGRADED) if h in states.values()), Health.OK)
+    body = {"status": worst, "checks": states}
     return reply(body, status=503 if worst is Health.DOWN else 200)
 
 

@@ -13,6 +13,7 @@ from aiohttp import web
 from libs.common import clock, log
 from libs.common.errors import AppError
 from libs.common.settings import LogFormat
+from libs.common.web import draining
 from libs.common.web.app import ROLES, SERVICE
 
 DRAIN_S = 4.0
@@ -42,6 +43,10 @@ class ServeSettings(Protocol):
         """Port to listen on; 0 takes a free one (the log's `serving` says which)."""
 
     @property
+    def drain_delay(self) -> float:
+        """Seconds in which a process that ends still takes requests."""
+
+    @property
     def log_format(self) -> LogFormat:
         """See `log.configure`."""
 
@@ -57,8 +62,9 @@ class ServeSettings(Protocol):
 def run(app: web.Application, settings: ServeSettings) -> None:
     """Serve `app` until SIGTERM or SIGINT, then end within 10 seconds.
 
-    New connections are refused at once, requests under way get 4 seconds, then the cleanup
-    contexts run (background loops are cancelled first).
+    The web role first drains for `drain_delay` seconds more (a second signal ends that). Then new
+    connections are refused, requests under way get 4 seconds, and the cleanup contexts run
+    (background loops are cancelled first).
 
     Raises:
         SystemExit: 1 when the start failed, or when something would not end.
@@ -77,12 +83,13 @@ def run(app: web.Application, settings: ServeSettings) -> None:
 
 
 async def _serve(app: web.Application, settings: ServeSettings) -> None:
-    stop = asyncio.Event()
+    signals: asyncio.Queue[None] = asyncio.Queue()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, signals.put_nowait, None)
+    draining.prepare(app)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=DRAIN_S, lingering_time=LINGER_S)
-    asked = asyncio.create_task(stop.wait())
+    asked = asyncio.create_task(signals.get())
     starting = asyncio.create_task(_start(runner, settings))
     await asyncio.wait({asked, starting}, return_when=asyncio.FIRST_COMPLETED)
     if not starting.done():
@@ -90,6 +97,8 @@ async def _serve(app: web.Application, settings: ServeSettings) -> None:
         await asyncio.wait({starting}, timeout=DRAIN_S)
     elif starting.exception() is None:
         await asked
+        if "web" in app[ROLES] and settings.drain_delay:
+            await _drain(app, settings.drain_delay, again=signals)
     else:
         asked.cancel()
     logger.info("stopping")
@@ -114,6 +123,18 @@ async def _start(runner: web.AppRunner, settings: ServeSettings) -> None:
     gc.set_threshold(GARBAGE, *gc.get_threshold()[1:])
     host, port = runner.addresses[0][:2]
     logger.info("serving", host=host, port=port)
+
+
+async def _drain(app: web.Application, delay_s: float, *, again: asyncio.Queue[None]) -> None:
+    """Drain until the time is over or somebody asks again to end."""
+    logger.info("draining", seconds=delay_s)
+    tasks = [
+        asyncio.create_task(draining.drain(app, delay_s)),
+        asyncio.create_task(again.get()),
+    ]
+    _, waiting = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in waiting:
+        task.cancel()
 
 
 async def _stop(runner: web.AppRunner) -> None:

@@ -1,4 +1,4 @@
-"""A process to stop: `python -m tests.integration.common.served [fault]`."""
+"""A process to stop: `python -m tests.integration.common.served [fault | worker]`."""
 
 import asyncio
 import contextlib
@@ -9,7 +9,7 @@ from aiohttp import web
 from pydantic import Field
 
 from libs.common.settings import CommonSettings, load_settings
-from libs.common.web import Access, Route, background, build_app, run
+from libs.common.web import ALL_ROLES, Access, Route, background, build_app, run
 
 
 class Settings(CommonSettings):
@@ -53,9 +53,10 @@ def main() -> None:
     """Serve, with the fault that was asked for."""
     settings = load_settings(Settings)
     route = Route(method="GET", path="/slow", handler=slow, access=Access.PUBLIC, summary="Slow")
-    app = build_app(service="served", settings=settings, routes=[route])
-    app.cleanup_ctx.append(background("forever", forever))
     fault = sys.argv[1] if len(sys.argv) > 1 else ""
+    roles = frozenset({"worker"}) if fault == "worker" else ALL_ROLES
+    app = build_app(service="served", settings=settings, routes=[route], roles=roles)
+    app.cleanup_ctx.append(background("forever", forever))
     if fault == "stubborn":
         app.cleanup_ctx.append(background("stubborn", stubborn))
     if fault in {"broken", "late"}:

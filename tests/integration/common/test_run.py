@@ -107,6 +107,35 @@ async def _set(event: asyncio.Event) -> None:
     event.set()
 
 
+async def test_a_draining_process_answers_hangs_up_and_says_it_is_not_ready(serve: Serve) -> None:
+    process = await serve(CAUSEWAY_DRAIN_DELAY="60")
+    origin = f"http://127.0.0.1:{(await line_of(process, 'serving'))['port']}"
+    async with aiohttp.ClientSession() as session:
+        async with session.get(f"{origin}/readyz") as before:
+            assert "Connection" not in before.headers
+        process.send_signal(signal.SIGTERM)
+        await line_of(process, "draining")
+        async with session.get(f"{origin}/healthz") as answer:
+            assert (answer.status, answer.headers["Connection"]) == (200, "close")
+        async with session.get(f"{origin}/readyz") as ready:
+            assert (ready.status, (await ready.json())["checks"]["draining"]) == (503, "down")
+
+    status, took = await end(process)  # asked again, it does not wait for the rest
+
+    assert status == 0
+    assert took < 3
+
+
+async def test_who_takes_no_requests_does_not_drain(serve: Serve) -> None:
+    process = await serve("worker", CAUSEWAY_DRAIN_DELAY="60")
+    await line_of(process, "serving")
+
+    status, took = await end(process)
+
+    assert status == 0
+    assert took < 3
+
+
 async def test_what_will_not_end_is_ended_within_ten_seconds(serve: Serve) -> None:
     process = await serve("stubborn")
     await line_of(process, "serving")

@@ -93,6 +93,8 @@ def test_each_missing_setting_gets_one_line_that_says_what_it_is_for() -> None:
         ("CAUSEWAY_CORS_ORIGINS", "*"),
         ("CAUSEWAY_GOOGLE_ORIGIN", "localhost:9000"),
         ("CAUSEWAY_CLOCK_OFFSET", "nan"),
+        ("CAUSEWAY_SECRETS_DIR", "/nowhere"),
+        ("CAUSEWAY_DRAIN_DELAY", "-1"),
         ("CAUSEWAY_POOL_SIZE", "0"),
         ("CAUSEWAY_LOG_LEVEL", "chatty"),
     ],
@@ -106,7 +108,31 @@ def test_a_wrong_setting_is_named_in_one_line_without_its_value(variable: str, v
         "CAUSEWAY_CALLER_JWKS_URL" if (variable, value) == ("CAUSEWAY_CALLER_KEY", "") else variable
     )
     assert line.startswith(f"{name}: ")
-    assert not value or value in {"0", "*", "nan"} or value not in line
+    assert not value or value in {"0", "*", "nan", "-1"} or value not in line
+
+
+def test_secrets_are_read_from_the_files_of_a_directory(tmp_path: Path) -> None:
+    (tmp_path / "CAUSEWAY_AMQP_URL").write_text("amqp://guest:pw@broker.example/\n")
+    (tmp_path / "CAUSEWAY_TEST_NAMES").write_text("a,b\n")
+    (tmp_path / "CAUSEWAY_TEST_PORT").write_text("8123\n")
+
+    done = load(
+        CAUSEWAY_SECRETS_DIR=str(tmp_path), CAUSEWAY_AMQP_URL=None, CAUSEWAY_TEST_PORT="8124"
+    )
+
+    assert done.stderr == ""
+    assert done.stdout == "8124 ('a', 'b') https://causeway.example () 8 **********\n"
+
+
+def test_a_wrong_secret_is_named_in_one_line_without_its_value(tmp_path: Path) -> None:
+    (tmp_path / "CAUSEWAY_SERVICE_KEY").write_text("short-secret")
+
+    done = load(CAUSEWAY_SECRETS_DIR=str(tmp_path), CAUSEWAY_SERVICE_KEY=None)
+
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("CAUSEWAY_SERVICE_KEY: must have at least 32 bytes")
+    assert "short-secret" not in line
 
 
 def test_settings_can_be_given_by_name_and_never_change() -> None:
