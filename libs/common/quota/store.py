@@ -12,7 +12,8 @@ LOCK_SEED = 0x0CA05E3C0
 TAKE = """
 SELECT paused.until,
        CASE WHEN paused.until IS NULL
-            THEN quota_take($3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7, $8, $9) END
+            THEN quota_take($3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7, $8, $9)
+       END AS granted
   FROM (SELECT max(until) AS until FROM quota_pauses WHERE scope = $1 AND until > $2) AS paused
 """
 
@@ -46,8 +47,8 @@ async def take(
         LOCK_SEED,
     )
     assert row is not None  # noqa: S101 - an aggregate has a row
-    until, granted = row
-    return granted if until is None else until
+    taken: datetime | int | None = row["granted"] if row["until"] is None else row["until"]
+    return taken
 
 
 READ_USED = """

@@ -234,7 +234,9 @@ async def test_the_claim_walks_the_ordered_index_whatever_is_due(pool: Pool) -> 
         await opened(pool, new_feed(address=f"{number}@example.com"))
     async with db.transaction(pool) as conn:
         await conn.execute("ANALYZE signals")
-        await conn.execute(store.PIN_CLAIM_PLAN)
+        pinned = "SELECT unnest(proconfig) FROM pg_proc WHERE proname = 'claim_feeds'"
+        for row in await conn.fetch(pinned):
+            await conn.execute("SELECT set_config($1, $2, true)", *row[0].split("="))
         plan = await conn.fetch(
             "EXPLAIN SELECT feed_id FROM signals WHERE due_at <= now()"
             " ORDER BY due_at LIMIT 50 FOR UPDATE SKIP LOCKED"
