@@ -114,10 +114,10 @@ MUTANTS = (
             MAILBOX,
             """\
         await self._pin(lease, connection)
-        unwatched = await self._watching.keep(connection)
+        unwatched = None if found.watched else await self._watching.keep(connection)
 """,
             """\
-        unwatched = await self._watching.keep(connection)
+        unwatched = None if found.watched else await self._watching.keep(connection)
         await self._pin(lease, connection)
 """,
         ),
