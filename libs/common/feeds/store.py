@@ -228,7 +228,8 @@ async def claim(
 ) -> list[tuple[Feed, int, int]]:
     """Take up to `limit` due feeds; return each with its lease epoch and signal generation.
 
-    A lease that ran out is due like any other. One statement, which needs no transaction around.
+    A lease that ran out is due like any other. One statement, which needs no transaction around;
+    that it reaches the disk is not waited for.
 
     Args:
         background: take feeds whose runs take long; otherwise only the others.
@@ -278,7 +279,10 @@ async def advance(
 
 FINISH = """
 WITH locked AS MATERIALIZED (
-    SELECT tenant_id, feed_id FROM signals WHERE tenant_id = $1 AND feed_id = $2 FOR UPDATE
+    SELECT tenant_id, feed_id FROM signals
+     WHERE tenant_id = $1 AND feed_id = $2
+       AND ($14::boolean OR set_config('synchronous_commit', 'off', true) = 'off')
+       FOR UPDATE
 ), feed AS (
     UPDATE feeds f SET lease_until = NULL, state = $4, reason = $5, failures = $6,
            last_sync_at = COALESCE($7, last_sync_at),
@@ -323,7 +327,8 @@ async def finish(
     When the signal moved since `generation`, the feed is due again at once, though never
     before `not_before`. What is due at once wakes idle runners. A paused or closed feed is not
     due until it is opened again. Returns the feed as it is now; its sequence rose if its state or
-    reason changed.
+    reason changed. Only then is the disk waited for: a database that crashes and forgets any other
+    end lets the feed run again when its lease is over.
     """
     # The signal's lock may be waited for, as in `renew`; then the fence is looked at again, since
     # an UPDATE checks its own conditions anew when the row moved meanwhile.
@@ -342,6 +347,7 @@ async def finish(
         now,
         state in (FeedState.PAUSED, FeedState.CLOSED),
         CHANNEL,
+        (state, reason) != (feed.state, feed.reason),
     )
     return None if row is None else _feed(row)
 

@@ -73,6 +73,16 @@ UPDATE feeds SET cursor = $4, fingerprint = $5
         ),
     ),
     mutant(
+        "forgotten-claim-repeated",
+        "After a crash of Postgres that forgot a claim, the next one gets its epoch.",
+        f"{CLAIMS}::test_a_claim_that_a_crash_of_the_database_forgot_may_commit_nothing",
+        edit=(
+            "libs/common/migrations/feeds/0003_pre_claim.sql",
+            "f.lease_epoch + 1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint),",
+            "f.lease_epoch + 1, 0),",
+        ),
+    ),
+    mutant(
         "stop-does-not-fence",
         "Pausing or closing a feed leaves the worker that runs it its lease.",
         f"{CLAIMS}::test_stopping_a_feed_fences_out_the_worker_that_runs_it",
