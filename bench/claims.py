@@ -2,12 +2,11 @@
 
 Beside: the same claim in a database with 10,000 feeds. Nothing, 50 or 5,000 feeds are due, in an
 order that has nothing to do with where their rows lie, and `libs.common.feeds.store.claim` takes
-up to 50 of them, as the runner does: over one connection of the service's own kind of pool,
-inside a transaction. What is timed is the call, two statements; then the transaction is rolled
-back, so that every claim finds the same, and what that leaves behind is vacuumed away before each
-round. Each figure is the median of the rounds' medians. The bound on an empty claim is absolute:
-it is what an idle worker costs. For the reader there is also the empty claim with its transaction
-around it.
+up to 50 of them, as the runner does: over one connection of the service's own kind of pool. What
+is timed is the call, one statement; it stands in a transaction, which is then rolled back, so that
+every claim finds the same, and what that leaves behind is vacuumed away before each round. Each
+figure is the median of the rounds' medians. The bound on an empty claim is absolute: it is what an
+idle worker costs. For the reader there is also the empty claim with its transaction around it.
 """
 
 import time

@@ -107,10 +107,12 @@ async def connect(
 
 
 @asynccontextmanager
-async def transaction(
+async def acquired(
     pool: Pool, *, timeout_s: float = ACQUIRE_TIMEOUT_S
 ) -> AsyncIterator[Connection]:
-    """Yield a connection inside a transaction: committed on leaving, rolled back on an error.
+    """Yield a connection on which each statement is a transaction of its own.
+
+    One statement needs no more: BEGIN and COMMIT would be two more round trips.
 
     Raises:
         Transient: no connection became free (or could be opened) within `timeout_s` seconds.
@@ -123,13 +125,25 @@ async def transaction(
     except TimeoutError as exc:
         raise Transient("The database has no free connection.") from exc
     try:
-        async with conn.transaction():
-            yield conn
+        yield conn
     except TimeoutError:
         await pool.expire_connections()
         raise
     finally:
         await pool.release(conn)
+
+
+@asynccontextmanager
+async def transaction(
+    pool: Pool, *, timeout_s: float = ACQUIRE_TIMEOUT_S
+) -> AsyncIterator[Connection]:
+    """Yield a connection inside a transaction: committed on leaving, rolled back on an error.
+
+    Raises:
+        Transient, TimeoutError: as `acquired` does.
+    """
+    async with acquired(pool, timeout_s=timeout_s) as conn, conn.transaction():
+        yield conn
 
 
 def database(

@@ -141,8 +141,7 @@ class Relay:
             self._wake.clear()
             rows = await outbox.list_oldest(conn, BATCH if self._window > 1 else 1)
             LAG.set(rows[0].age_s if rows else 0)
-            if rows:
-                await self._carry_batch(conn, underlay, connection, rows)
+            if rows and await self._carry_batch(conn, underlay, connection, rows):
                 continue
             self._backoff.reset()
             if asyncio.get_running_loop().time() - declared_at > self._declare_every_s:
@@ -163,7 +162,8 @@ class Relay:
         channel: aiormq.abc.AbstractChannel,
         connection: AbstractConnection,
         rows: list[outbox.Row],
-    ) -> None:
+    ) -> bool:
+        """Publish rows; say whether there may be others that nobody will tell us of."""
         outcome = await publish_batch(channel, rows, window=self._window)
         await self._settle(conn, outcome)
         if outcome.returned and outcome.failure is None:
@@ -177,12 +177,15 @@ class Relay:
         if outcome.failure is not None:
             await self._suspect(conn, rows, outcome.failure)
             raise outcome.failure
+        # What was appended after these were listed has rung, or rings when it commits.
+        is_all = self._window > 1 and len(rows) < BATCH and not outcome.refused
         self._window = WINDOW
         if outcome.refused:
             log.warning("relay_refused", count=outcome.refused)
             await self._backoff.wait()
         else:
             self._backoff.reset()
+        return not is_all
 
     async def _settle(self, conn: db.Connection, outcome: Outcome) -> None:
         if outcome.confirmed:

@@ -1,7 +1,8 @@
 """Where pushes knock: one statement and one commit for all that wait.
 
-No linger: a flush starts as soon as the last one is done, so that load makes the batches.
-Each knock is answered only after its commit.
+No linger: a flush starts as soon as a lane is free, so that load makes the batches. There are two
+lanes: while one waits for the disk, the other's knocks are on their way. Each knock is answered
+only after its commit.
 """
 
 import asyncio
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 MOST_WAITING = 10_000
+LANES = 2
 FLUSH_TIMEOUT_S = 2.0
 ACQUIRE_TIMEOUT_S = 2.0
 
@@ -35,9 +37,8 @@ class Door:
     def __init__(
         self, pool: Pool, *, now: Callable[[], datetime], most_waiting: int = MOST_WAITING
     ) -> None:
-        """Use `pool` for one connection at a time; `run` must be running for knocks to end."""
+        """Use up to two connections of `pool`; `run` must be running for knocks to end."""
         self._pool = pool
-        self._conn: PoolConnectionProxy[asyncpg.Record] | None = None
         self._now = now
         self._most_waiting = most_waiting
         self._waiting: list[Knock] = []
@@ -62,20 +63,38 @@ class Door:
     async def run(self) -> None:
         """Flush for ever; on cancellation every waiting knock ends as `Transient`."""
         try:
-            while True:
-                await self._knocked.wait()
-                self._knocked.clear()
-                batch, self._waiting = self._waiting, []
-                await self._flush(batch)
-                if not self._waiting:
-                    await self._let_go()
+            async with asyncio.TaskGroup() as group:
+                for _ in range(LANES):
+                    group.create_task(self._serve(_Lane(self._pool, now=self._now)))
         finally:
             for _, done in self._waiting:
                 _fail(done)
             self._waiting.clear()
-            await self._let_go()
 
-    async def _flush(self, batch: list[Knock]) -> None:
+    async def _serve(self, lane: "_Lane") -> None:
+        try:
+            while True:
+                await self._knocked.wait()
+                self._knocked.clear()
+                batch, self._waiting = self._waiting, []
+                if batch:  # else the other lane took them
+                    await lane.flush(batch)
+                if not self._waiting:
+                    await lane.let_go()
+        finally:
+            await lane.let_go()
+
+
+class _Lane:
+    """Flushes one batch at a time."""
+
+    def __init__(self, pool: Pool, *, now: Callable[[], datetime]) -> None:
+        self._pool = pool
+        self._now = now
+        self._conn: PoolConnectionProxy[asyncpg.Record] | None = None
+
+    async def flush(self, batch: list[Knock]) -> None:
+        """Answer every knock of the batch."""
         try:
             await self._raise_for(batch)
         except FAILURES as exc:
@@ -100,7 +119,7 @@ class Door:
                 await self._connection(), addresses, now=self._now(), timeout_s=FLUSH_TIMEOUT_S
             )
         except FAILURES:
-            await self._let_go()
+            await self.let_go()
             raise
         for address, done in batch:
             if not done.done():
@@ -112,7 +131,8 @@ class Door:
             self._conn = await self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S)
         return self._conn
 
-    async def _let_go(self) -> None:
+    async def let_go(self) -> None:
+        """Give the connection back."""
         conn, self._conn = self._conn, None
         if conn is not None:
             with suppress(*FAILURES):  # the pool then throws it away

@@ -10,7 +10,7 @@ import structlog
 from prometheus_client import Counter, Gauge
 
 from libs.common.bell import Bell
-from libs.common.db import FAILURES, UNAVAILABLE, Connection, Pool, transaction
+from libs.common.db import FAILURES, UNAVAILABLE, Connection, Pool, acquired, transaction
 from libs.common.errors import AccessRevoked, AppError, RateLimited, Transient
 from libs.common.feeds import store
 from libs.common.feeds.lease import Lease, LeaseLost
@@ -109,7 +109,7 @@ class Runner:
             await asyncio.wait(self._active, return_when=asyncio.FIRST_COMPLETED)
         free = self._concurrency - len(self._active)
         now = self._now()
-        async with transaction(self._pool) as conn:
+        async with acquired(self._pool) as conn:
             claimed = await store.claim(
                 conn,
                 limit=free,
@@ -199,7 +199,9 @@ class Runner:
 
     async def _finish(self, lease: Lease, outcome: _Outcome) -> None:
         try:
-            async with transaction(self._pool) as conn:
+            # One statement, unless somebody is to be told in its transaction.
+            scope = transaction if _changes(lease.feed, outcome) else acquired
+            async with scope(self._pool) as conn:
                 await self._commit_end(conn, lease, outcome)
         except DATABASE_AWAY as exc:  # the lease runs out by itself, and the feed is due again
             log.warning("feed_finish_failed", error=type(exc).__name__)
@@ -225,9 +227,7 @@ class Runner:
             synced_at=now if outcome.synced else None,
             now=now,
         )
-        if feed is None or kind.on_change is None:
-            return
-        if (feed.state, feed.reason) != (before.state, before.reason):
+        if feed is not None and kind.on_change is not None and _changes(before, outcome):
             await kind.on_change(conn, feed, lease)
 
     async def _stop(self) -> None:
@@ -243,6 +243,10 @@ def _success(lease: Lease) -> _Outcome:
     if lease.has_more:
         return _Outcome("more", state, left, wait_s=0.0)
     return _Outcome("ok" if left is None else "partial", state, left, synced=True)
+
+
+def _changes(feed: Feed, outcome: _Outcome) -> bool:
+    return (feed.state, feed.reason) != (outcome.state, outcome.reason)
 
 
 def _failures(feed: Feed, outcome: _Outcome) -> int:

@@ -209,25 +209,12 @@ async def raise_signal(
     await conn.execute(RAISE_SIGNAL, tenant_id, feed_id, now, CHANNEL, address)
 
 
-PIN_CLAIM_PLAN = """
-SELECT set_config('enable_bitmapscan', 'off', true), set_config('enable_seqscan', 'off', true),
-       set_config('enable_sort', 'off', true)
-"""
 CLAIM = """
-WITH due AS MATERIALIZED (
-    SELECT tenant_id, feed_id FROM signals
-     WHERE background = $4 AND due_at <= $1
-     ORDER BY background, due_at LIMIT $2 FOR UPDATE SKIP LOCKED
-), taken AS (
-    UPDATE signals s SET running = true, due_at = $3
-      FROM due WHERE s.tenant_id = due.tenant_id AND s.feed_id = due.feed_id
-    RETURNING s.tenant_id, s.feed_id, s.generation
-)
-UPDATE feeds f SET lease_epoch = f.lease_epoch + 1, lease_until = $3
-  FROM taken t WHERE f.tenant_id = t.tenant_id AND f.id = t.feed_id
-RETURNING f.tenant_id, f.id, f.connection_id, f.account_id, f.kind, f.resource, f.fingerprint,
-          f.cursor, f.state, f.reason, f.failures, f.last_sync_at, f.sequence, f.lease_epoch,
-          t.generation
+SELECT (c.feed).tenant_id, (c.feed).id, (c.feed).connection_id, (c.feed).account_id,
+       (c.feed).kind, (c.feed).resource, (c.feed).fingerprint, (c.feed).cursor, (c.feed).state,
+       (c.feed).reason, (c.feed).failures, (c.feed).last_sync_at, (c.feed).sequence,
+       (c.feed).lease_epoch, c.generation
+  FROM claim_feeds($1, $2, $3, $4) AS c
 """
 
 
@@ -241,13 +228,12 @@ async def claim(
 ) -> list[tuple[Feed, int, int]]:
     """Take up to `limit` due feeds; return each with its lease epoch and signal generation.
 
-    A lease that ran out is due like any other. The plan is pinned to the ordered index, since
-    the planner otherwise flips to sorting everything that is due.
+    A lease that ran out is due like any other. One statement, which needs no transaction around;
+    that it reaches the disk is not waited for.
 
     Args:
         background: take feeds whose runs take long; otherwise only the others.
     """
-    await conn.execute(PIN_CLAIM_PLAN)
     rows = await conn.fetch(CLAIM, now, limit, lease_until, background)
     return [(_feed(row), row["lease_epoch"], row["generation"]) for row in rows]
 
@@ -291,27 +277,34 @@ async def advance(
     return row_id is not None
 
 
-FINISH_SIGNAL = """
-WITH finished AS (
-    UPDATE signals
-       SET running = false, not_before = $4::timestamptz,
-           due_at = CASE WHEN $7::boolean THEN 'infinity'
-                         WHEN generation <> $5 THEN GREATEST($6::timestamptz, $4)
-                         ELSE GREATEST($3::timestamptz, $4) END
+FINISH = """
+WITH locked AS MATERIALIZED (
+    SELECT tenant_id, feed_id FROM signals
      WHERE tenant_id = $1 AND feed_id = $2
-    RETURNING due_at, background
+       AND ($14::boolean OR set_config('synchronous_commit', 'off', true) = 'off')
+       FOR UPDATE
+), feed AS (
+    UPDATE feeds f SET lease_until = NULL, state = $4, reason = $5, failures = $6,
+           last_sync_at = COALESCE($7, last_sync_at),
+           sequence = sequence + CASE WHEN (state, reason) IS DISTINCT FROM ($4::text, $5::text)
+                                      THEN 1 ELSE 0 END
+      FROM locked l
+     WHERE f.tenant_id = l.tenant_id AND f.id = l.feed_id AND f.lease_epoch = $3
+    RETURNING f.tenant_id, f.id, f.connection_id, f.account_id, f.kind, f.resource,
+              f.fingerprint, f.cursor, f.state, f.reason, f.failures, f.last_sync_at, f.sequence
+), finished AS (
+    UPDATE signals s
+       SET running = false, not_before = $9::timestamptz,
+           due_at = CASE WHEN $12::boolean THEN 'infinity'
+                         WHEN generation <> $10 THEN GREATEST($11::timestamptz, $9)
+                         ELSE GREATEST($8::timestamptz, $9) END
+      FROM feed WHERE s.tenant_id = feed.tenant_id AND s.feed_id = feed.id
+    RETURNING s.due_at, s.background
 )
-SELECT pg_notify($8, CASE WHEN background THEN 'background' ELSE 'live' END)
-  FROM finished WHERE due_at <= $6
-"""
-FINISH_FEED = """
-UPDATE feeds SET lease_until = NULL, state = $4, reason = $5, failures = $6,
-       last_sync_at = COALESCE($7, last_sync_at),
-       sequence = sequence
-                + CASE WHEN (state, reason) IS DISTINCT FROM ($4::text, $5::text) THEN 1 ELSE 0 END
- WHERE tenant_id = $1 AND id = $2 AND lease_epoch = $3
-RETURNING tenant_id, id, connection_id, account_id, kind, resource, fingerprint, cursor,
-          state, reason, failures, last_sync_at, sequence
+SELECT feed.*,
+       (SELECT count(pg_notify($13, CASE WHEN background THEN 'background' ELSE 'live' END))
+          FROM finished WHERE due_at <= $11)
+  FROM feed
 """
 
 
@@ -334,11 +327,13 @@ async def finish(
     When the signal moved since `generation`, the feed is due again at once, though never
     before `not_before`. What is due at once wakes idle runners. A paused or closed feed is not
     due until it is opened again. Returns the feed as it is now; its sequence rose if its state or
-    reason changed.
+    reason changed. Only then is the disk waited for: a database that crashes and forgets any other
+    end lets the feed run again when its lease is over.
     """
-    await conn.execute(LOCK_SIGNAL, feed.tenant_id, feed.id)  # as in `renew`
+    # The signal's lock may be waited for, as in `renew`; then the fence is looked at again, since
+    # an UPDATE checks its own conditions anew when the row moved meanwhile.
     row = await conn.fetchrow(
-        FINISH_FEED,
+        FINISH,
         feed.tenant_id,
         feed.id,
         epoch,
@@ -346,21 +341,15 @@ async def finish(
         reason,
         failures,
         synced_at,
-    )
-    if row is None:
-        return None
-    await conn.execute(
-        FINISH_SIGNAL,
-        feed.tenant_id,
-        feed.id,
         due_at,
         not_before,
         generation,
         now,
         state in (FeedState.PAUSED, FeedState.CLOSED),
         CHANNEL,
+        (state, reason) != (feed.state, feed.reason),
     )
-    return _feed(row)
+    return None if row is None else _feed(row)
 
 
 NEXT_SEQUENCE = """

@@ -10,7 +10,7 @@ from uuid import UUID
 import structlog
 from prometheus_client import Counter
 
-from libs.common.db import FAILURES, UNAVAILABLE, Connection, Pool, transaction
+from libs.common.db import FAILURES, UNAVAILABLE, Connection, Pool, acquired, transaction
 from libs.common.errors import RateLimited, Transient
 from libs.common.quota import model, store
 from libs.common.quota.model import Budgets, Lane, Left, Refusal, Slice
@@ -155,6 +155,7 @@ class Ledger:
             most = purse.slice.next_size(at, largest=self._budgets.slice)
             leased = await self._take(account_id, lane, units, most)
             if isinstance(leased, Slice):
+                leased.before = purse.slice.spent() if at < purse.slice.ends else 0
                 purse.slice, purse.refusal = leased, None
                 return
             refusal, purse.refusal, purse.refused_units = leased, leased, units
@@ -162,27 +163,25 @@ class Ledger:
 
     async def _take(self, account_id: UUID, lane: Lane, least: int, most: int) -> Slice | Refusal:
         """Book from `least` to `most` units in every scope, or nothing in any."""
+        account = model.account_scope(account_id)
         try:
-            async with transaction(self._pool) as conn:
-                await self._read_pause(conn, account_id, lane)
-                await store.lock(conn, model.scopes(account_id, lane))
-                now = self._now()  # only now: locks may have been waited for
-                wanted = model.limits(self._budgets, account_id, lane, now)
-                used = await store.read_used(conn, wanted)
-                granted = model.settle(wanted, used, least=least, most=most)
-                if isinstance(granted, Refusal):
-                    return granted
-                await store.book(conn, wanted, granted)
+            async with acquired(self._pool) as conn:
+                while True:  # once, unless locks were waited for all too long
+                    now = self._now()
+                    wanted = model.limits(self._budgets, account_id, lane, now)
+                    taken = await store.take(conn, account, wanted, least=least, most=most, now=now)
+                    if isinstance(taken, datetime):
+                        self._pauses[account_id] = taken
+                        self._heed_pause(account_id, lane, now)
+                    elif taken is None:
+                        used = await store.read_used(conn, wanted)
+                        refusal = model.settle(wanted, used, least=least, most=most)
+                        if isinstance(refusal, Refusal):
+                            return refusal
+                    elif self._now().timestamp() < (ends := model.slice_end(now)):
+                        return Slice(taken, taken, ends)
         except UNAVAILABLE as exc:
             raise Transient("The quota's ledger cannot be reached.") from exc
-        return Slice(granted, granted, model.slice_end(now))
-
-    async def _read_pause(self, conn: Connection, account_id: UUID, lane: Lane) -> None:
-        account, now = model.account_scope(account_id), self._now()
-        pauses = await store.read_pauses(conn, [account], now=now)
-        if account in pauses:
-            self._pauses[account_id] = pauses[account]
-            self._heed_pause(account_id, lane, now)
 
 
 def _exhausted(lane: Lane, scope: str, wait_s: float) -> RateLimited:

@@ -115,12 +115,6 @@ def backfill_scope(account_id: UUID) -> str:
     return f"backfill:{account_id}"
 
 
-def scopes(account_id: UUID, lane: Lane) -> tuple[str, ...]:
-    """Return the scopes of `limits`, in no particular order."""
-    found = (account_scope(account_id), PROJECT_MINUTE, PROJECT_DAY)
-    return (*found, backfill_scope(account_id)) if lane is Lane.BACKFILL else found
-
-
 def day_of(now: datetime) -> tuple[int, int]:
     """Return the first second of Google's day, and of the next one."""
     today = now.astimezone(GOOGLES_DAY).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -162,6 +156,8 @@ def settle(
 ) -> int | Refusal:
     """Return how many units every limit has free, from `least` to `most`; or who refuses longest.
 
+    The database grants by the same rule, under its locks (`quota_take`).
+
     Args:
         wanted: all limits of the grant.
         used: by scope, the units of the slots that count.
@@ -186,6 +182,8 @@ class Slice:
     size: int = 0
     left: int = 0
     ends: float = 0.0
+    before: int = 0
+    """Units spent of the slices before it, as far as each began while the last one was good."""
 
     def usable(self, at: float) -> int:
         """Return the units that may be spent at this second."""
@@ -194,11 +192,15 @@ class Slice:
     def next_size(self, at: float, *, largest: int) -> int:
         """Return how many units the next slice should have.
 
-        Twice as many when this one was used up in time; when it was not, what was spent of it.
-        Somebody who asks seldom thus loses nothing, and who asks a lot soon asks rarely.
+        Twice as many when this one was used up in time; otherwise what was spent of it and of
+        those it followed on. Somebody who asks seldom thus loses nothing, and leases all at
+        once what the same work took the last time; who asks a lot soon asks rarely.
         """
-        size = self.size * 2 if at < self.ends else self.size - self.left
-        return min(largest, size)
+        return min(largest, self.size * 2 if at < self.ends else self.spent())
+
+    def spent(self) -> int:
+        """Return the units spent of it and of those it followed on."""
+        return self.before + self.size - self.left
 
 
 def slice_end(now: datetime) -> float:

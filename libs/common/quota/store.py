@@ -9,22 +9,46 @@ from libs.common.quota.model import Limit, Used
 LOCK_SEED = 0x0CA05E3C0
 """Keeps the scopes' advisory locks apart from others in the database."""
 
-LOCK = """
-SELECT count(pg_advisory_xact_lock(key)), set_config('synchronous_commit', 'off', true)
-  FROM (SELECT DISTINCT hashtextextended(scope, $2) AS key
-          FROM unnest($1::text[]) AS scope
-         ORDER BY key) AS sorted
+TAKE = """
+SELECT paused.until,
+       CASE WHEN paused.until IS NULL
+            THEN quota_take($3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7, $8, $9)
+       END AS granted
+  FROM (SELECT max(until) AS until FROM quota_pauses WHERE scope = $1 AND until > $2) AS paused
 """
 
 
-async def lock(conn: Connection, scopes: Sequence[str]) -> None:
-    """Wait for the scopes, until the transaction ends; taken in one order, so nobody deadlocks.
+async def take(
+    conn: Connection,
+    account: str,
+    wanted: Sequence[Limit],
+    *,
+    least: int,
+    most: int,
+    now: datetime,
+) -> datetime | int | None:
+    """Book from `least` to `most` units in every scope; return how many, None: not enough is free.
 
-    A statement of its own: what is read after it sees what was committed meanwhile. The commit
-    is not waited for, since the project's lock is everybody's: a database that crashes may
-    forget the bookings of its last second, no more.
+    A moment is returned instead, and nothing booked, when the scope `account` is paused until
+    then. The scopes are locked until the transaction ends, in one order, so nobody deadlocks:
+    use a transaction of its own. It commits without waiting for the disk, since the project's
+    lock is everybody's: a database that crashes may forget the bookings of its last second.
     """
-    await conn.execute(LOCK, list(scopes), LOCK_SEED)
+    row = await conn.fetchrow(
+        TAKE,
+        account,
+        now,
+        [limit.scope for limit in wanted],
+        [limit.slot for limit in wanted],
+        [limit.since for limit in wanted],
+        [limit.ceiling for limit in wanted],
+        least,
+        most,
+        LOCK_SEED,
+    )
+    assert row is not None  # noqa: S101 - an aggregate has a row
+    taken: datetime | int | None = row["granted"] if row["until"] is None else row["until"]
+    return taken
 
 
 READ_USED = """
@@ -41,25 +65,6 @@ async def read_used(conn: Connection, wanted: Sequence[Limit]) -> dict[str, Used
     for row in await conn.fetch(READ_USED, scopes, since):
         found.setdefault(row["scope"], {})[row["slot"]] = row["used"]
     return dict(found)
-
-
-BOOK = """
-WITH wanted AS (
-    SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS wanted (scope, slot, since)
-), expired AS (
-    DELETE FROM quota_usage AS u USING wanted
-     WHERE u.scope = wanted.scope AND u.slot < wanted.since
-)
-INSERT INTO quota_usage AS u (scope, slot, used)
-SELECT scope, slot, $4::bigint FROM wanted
-ON CONFLICT (scope, slot) DO UPDATE SET used = u.used + EXCLUDED.used
-"""
-
-
-async def book(conn: Connection, wanted: Sequence[Limit], units: int) -> None:
-    """Count `units` in every scope; slots of theirs that count no more are removed."""
-    scopes, slots = [limit.scope for limit in wanted], [limit.slot for limit in wanted]
-    await conn.execute(BOOK, scopes, slots, [limit.since for limit in wanted], units)
 
 
 PAUSE = """

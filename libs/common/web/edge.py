@@ -2,6 +2,7 @@
 
 import re
 import time
+from logging import DEBUG
 
 import structlog
 from aiohttp import web
@@ -32,7 +33,7 @@ SECURITY_HEADERS = {
 }
 """Set on every answer that does not say otherwise itself."""
 
-log = structlog.stdlib.get_logger(__name__)
+log = structlog.get_logger(__name__)
 
 
 @web.middleware
@@ -100,26 +101,30 @@ def route_template(request: web.Request) -> str:
     return UNMATCHED if resource is None else resource.canonical
 
 
-def _is_routine(route: Route, status: int) -> bool:
-    """Tell a webhook that was taken in: thousands a second may be, and the metrics count them."""
-    return route.access is Access.WEBHOOK and status < CLIENT_ERROR
+def _is_routine(route: str, matched: Route | None, status: int) -> bool:
+    """Tell what machines ask every few seconds, and a webhook that was taken in.
+
+    Of those thousands a second may be, and the metrics count them.
+    """
+    if route in QUIET:
+        return status < SERVER_ERROR
+    return matched is not None and matched.access is Access.WEBHOOK and status < CLIENT_ERROR
 
 
 def _record(request: web.Request, status: int, seconds: float, facts: dict[str, object]) -> None:
-    route = route_template(request)
+    route, matched = route_template(request), request.get(ROUTE)
     metrics.observe(method=request.method, route=route, status=status, seconds=seconds)
+    write = log.error if status >= SERVER_ERROR else log.info
+    if _is_routine(route, matched, status):
+        if not log.is_enabled_for(DEBUG):
+            return  # a line nobody wants need not be put together
+        write = log.debug
     if (who := request.get(CALLER)) is not None:
         facts |= {"caller": who.kind, "tenant_id": who.tenant_id, "subject": who.subject}
     elif (service := request.get(INTERNAL_CALLER)) is not None:
         facts |= {"caller": "internal", "subject": service}
-    if (matched := request.get(ROUTE)) is not None:
+    if matched is not None:
         facts["access"] = matched.access.value
-    if status >= SERVER_ERROR:
-        write = log.error
-    elif route in QUIET or (matched is not None and _is_routine(matched, status)):
-        write = log.debug
-    else:
-        write = log.info
     write(
         "request",
         method=request.method,

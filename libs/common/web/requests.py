@@ -76,7 +76,8 @@ async def iter_body(request: web.Request) -> AsyncIterator[bytes]:
 
 def _check_form(request: web.Request) -> None:
     check_length(request)
-    if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
+    encoding = request.headers.get(hdrs.CONTENT_ENCODING)
+    if encoding is not None and encoding.lower() != "identity":
         raise UnsupportedMediaType("The body must not be compressed.")
 
 

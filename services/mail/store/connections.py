@@ -12,7 +12,8 @@ from services.mail.domain.connection import Access, Connection, Purge, State
 from services.mail.domain.message import Policy
 
 
-def _connection(row: Any) -> Connection:
+def connection_of(row: Any) -> Connection:
+    """Return a row of connections."""
     return Connection(
         tenant_id=row["tenant_id"],
         id=row["connection_id"],
@@ -42,7 +43,7 @@ SELECT tenant_id, connection_id, account_id, user_id, email, access, policy, sta
 async def find_connection(conn: Conn, tenant_id: str, connection_id: UUID) -> Connection | None:
     """Return the tenant's connection, None when it has no such one (with mail)."""
     row = await conn.fetchrow(FIND_CONNECTION, tenant_id, connection_id)
-    return None if row is None else _connection(row)
+    return None if row is None else connection_of(row)
 
 
 LOCK_CONNECTION = """
@@ -57,7 +58,7 @@ SELECT tenant_id, connection_id, account_id, user_id, email, access, policy, sta
 async def lock_connection(conn: Conn, tenant_id: str, connection_id: UUID) -> Connection | None:
     """Return and lock the tenant's connection until the transaction ends."""
     row = await conn.fetchrow(LOCK_CONNECTION, tenant_id, connection_id)
-    return None if row is None else _connection(row)
+    return None if row is None else connection_of(row)
 
 
 LIST_CONNECTIONS = """
@@ -71,7 +72,7 @@ SELECT tenant_id, connection_id, account_id, user_id, email, access, policy, sta
 
 async def list_connections(conn: Conn, tenant_id: str, user_id: str | None) -> list[Connection]:
     """Return the tenant's connections, only `user_id`'s own unless that is None."""
-    return [_connection(row) for row in await conn.fetch(LIST_CONNECTIONS, tenant_id, user_id)]
+    return [connection_of(row) for row in await conn.fetch(LIST_CONNECTIONS, tenant_id, user_id)]
 
 
 async def get_connection(
@@ -170,7 +171,7 @@ async def list_live(
 ) -> list[Connection]:
     """Return a page of connections, of any tenant, that are not over and not fresher than that."""
     rows = await conn.fetch(LIST_LIVE, unchanged_since, *after, limit)
-    return [_connection(row) for row in rows]
+    return [connection_of(row) for row in rows]
 
 
 ACCOUNT_IN_USE = """
@@ -265,13 +266,3 @@ async def count_held(conn: Conn, tenant_id: str, ids: Sequence[UUID]) -> dict[UU
         for row in await conn.fetch(COUNT_DEAD_ITEMS, tenant_id, list(ids))
     }
     return {one: Counts(*messages.get(one, (0, 0)), dead.get(one, 0)) for one in ids}
-
-
-HAS_DEAD_ITEMS = """
-SELECT EXISTS (SELECT FROM dead_items WHERE tenant_id = $1 AND feed_id = $2)
-"""
-
-
-async def has_dead_items(conn: Conn, tenant_id: str, feed_id: UUID) -> bool:
-    """Say whether something of this feed waits for a person."""
-    return bool(await conn.fetchval(HAS_DEAD_ITEMS, tenant_id, feed_id))

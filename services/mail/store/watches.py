@@ -7,18 +7,6 @@ from uuid import UUID
 
 from libs.common.db import Connection as Conn
 
-IS_KEPT = """
-SELECT true FROM watches
- WHERE account_id = $1
-   AND (lease_until > $3 OR (renew_at > $3 AND topic IS NOT DISTINCT FROM $2))
-"""
-
-
-async def is_kept(conn: Conn, account_id: UUID, topic: str, *, now: datetime) -> bool:
-    """Say whether the account's watch needs nothing from us: `claim_watch` would refuse it."""
-    return bool(await conn.fetchval(IS_KEPT, account_id, topic, now))
-
-
 ADD_WATCH = "INSERT INTO watches (account_id) VALUES ($1) ON CONFLICT DO NOTHING"
 CLAIM_WATCH = """
 UPDATE watches SET lease_until = $4
@@ -85,15 +73,6 @@ async def remove_watch(conn: Conn, account_id: UUID) -> None:
     await conn.execute(REMOVE_WATCH, account_id)
 
 
-FIND_FAILURE = "SELECT failure FROM watches WHERE account_id = $1"
-
-
-async def find_watch_failure(conn: Conn, account_id: UUID) -> str | None:
-    """Return why the last attempt to watch failed, None when it did not."""
-    failure: str | None = await conn.fetchval(FIND_FAILURE, account_id)
-    return failure
-
-
 @dataclass(frozen=True, slots=True)
 class WatchRow:
     """What is shown of a watch."""
@@ -111,17 +90,6 @@ async def list_watches(conn: Conn, account_ids: Sequence[UUID]) -> dict[UUID, Wa
     """Return the watches of those accounts."""
     rows = await conn.fetch(LIST_WATCHES, list(account_ids))
     return {row["account_id"]: WatchRow(row["expires_at"], row["failure"]) for row in rows}
-
-
-FIND_MARK = """
-SELECT marked_history_id FROM watches WHERE account_id = $1 AND marked_at <= $2
-"""
-
-
-async def find_mark(conn: Conn, account_id: UUID, *, before: datetime) -> int | None:
-    """Return the number the mailbox had at the last mark, None when that is younger."""
-    mark: int | None = await conn.fetchval(FIND_MARK, account_id, before)
-    return mark
 
 
 SET_MARK = """

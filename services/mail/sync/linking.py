@@ -56,13 +56,14 @@ class Linker:
         self, conn: Conn, connection: Connection, contents: Sequence[Content]
     ) -> list[tuple[EntityRef, ...]]:
         """Return of each message the entities it concerns; see `match`."""
+        everybody = {one.address for content in contents for one in content.people()}
+        found = await directory.find_by_addresses(conn, connection.tenant_id, [*everybody])
+        if not found:  # most mail is a stranger's
+            return [() for _ in contents]
         own = await own_addresses(conn, connection.tenant_id)
-        wanted = [rules.matchable(one, own) for one in contents]
-        everybody = [*frozenset[str]().union(*wanted)]
-        found = await directory.find_by_addresses(conn, connection.tenant_id, everybody)
         return [
             tuple(sorted({ref for address in some for ref in found.get(address, ())}))
-            for some in wanted
+            for some in (rules.matchable(one, own) for one in contents)
         ]
 
     async def link(

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from libs.common.db import Pool, transaction
+from libs.common.db import Pool, acquired, transaction
 from libs.common.errors import AppError, CursorExpired, Transient
 from libs.common.feeds import Lease
 from libs.common.feeds.compare import Reason
@@ -13,7 +13,8 @@ from libs.common.feeds.store import raise_signals
 from services.mail.domain.connection import RUNNING, Connection
 from services.mail.domain.history import HistoryPage, chunks, deleted_ids, settled_cursor
 from services.mail.google import Gmail
-from services.mail.store import connections, watches
+from services.mail.store import connections, runs, watches
+from services.mail.store.runs import Ending
 from services.mail.sync import feeds
 from services.mail.sync.intake import Intake
 from services.mail.sync.label_names import LabelNames
@@ -57,17 +58,18 @@ class Mailbox:
                 was committed stays, and the next run goes on from there.
         """
         feed = lease.feed
-        async with self._pool.acquire() as conn:
-            connection = await connections.find_connection(conn, feed.tenant_id, feed.connection_id)
-        if connection is None or connection.state not in RUNNING:
+        async with acquired(self._pool) as conn:
+            found = await runs.find_beginning(conn, feed, self._watching.topic, now=self._now())
+        if found is None or found.connection.state not in RUNNING:
             return  # it ended between the claim and now
+        connection = found.connection
         await self._pin(lease, connection)
-        unwatched = await self._watching.keep(connection)
+        unwatched = None if found.watched else await self._watching.keep(connection)
         try:
-            await self._catch_up(lease, connection)
+            ending = await self._catch_up(lease, connection)
         except CursorExpired:
-            await self._begin_anew(lease, connection)
-        await self._report(lease, connection, unwatched)
+            ending = await self._begin_anew(lease, connection)
+        _report(lease, ending, unwatched)
 
     async def _pin(self, lease: Lease, connection: Connection) -> None:
         """Begin at the present: what comes after this number is ours to tell.
@@ -86,7 +88,7 @@ class Mailbox:
                 conn, connection.tenant_id, connection.id, self._now()
             )
 
-    async def _begin_anew(self, lease: Lease, connection: Connection) -> None:
+    async def _begin_anew(self, lease: Lease, connection: Connection) -> Ending:
         """Go on from the present, and have what was missed found by a comparison beside us.
 
         New mail never waits for old.
@@ -103,9 +105,9 @@ class Mailbox:
                 missed_since=lease.feed.last_sync_at,
                 now=self._now(),
             )
-        await self._catch_up(lease, connection)
+        return await self._catch_up(lease, connection)
 
-    async def _catch_up(self, lease: Lease, connection: Connection) -> None:
+    async def _catch_up(self, lease: Lease, connection: Connection) -> Ending:
         started, after, box = self._now(), int(lease.cursor or 0), self._gmail.box(connection)
         page = await box.history(after=after, page_token=None)
         empty = not page.records
@@ -116,7 +118,7 @@ class Mailbox:
                 break
             page = await box.history(after=after, page_token=page.next_page_token)
             empty = empty and not page.records
-        await self._settle(lease, connection, page.history_id, empty=empty, started=started)
+        return await self._settle(lease, connection, page.history_id, empty=empty, started=started)
 
     async def _take(self, lease: Lease, connection: Connection, page: HistoryPage) -> None:
         gone = deleted_ids(page.records)
@@ -131,28 +133,29 @@ class Mailbox:
         *,
         empty: bool,
         started: datetime,
-    ) -> None:
+    ) -> Ending:
         """Move the cursor of a quiet mailbox along, so that it never grows too old."""
         account_id, old = connection.account_id, int(lease.cursor or 0)
+        async with acquired(self._pool) as conn:
+            ending = await runs.find_ending(conn, lease.feed, account_id, before=started - SETTLED)
+        if not ending.mark_is_due:
+            return ending
+        cursor = settled_cursor(old, empty=empty, mark=ending.mark)
         async with transaction(self._pool) as conn:
-            mark = await watches.find_mark(conn, account_id, before=started - SETTLED)
-            cursor = settled_cursor(old, empty=empty, mark=mark)
             if cursor != old:
                 await lease.advance(conn, cursor=str(cursor))
             await watches.set_mark(
                 conn, account_id, history_id, now=self._now(), unless_after=started - SETTLED
             )
+        return ending
 
-    async def _report(
-        self, lease: Lease, connection: Connection, unwatched: AppError | None
-    ) -> None:
-        """Show what is wrong although the mailbox was read."""
-        if isinstance(unwatched, Transient):
-            raise unwatched  # tried again soon, with growing pauses
-        async with self._pool.acquire() as conn:
-            dead = await connections.has_dead_items(conn, lease.feed.tenant_id, lease.feed.id)
-        if dead:
-            lease.leave_behind("dead-items")
-        if await self._watching.failure(connection) is not None:
-            lease.leave_behind("watch-failed")
-            lease.poll_within(UNWATCHED_POLL_S)  # nobody will call us
+
+def _report(lease: Lease, ending: Ending, unwatched: AppError | None) -> None:
+    """Show what is wrong although the mailbox was read."""
+    if isinstance(unwatched, Transient):
+        raise unwatched  # tried again soon, with growing pauses
+    if ending.dead_items:
+        lease.leave_behind("dead-items")
+    if ending.watch_failure is not None:
+        lease.leave_behind("watch-failed")
+        lease.poll_within(UNWATCHED_POLL_S)  # nobody will call us

@@ -40,30 +40,28 @@ class Watching:
     ) -> None:
         self._pool = pool
         self._gmail = gmail
-        self._topic = topic
+        self.topic = topic
         self._every = every
         self._now = now
 
     async def keep(self, connection: Connection) -> AppError | None:
         """Renew the account's watch if it is due; return why that failed, None if it did not.
 
-        A failure is no reason not to read the mailbox: the poll needs no watch.
+        Whether it is due is better read first (`runs.find_beginning`): this is a transaction. A
+        failure is no reason not to read the mailbox: the poll needs no watch.
 
         Raises:
             AccessRevoked: the grant is gone.
         """
         now = self._now()
-        async with self._pool.acquire() as conn:
-            if await store.is_kept(conn, connection.account_id, self._topic, now=now):
-                return None
         async with transaction(self._pool) as conn:
             claimed = await store.claim_watch(
-                conn, connection.account_id, self._topic, now=now, lease_until=now + LEASE
+                conn, connection.account_id, self.topic, now=now, lease_until=now + LEASE
             )
         if not claimed:
             return None
         try:
-            watch = await self._gmail.box(connection).watch(self._topic)
+            watch = await self._gmail.box(connection).watch(self.topic)
         except AppError as exc:
             await self._failed(connection, exc)
             return exc
@@ -71,18 +69,13 @@ class Watching:
             await store.mark_watched(
                 conn,
                 connection.account_id,
-                self._topic,
+                self.topic,
                 history_id=watch.history_id,
                 expires_at=watch.expires_at,
                 renew_at=renewal_at(watch.expires_at, now=now, every=self._every),
             )
         WATCHES.labels("ok").inc()
         return None
-
-    async def failure(self, connection: Connection) -> str | None:
-        """Return why the last attempt to watch failed, None when it did not."""
-        async with self._pool.acquire() as conn:
-            return await store.find_watch_failure(conn, connection.account_id)
 
     async def _failed(self, connection: Connection, exc: AppError) -> None:
         WATCHES.labels(exc.slug).inc()

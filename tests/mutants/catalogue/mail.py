@@ -114,10 +114,10 @@ MUTANTS = (
             MAILBOX,
             """\
         await self._pin(lease, connection)
-        unwatched = await self._watching.keep(connection)
+        unwatched = None if found.watched else await self._watching.keep(connection)
 """,
             """\
-        unwatched = await self._watching.keep(connection)
+        unwatched = None if found.watched else await self._watching.keep(connection)
         await self._pin(lease, connection)
 """,
         ),
@@ -328,9 +328,9 @@ MUTANTS = (
         "Replicas do not know what the others have spent.",
         f"{QUOTA}::test_replicas_spending_at_once_never_exceed_a_budget_and_do_not_deadlock",
         edit=(
-            LEDGER,
-            "                await store.book(conn, wanted, granted)\n",
-            "                assert granted\n",
+            "libs/common/migrations/quota/0002_pre_take.sql",
+            "SET used = u.used + EXCLUDED.used;",
+            "SET used = u.used;",
         ),
     ),
 )

@@ -155,8 +155,8 @@ def test_a_slice_doubles_while_it_is_used_up_and_shrinks_to_what_was_spent(
     assert before.next_size(at, largest=2) <= 2
 
 
-@pytest.mark.parametrize("lane", Lane)
-def test_the_scopes_are_those_of_the_limits(lane: Lane) -> None:
-    limits = model.limits(SMALL, ACCOUNT, lane, NOON)
+def test_what_one_piece_of_work_took_in_several_slices_is_leased_at_once_the_next_time() -> None:
+    first = Slice(size=2, left=0, ends=5.0)
+    second = Slice(size=20, left=0, ends=5.1, before=first.spent())
 
-    assert model.scopes(ACCOUNT, lane) == tuple(limit.scope for limit in limits)
+    assert second.next_size(60.0, largest=300) == 22

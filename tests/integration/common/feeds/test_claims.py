@@ -62,7 +62,7 @@ async def test_a_lease_that_ran_out_is_claimed_again(pool: Pool) -> None:
 
     (second,) = await claimed(pool, after=LEASE)
 
-    assert second.epoch == first.epoch + 1
+    assert second.epoch > first.epoch
 
 
 async def test_a_commit_under_an_old_lease_is_refused(pool: Pool) -> None:
@@ -229,12 +229,28 @@ async def test_a_lost_lease_is_not_renewed(pool: Pool) -> None:
         assert not await store.renew(conn, lease.feed, lease.epoch, lease_until=clock.now())
 
 
+async def test_a_claim_that_a_crash_of_the_database_forgot_may_commit_nothing(pool: Pool) -> None:
+    await opened(pool)
+    epoch = await pool.fetchval("SELECT lease_epoch FROM feeds")
+    (lost,) = await claimed(pool)
+    await pool.execute("UPDATE feeds SET lease_epoch = $1", epoch)
+
+    (lease,) = await claimed(pool, after=LEASE)
+
+    async with db.transaction(pool) as conn:
+        with pytest.raises(LeaseLost):
+            await lost.advance(conn, cursor="1")
+        await lease.advance(conn, cursor="2")
+
+
 async def test_the_claim_walks_the_ordered_index_whatever_is_due(pool: Pool) -> None:
     for number in range(300):
         await opened(pool, new_feed(address=f"{number}@example.com"))
     async with db.transaction(pool) as conn:
         await conn.execute("ANALYZE signals")
-        await conn.execute(store.PIN_CLAIM_PLAN)
+        pinned = "SELECT unnest(proconfig) FROM pg_proc WHERE proname = 'claim_feeds'"
+        for row in await conn.fetch(pinned):
+            await conn.execute("SELECT set_config($1, $2, true)", *row[0].split("="))
         plan = await conn.fetch(
             "EXPLAIN SELECT feed_id FROM signals WHERE due_at <= now()"
             " ORDER BY due_at LIMIT 50 FOR UPDATE SKIP LOCKED"

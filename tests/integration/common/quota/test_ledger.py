@@ -122,12 +122,12 @@ async def test_a_slice_outlives_the_forgetting_of_idle_accounts(pool: Pool, now:
 async def test_what_is_left_of_an_old_slice_is_lost(pool: Pool, now: Clock) -> None:
     ledger = Ledger(pool, BUDGETS, now=now)
     for _ in range(2):
-        await ledger.spend(ADA, Lane.SEND, 2)
+        await ledger.spend(ADA, Lane.SEND, 2)  # of slices of 2 and of 4
     now.pass_(5)
 
     await ledger.spend(ADA, Lane.SEND, 2)
 
-    assert await pool.fetchval("SELECT sum(used) FROM quota_usage WHERE scope LIKE 'a%'") == 8
+    assert await pool.fetchval("SELECT sum(used) FROM quota_usage WHERE scope LIKE 'a%'") == 10
 
 
 async def test_an_exhausted_account_is_told_when_enough_may_be_free(pool: Pool, now: Clock) -> None:
