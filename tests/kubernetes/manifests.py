@@ -20,6 +20,8 @@ OLDEST, NEWEST = "1.32", "1.37"
 """The releases of Kubernetes that the manifests are held against."""
 RENDER_S = 60
 SERVICES = ("auth", "mail")
+UID = 10001
+"""The user, and the group, of the image."""
 WORKLOADS = frozenset({"Deployment", "StatefulSet", "Job"})
 SERVER = "causeway-server"
 """The label of pods that a database or a broker consists of."""

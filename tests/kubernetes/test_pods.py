@@ -2,14 +2,13 @@
 
 import pytest
 
-from tests.kubernetes.manifests import TREES, Pod, find, of, pods
+from tests.kubernetes.manifests import TREES, UID, Pod, find, of, pods
 
 IMAGE = {
     "base": "causeway:latest",
     "overlays/dev": "causeway:latest",
     "overlays/production": "registry.example/causeway:0.1.0",
 }
-UID = 10001
 
 pytestmark = pytest.mark.parametrize("tree", TREES)
 
