@@ -11,7 +11,7 @@ DEVELOPMENT := .venv/.development-installed
 WORKERS ?= 4
 REPORTS := .reports
 
-.PHONY: help setup setup-dev servers demo up down status test crash mutants bench faults soak fuzz k8s-check lint format docs clean
+.PHONY: help setup setup-dev servers demo up down status test crash mutants bench faults soak fuzz containers k8s-check lint format docs clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -66,6 +66,9 @@ fuzz: setup-dev ## Try random input, round after round (MINUTES=10; T=tests/fuzz
 	while CAUSEWAY_FUZZ=long $(PYTHON) -m pytest -q -o timeout=3600 $(or $(T),tests/fuzz); do \
 		[ "$$(date +%s)" -lt "$$until" ] || exit 0; \
 	done; exit 1
+
+containers: setup-dev ## Build the image, run docker-compose.yml, break it, roll it (as root; KEEP=1 keeps images)
+	@$(PYTHON) -m tests.containers $(if $(KEEP),--keep)
 
 k8s-check: setup-dev ## Check the Kubernetes manifests; as root on Debian also run their pods (KEPT=1: make no base image)
 	@$(PYTHON) -m tests.kubernetes $(if $(KEPT),--kept-base)

@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from cli import emulator, events, tokens
+from cli import compose, emulator, events, tokens
 from cli.demo import play
 from cli.local import control, status
 from cli.local.assembly import MIGRATE_TIMEOUT_S
@@ -121,12 +121,17 @@ def token(
     tenant: Annotated[str, typer.Option(help="The CRM tenant.")] = "acme",
     service: Annotated[bool, typer.Option(help="A CRM service, not a user.")] = False,
     ttl: Annotated[int, typer.Option(min=1, help="Seconds it stays valid.")] = 12 * 3600,
+    on_compose: Annotated[
+        bool, typer.Option("--compose", help="For the stack that Docker Compose runs.")
+    ] = False,
 ) -> None:
     """Print a development token that the running stack accepts."""
-    _, home = _home()
+    settings, home = _home()
     with _explained():
         issued = tokens.issue(
-            home.environments(),
+            compose.stage(settings.environment()).environments
+            if on_compose
+            else home.environments(),
             user=None if service else user,
             tenant=tenant,
             now=datetime.now(UTC),
@@ -157,10 +162,17 @@ def demo(
         Path | None,
         typer.Option(help="An mbox file, or a folder of .eml files, that fills the mailbox first."),
     ] = None,
+    on_compose: Annotated[
+        bool, typer.Option("--compose", help="Play on the stack that Docker Compose runs.")
+    ] = False,
 ) -> None:
     """Start the stack and play the main job: consent, mail, push, event."""
     settings, home = _home()
     with _explained():
+        if on_compose:
+            raise typer.Exit(
+                play.play_on(compose.stage(settings.environment()), once=once, mail=mail)
+            )
         raise typer.Exit(
             play.run(settings, home, once=once, mail=mail, show=lambda state: show(state, home))
         )

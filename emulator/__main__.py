@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from pathlib import Path
 from typing import Annotated
 
 import structlog
@@ -9,7 +10,7 @@ import typer
 from aiohttp import web
 
 from emulator.app import RUNNER_OPTIONS, create_app
-from emulator.config import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, EmulatorConfig
+from emulator.config import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, EmulatorConfig, PushTarget
 
 _STOP_S = 1.0
 _LOOPBACK = frozenset({"127.0.0.1", "::1"})
@@ -27,6 +28,9 @@ def main(
     client_secret: Annotated[
         str, typer.Option(envvar=["EMULATOR_CLIENT_SECRET", "GOOGLE_CLIENT_SECRET"])
     ] = DEFAULT_CLIENT_SECRET,
+    client_secret_file: Annotated[
+        Path | None, typer.Option(help="A file that holds the client secret instead.")
+    ] = None,
     redirect_uri: Annotated[
         list[str] | None, typer.Option(help="Registered address; none accepts any. Repeatable.")
     ] = None,
@@ -39,6 +43,12 @@ def main(
     topic: Annotated[
         list[str] | None, typer.Option(help="A topic that exists at once. Repeatable.")
     ] = None,
+    push_endpoint: Annotated[
+        str | None, typer.Option(help="Where the messages of these topics are pushed to.")
+    ] = None,
+    push_audience: Annotated[
+        str, typer.Option(help="`aud` of the pushes' tokens; by default the endpoint.")
+    ] = "",
 ) -> None:
     """Serve a Google Workspace stand-in until SIGTERM or Ctrl-C."""
     structlog.configure(
@@ -48,6 +58,8 @@ def main(
             structlog.processors.JSONRenderer(),
         ]
     )
+    if client_secret_file is not None:
+        client_secret = client_secret_file.read_text().strip()
     config = EmulatorConfig(
         client_id=client_id,
         client_secret=client_secret,
@@ -55,6 +67,7 @@ def main(
         project_id=project,
         people=tuple(person or ()),
         topics=tuple(topic or ()),
+        push=PushTarget(endpoint=push_endpoint, audience=push_audience) if push_endpoint else None,
     )
     asyncio.run(_serve(config, host, port))
 

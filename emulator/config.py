@@ -35,6 +35,22 @@ class Switches(BaseModel):
     check_answers: bool = False
 
 
+class PushTarget(BaseModel):
+    """Where the messages of every topic given at start are pushed to, and as whom.
+
+    Attributes:
+        endpoint: the address that takes the pushes.
+        audience: `aud` of the tokens they carry; the endpoint itself by default.
+        service_account: `email` of these tokens.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    endpoint: str
+    audience: str = ""
+    service_account: str = "gmail-push@causeway-local.iam.gserviceaccount.com"
+
+
 class EmulatorConfig(BaseModel):
     """Everything needed to build one emulator.
 
@@ -43,6 +59,7 @@ class EmulatorConfig(BaseModel):
         project_id: when given, `users.watch` only takes topics of this project.
         people: e-mail addresses that exist from the start.
         topics: full topic names (`projects/p/topics/t`) that exist from the start.
+        push: a subscription of each of these topics that exists from the start, `<topic>-push`.
         switches: see `Switches`.
     """
 
@@ -54,4 +71,5 @@ class EmulatorConfig(BaseModel):
     project_id: str | None = None
     people: tuple[str, ...] = ()
     topics: tuple[str, ...] = ()
+    push: PushTarget | None = None
     switches: Switches = Switches()

@@ -5,13 +5,14 @@ from typing import Any
 from aiohttp import web
 
 from emulator.clock import Clock
-from emulator.config import EmulatorConfig, Switches
+from emulator.config import EmulatorConfig, PushTarget, Switches
 from emulator.faults import Faults
 from emulator.gmail.mailbox import Kind, Mailbox, Record
 from emulator.gmail.watch import Watches
 from emulator.oauth.grants import OAuthState
 from emulator.people import Directory, Person
-from emulator.pubsub.state import PubSub
+from emulator.pubsub import checks
+from emulator.pubsub.state import PubSub, Subscription
 from emulator.quota import Budget, UsageLedger
 from emulator.rest.sessions import Sessions
 
@@ -83,6 +84,8 @@ class World:
         self.watches = Watches(self.clock, self._publish, lambda: self.switches, self.mailbox)
         for topic in self.config.topics:
             self.pubsub.add_topic(topic)
+            if self.config.push is not None:
+                self.pubsub.add_subscription(_pushed(topic, self.config.push))
         for email in self.config.people:
             self.add_person(email)
 
@@ -93,6 +96,17 @@ class World:
 
     def _publish(self, topic: str, data: bytes) -> None:
         self.pubsub.publish(topic, data)
+
+
+def _pushed(topic: str, push: PushTarget) -> Subscription:
+    name = topic.replace("/topics/", "/subscriptions/") + "-push"
+    token = {
+        "serviceAccountEmail": push.service_account,
+        "audience": push.audience or push.endpoint,
+    }
+    given = {"topic": topic, "pushConfig": {"pushEndpoint": push.endpoint, "oidcToken": token}}
+    resource = {**checks.subscription(given), "name": name, "state": "ACTIVE"}
+    return Subscription(name, topic, resource)
 
 
 WORLD: web.AppKey[World] = web.AppKey("world", World)

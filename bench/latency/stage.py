@@ -75,7 +75,7 @@ class Stage:
         await self.control(session, "POST", "people", {"email": person})
         url = await crm.start_connection(return_url=RETURN_URL, login_hint=person)
         told = await consent(url, return_url=RETURN_URL, person=person)
-        connection = await crm.confirm(told["connection_id"])
+        connection = await crm.confirm(told["connection_id"], told.get("confirmation"))
         if not await crm.await_watch(connection["id"], timeout_s=WATCH_TIMEOUT_S):
             raise LocalStackError("a mailbox was not watched in time")
 

@@ -38,10 +38,14 @@ class Crm:
         url: str = answer["connect_url"]
         return url
 
-    async def confirm(self, connection_id: str) -> dict[str, Any]:
-        """Confirm that the person who consented is our user; return the connection."""
+    async def confirm(self, connection_id: str, confirmation: str | None) -> dict[str, Any]:
+        """Confirm that the person who consented is our user; return the connection.
+
+        `confirmation` is what the browser brought: only who was in that browser has it.
+        """
         url = f"{self.connections_url}/{connection_id}/confirm"
-        connection: dict[str, Any] = await self._call("POST", url)
+        body = None if confirmation is None else {"confirmation": confirmation}
+        connection: dict[str, Any] = await self._call("POST", url, body)
         return connection
 
     async def await_watch(self, connection_id: str, *, timeout_s: float) -> bool:

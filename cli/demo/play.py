@@ -20,11 +20,12 @@ from cli.demo.errors import StoryError
 from cli.demo.google import Person, has_control_api
 from cli.demo.letters import PERSON
 from cli.demo.listener import Listener, listening, of_kind
+from cli.demo.stage import Stage
 from cli.demo.story import AUTHORIZED, RECEIVED, Cast, Moments, Story
 from cli.demo.view import View
 from cli.local import control
 from cli.local.process import LocalStackError, end_child, log_tail
-from cli.local.state import Environments, StackState, StateDirectory
+from cli.local.state import StackState, StateDirectory
 from cli.settings import StackSettings
 from libs.common import bus
 
@@ -36,6 +37,16 @@ WATCH_S = 0.5
 REAL = "For the real Google, `make up` first: a demo is played on the stack that runs."
 
 console = Console(soft_wrap=True, highlight=False)
+
+
+def play_on(stage: Stage, *, once: bool, mail: Path | None) -> int:
+    """Play the story on a stack that runs and that others end; see `run` for what it returns."""
+    if mail is not None:
+        mailbag.check(mail)
+    try:
+        return asyncio.run(_perform(stage, once=once, mail=mail, supervisor=None))
+    except KeyboardInterrupt:
+        return 0 if not once else 130
 
 
 def run(
@@ -70,7 +81,8 @@ def run(
                 console.print("GOOGLE_CLIENT_ID is left aside: the emulator plays Google. " + REAL)
             state, supervisor = control.bring_up_tethered(settings, home, tell=_tell)
         show(state)
-        return asyncio.run(_perform(state, home, once=once, mail=mail, supervisor=supervisor))
+        stage = Stage.local(state, home)
+        return asyncio.run(_perform(stage, once=once, mail=mail, supervisor=supervisor))
     except KeyboardInterrupt:
         return 0 if not once else 130
     finally:
@@ -91,26 +103,24 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
 
 
 async def _perform(
-    state: StackState,
-    home: StateDirectory,
+    stage: Stage,
     *,
     once: bool,
     mail: Path | None,
     supervisor: subprocess.Popen[bytes] | None,
 ) -> int:
-    environments = home.environments()
     moments = Moments()
     view = View(console, moments.of)
-    amqp_url = environments["auth/web"]["CAUSEWAY_AMQP_URL"]
     async with (
         aiohttp.ClientSession(timeout=TIMEOUT) as session,
-        listening(amqp_url, on_event=view.take) as listener,
+        listening(stage.amqp_url, on_event=view.take) as listener,
     ):
         rows = asyncio.create_task(view.run())
         try:
-            cast = _cast(state, environments, session=session, listener=listener, view=view)
+            cast = _cast(stage, session=session, listener=listener, view=view)
             cast.moments, cast.mail = moments, mail
-            result = await _judge(_scene(cast, session, environments), view=view, home=home)
+            scene = _scene(cast, session, stage.google_origin)
+            result = await _judge(scene, view=view, stage=stage)
             if result or once:
                 return result
             view.step("every further event appears here; Ctrl-C ends it")
@@ -121,31 +131,27 @@ async def _perform(
 
 
 def _cast(
-    state: StackState,
-    environments: Environments,
+    stage: Stage,
     *,
     session: aiohttp.ClientSession,
     listener: Listener,
     view: View,
 ) -> Cast:
-    settings = environments["auth/web"]
-    token = tokens.issue(environments, user=USER, tenant=TENANT, now=datetime.now(UTC))
-    auth_url, mail_url = state.url("auth", "web"), state.url("mail", "web")
-    origin = settings.get("CAUSEWAY_GOOGLE_ORIGIN", "")  # none: the real Google
+    token = tokens.issue(stage.environments, user=USER, tenant=TENANT, now=datetime.now(UTC))
+    origin = stage.google_origin or ""
     name, _, domain = PERSON.partition("@")
     person = f"{name}.{secrets.token_hex(2)}@{domain}"  # somebody new each time
     return Cast(
-        crm=Crm(session, auth_url=auth_url, mail_url=mail_url, token=token),
+        crm=Crm(session, auth_url=stage.auth_url, mail_url=stage.mail_url, token=token),
         person=Person(session, origin, person),
         listener=listener,
         view=view,
         moments=Moments(),
-        return_url=settings["CAUSEWAY_RETURN_URLS"].split(",")[0],
+        return_url=stage.environments["auth/web"]["CAUSEWAY_RETURN_URLS"].split(",")[0],
     )
 
 
-async def _scene(cast: Cast, session: aiohttp.ClientSession, environments: Environments) -> None:
-    origin = environments["auth/web"].get("CAUSEWAY_GOOGLE_ORIGIN")
+async def _scene(cast: Cast, session: aiohttp.ClientSession, origin: str | None) -> None:
     if origin is None or not await has_control_api(session, origin):
         if cast.mail is not None:
             raise StoryError(
@@ -177,13 +183,13 @@ async def _by_hand(cast: Cast) -> None:
     await cast.view.drain()
 
 
-async def _judge(scene: Awaitable[None], *, view: View, home: StateDirectory) -> int:
+async def _judge(scene: Awaitable[None], *, view: View, stage: Stage) -> int:
     try:
         await scene
     except (StoryError, bus.BrokerLost, aiohttp.ClientError, TimeoutError) as exc:
         await view.drain()
         view.failed(str(exc) or type(exc).__name__)
-        for log in sorted(home.logs.glob("*.log")):
+        for log in stage.log_files():
             if tail := log_tail(log, lines=LOG_LINES):
                 console.print(f"--- {log.name}\n{tail}", markup=False, style="dim")
         return 1

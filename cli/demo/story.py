@@ -124,7 +124,7 @@ class Story:
             raise StoryError(f"the consent came back with {told.get('error', 'no connection')}")
         cast.view.done("she agreed; the browser is back at the CRM, which confirms that it is she")
         cast.moments.authorized = time.time()
-        connection = await cast.crm.confirm(told["connection_id"])
+        connection = await cast.crm.confirm(told["connection_id"], told.get("confirmation"))
         await self._seen(AUTHORIZED, None)
         if not await cast.crm.await_watch(connection["id"], timeout_s=STEP_TIMEOUT_S):
             raise StoryError("the mailbox was not watched in time")

@@ -101,13 +101,19 @@ def main(
         default=ALL_ROLES,
         help=f"what this process does, between commas: {', '.join(sorted(ALL_ROLES))} (all)",
     )
+    parser.add_argument(
+        "--phase",
+        choices=("all", "pre", "post"),
+        default="all",
+        help="which migrations: before the new code runs, or once no old code is left (all)",
+    )
     given = parser.parse_args()
     read = settings()
     if given.command == "serve":
         run(create_app(read, roles=given.roles), read)
         return
     log.configure(read.log_format, read.log_level, service=service, role="migrate")
-    asyncio.run(migrate(read.database_url, *migrations))
+    asyncio.run(migrate(read.database_url, *migrations, phase=given.phase))
 
 
 def _roles(text: str) -> frozenset[str]:

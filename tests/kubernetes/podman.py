@@ -47,10 +47,15 @@ default_ulimits = ["nofile=20000:20000", "nproc=4096:4096"]
 """
 
 
+class PortTaken(RuntimeError):
+    """Somebody else took a port between our choice and podman's use of it."""
+
+
 def podman(*words: str, check: bool = True) -> str:
     """Return what podman prints.
 
     Raises:
+        PortTaken: a port it was to publish is not free any more.
         RuntimeError: it failed; the message is what it said.
     """
     done = subprocess.run(  # noqa: S603 - our own arguments
@@ -62,6 +67,8 @@ def podman(*words: str, check: bool = True) -> str:
         check=False,
     )
     if check and done.returncode:
+        if "address already in use" in done.stderr:
+            raise PortTaken(done.stderr)
         raise RuntimeError(f"podman {words[0]}: {done.stderr.strip()[-2000:]}")
     return done.stdout
 
