@@ -91,7 +91,8 @@ async def start(made: Cluster) -> dict[str, Played]:
         played = {name: made.play(name) for name in JOBS}
         for job in played.values():
             await eventually(job.has_ended)
-        return played | {name: made.play(name) for name in ("emulator", *PROCESSES)}
+        later = ("emulator", *PROCESSES, *(f"{job}-post" for job in JOBS))
+        return played | {name: made.play(name) for name in later}
     except BaseException:
         made.end()
         raise
@@ -110,13 +111,15 @@ async def get(url: str, **headers: str) -> tuple[int, Any]:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-async def test_a_migration_ends_well_and_leaves_nothing_undone(
+async def test_migrations_are_done_before_and_after_the_processes(
     cluster: dict[str, Played], databases: Servers, service: str
 ) -> None:
     sets = {"auth": auth_migrations, "mail": mail_migrations}[service]()
-    job = cluster[f"{service}-migrate"]
+    for name in (f"{service}-migrate", f"{service}-migrate-post"):
+        job = cluster[name]
+        await eventually(job.has_ended)
+        assert job.state()["State"]["ExitCode"] == 0, job.log()
 
-    assert job.state()["State"]["ExitCode"] == 0, job.log()
     async with connected(databases.postgres.url(f"causeway_{service}")) as conn:
         assert await pending(conn, *sets, phase="all") == []
 
