@@ -3,18 +3,24 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 from bench.backfill.mailbox import SINCE, Rows, count_rows, know_people, mailbox
 from bench.house.product import HOST, House, answers, cpu_s
+from bench.house.stub import HISTORY_ID
 from cli.local.programs import Program
+from libs.common.db import Connection as Conn
 from libs.common.db import Pool, open_pool, transaction
+from libs.common.feeds.store import open_feed
 from services.mail.app import migrations
+from services.mail.domain.connection import Connection
 from services.mail.store import connections
-from services.mail.sync.feeds import open_backfill
+from services.mail.sync.feeds import LIVE, new_feed, open_backfill
 from tests.support import eventually
 
 LONGEST_S = 600
+LATER = timedelta(days=1)
 FINISHED = "SELECT state FROM feeds WHERE connection_id = $1 AND kind = 'mail.backfill'"
 
 
@@ -50,12 +56,20 @@ async def take_in(database: str, number: int, messages: int) -> None:
     async with _opened(database) as pool:
         async with transaction(pool) as conn:
             await connections.put_connection(conn, connection)
+            await pin(conn, connection)
             await open_backfill(conn, connection, since=SINCE, now=datetime.now(UTC))
 
         async def is_over() -> bool:
             return bool(await pool.fetchval(FINISHED, connection.id) == "closed")
 
         await eventually(is_over, timeout_s=LONGEST_S)
+
+
+async def pin(conn: Conn, connection: Connection) -> None:
+    """Let the live feed have its cursor, without which no backfill begins, and nothing to do."""
+    now = datetime.now(UTC)
+    live = replace(new_feed(LIVE, connection), cursor=str(HISTORY_ID))
+    await open_feed(conn, live, now=now, due_at=now + LATER)
 
 
 async def rows_of(database: str, number: int, messages: int) -> Rows:

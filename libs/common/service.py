@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from typing import Protocol, TypeVar
 
 from aiohttp import web
@@ -11,6 +12,7 @@ from libs.common import log
 from libs.common.db import database
 from libs.common.migrate import MigrationSet, migrate
 from libs.common.relay import Relay
+from libs.common.restored import Restorable, put_right
 from libs.common.settings import ServiceSettings
 from libs.common.web import (
     ALL_ROLES,
@@ -87,14 +89,22 @@ def main(
     settings: Callable[[], S],
     create_app: CreateApp[S],
     migrations: Sequence[MigrationSet],
+    restorable: Restorable,
 ) -> None:
-    """Do what the command line says: serve some roles, or bring the database up to date.
+    """Do what the command line says: serve some roles, or put the database right.
 
     Args:
         settings: reads them, or ends the process saying what is wrong.
+        restorable: what is put right after a restore.
     """
     parser = argparse.ArgumentParser(prog=f"python -m services.{service}")
-    parser.add_argument("command", nargs="?", choices=("serve", "migrate"), default="serve")
+    parser.add_argument(
+        "command",
+        nargs="?",
+        choices=("serve", "migrate", "restored"),
+        default="serve",
+        help="serve; bring the schema up to date; or go on from a restored backup (serve)",
+    )
     parser.add_argument(
         "--roles",
         type=_roles,
@@ -107,13 +117,31 @@ def main(
         default="all",
         help="which migrations: before the new code runs, or once no old code is left (all)",
     )
+    parser.add_argument(
+        "--since",
+        type=_moment,
+        help="when the backup that was restored was made, as 2026-11-24T03:00Z",
+    )
     given = parser.parse_args()
     read = settings()
     if given.command == "serve":
         run(create_app(read, roles=given.roles), read)
         return
-    log.configure(read.log_format, read.log_level, service=service, role="migrate")
-    asyncio.run(migrate(read.database_url, *migrations, phase=given.phase))
+    log.configure(read.log_format, read.log_level, service=service, role=given.command)
+    if given.command == "migrate":
+        asyncio.run(migrate(read.database_url, *migrations, phase=given.phase))
+        return
+    asyncio.run(put_right(read.database_url, read.amqp_url, restorable, since=given.since))
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError("must be a date and time (ISO 8601)") from None
+    if moment.tzinfo is None:
+        raise argparse.ArgumentTypeError("must name its time zone, such as Z")
+    return moment
 
 
 def _roles(text: str) -> frozenset[str]:

@@ -9,6 +9,7 @@ from libs.common.db import POOL
 from libs.common.google.roots import GoogleRoots
 from libs.common.google.wire import client_session
 from libs.common.housekeeping import keep_house
+from libs.common.restored import Restorable
 from libs.common.service import build_service
 from libs.common.web import ALL_ROLES, background
 from services.auth.domain.rules import AlarmRule
@@ -26,6 +27,7 @@ from services.auth.web.routes import ROUTES
 
 SERVICE = "auth"
 SETTINGS = web.AppKey("settings", AuthSettings)
+RESTORABLE = Restorable(counters=[("connections", "sequence")])
 
 
 def migrations() -> tuple[migrate.MigrationSet, ...]:

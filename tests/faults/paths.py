@@ -151,7 +151,7 @@ async def entity(house: House) -> Begin:
     await house.quiet()
 
     async def begin() -> Done:
-        told = _told_of(name)
+        told = told_of(name)
         await messaging.send(house.amqp_url, told.to_json(), key=told.type)
 
         async def done() -> bool:
@@ -165,7 +165,7 @@ async def entity(house: House) -> Begin:
     return begin
 
 
-def _told_of(name: str) -> Envelope:
+def told_of(name: str) -> Envelope:
     event = EntityUpserted(
         entity_type="lead",
         entity_id=name,

@@ -47,6 +47,15 @@ async def differences(house: House) -> list[str]:
     return found
 
 
+async def mailbox_differences(house: House) -> list[str]:
+    """Return what of the mailboxes is not in Postgres as it is at Google, whatever was told."""
+    found = []
+    for connection_id, email in house.mailboxes.items():
+        mailbox = await house.google.control("GET", f"people/{email}/mailbox")
+        found += _rows(mailbox, await house.mail_db.fetch(ROWS, UUID(connection_id)))
+    return found
+
+
 def first_seen(events: Iterable[Envelope]) -> list[Envelope]:
     """Return events as a consumer sees them who drops what he has seen (by id)."""
     return list({one.id: one for one in reversed(list(events))}.values())[::-1]

@@ -6,7 +6,7 @@ each opening, so that a broker that lost everything is whole again once somebody
 
 from libs.common.bus.consumer import consume
 from libs.common.bus.link import Backoff, BrokerLost, connected, ping, was_cancelled
-from libs.common.bus.replay import dead_letters, replay
+from libs.common.bus.replay import dead_letters, replay, tell_again
 from libs.common.bus.tail import tail
 from libs.common.bus.topology import (
     EXCHANGE,
@@ -36,5 +36,6 @@ __all__ = [
     "ping",
     "replay",
     "tail",
+    "tell_again",
     "was_cancelled",
 ]

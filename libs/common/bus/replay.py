@@ -1,7 +1,8 @@
 """Dead letters: how many there are, and giving them another chance."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterable
+from contextlib import aclosing, asynccontextmanager
+from datetime import datetime
 
 import structlog
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
@@ -11,8 +12,13 @@ from pydantic import SecretStr
 
 from libs.common.bus import link
 from libs.common.bus.consumer import ATTEMPTS, FAILURE
+from libs.common.bus.tail import tail
 from libs.common.bus.topology import dead_queue
 from libs.common.errors import NotFound
+from libs.common.events.envelope import CONTENT_TYPE
+
+QUIET_S = 5.0
+"""A log that brings nothing for so long has been read to its end."""
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -51,6 +57,40 @@ async def replay(amqp_url: str | SecretStr, queue: str, *, limit: int | None = N
             moved += 1
     log.info("dead_letters_replayed", queue=queue, count=moved)
     return moved
+
+
+async def tell_again(
+    amqp_url: str | SecretStr, queue: str, types: Iterable[str], *, since: datetime | None
+) -> int:
+    """Put what the log holds of some types into `queue` again, in its order; return how many.
+
+    What its consumer has handled it knows by the event's id.
+
+    Args:
+        since: when it begins; None: with the oldest that is kept.
+
+    Raises:
+        NotFound: there is no such queue.
+        BrokerLost: the broker is away.
+    """
+    told = 0
+    log_of = tail(amqp_url, types, from_start=True, since=since, until_quiet_s=QUIET_S)
+    async with _channel(amqp_url, queue) as channel, aclosing(log_of) as events:
+        underlay = await channel.get_underlay_channel()
+        async for event in events:
+            await link.publish(
+                underlay,
+                exchange="",
+                routing_key=queue,
+                body=event.to_json(),
+                properties=Basic.Properties(
+                    content_type=CONTENT_TYPE,
+                    delivery_mode=link.PERSISTENT,
+                    message_id=str(event.id),
+                ),
+            )
+            told += 1
+    return told
 
 
 async def _move(channel: AbstractChannel, message: AbstractIncomingMessage, queue: str) -> None:

@@ -3,6 +3,8 @@
 import asyncio
 import re
 from collections.abc import AsyncGenerator, Callable, Iterable
+from datetime import datetime
+from enum import Enum
 from typing import Any
 
 import structlog
@@ -16,6 +18,13 @@ from libs.common.events.envelope import Envelope
 
 PREFETCH = 100
 
+
+class Quiet(Enum):
+    """Nothing came for as long as it was waited for."""
+
+    QUIET = "quiet"
+
+
 log = structlog.stdlib.get_logger(__name__)
 
 
@@ -24,8 +33,10 @@ async def tail(
     types: Iterable[str] = ("#",),
     *,
     from_start: bool = False,
+    since: datetime | None = None,
+    until_quiet_s: float | None = None,
 ) -> AsyncGenerator[Envelope, None]:
-    """Yield the events of the log as they come, without an end; leaving nothing behind.
+    """Yield the events of the log as they come, by default without an end; leave nothing behind.
 
     What is no envelope is skipped. Close the iterator (`contextlib.aclosing`) when done.
 
@@ -33,6 +44,8 @@ async def tail(
         amqp_url: of the broker.
         types: event types or topic patterns (`*` one word, `#` any number).
         from_start: begin with the oldest event that is kept, not with the next one.
+        since: begin with what was told then, or somewhat before.
+        until_quiet_s: end when so many seconds bring nothing.
 
     Raises:
         BrokerLost: the broker is away, or went.
@@ -40,8 +53,10 @@ async def tail(
     wanted = matcher(types)
     async with link.connected(amqp_url, name="causeway.tail") as connection:
         await declare_log(connection)
-        arrived = await _start(connection, "first" if from_start else "next")
-        while (message := await arrived.get()) is not None:
+        arrived = await _start(connection, since or ("first" if from_start else "next"))
+        while (message := await _next(arrived, until_quiet_s)) is not None:
+            if isinstance(message, Quiet):
+                return
             with link.broker_errors():
                 await message.ack()
             envelope = _read(message)
@@ -62,8 +77,18 @@ def _expression(pattern: str) -> str:
     return "".join(words.get(word, r"\." + re.escape(word)) for word in pattern.split("."))
 
 
+async def _next(
+    arrived: "asyncio.Queue[AbstractIncomingMessage | None]", timeout_s: float | None
+) -> "AbstractIncomingMessage | Quiet | None":
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await arrived.get()
+    except TimeoutError:
+        return Quiet.QUIET
+
+
 async def _start(
-    connection: AbstractConnection, offset: str
+    connection: AbstractConnection, offset: str | datetime
 ) -> "asyncio.Queue[AbstractIncomingMessage | None]":
     arrived: asyncio.Queue[AbstractIncomingMessage | None] = asyncio.Queue()
 

@@ -36,7 +36,6 @@ MAX_REST_BYTES = 4 * 1024 * 1024
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 _LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_"
 _NOISE = bytes(set(range(256)) - set(_LETTERS))
-_STOP = re.compile(rb'["\\]')
 _ESCAPE_BYTES = {b"u": 6}
 _MOST_SPACE = 64
 """White space within a key's punctuation that may be split between chunks."""
@@ -101,17 +100,21 @@ class RawBody:
     def _read_value(self) -> None:
         """Decode what is complete; an escape in two halves waits."""
         at = 0
-        while stop := _STOP.search(self._value, at):
-            self._decode(self._value[at : stop.start()])
-            at = stop.start()
-            if stop[0] == b'"':
-                self._finish(at)
-                return
+        end = self._value.find(b'"')
+        while (stop := self._value.find(b"\\", at, end if end >= 0 else None)) >= 0:
+            self._decode(self._value[at:stop])
+            at = stop
             escape = self._value[at : at + 6]
             if len(escape) < _ESCAPE_BYTES.get(escape[1:2], 2):
                 self._value = escape
                 return
             at += self._unescape(escape)
+            if 0 <= end < at:  # an escaped quote ends nothing
+                end = self._value.find(b'"', at)
+        if end >= 0:
+            self._decode(self._value[at:end])
+            self._finish(end)
+            return
         self._decode(self._value[at:])
         self._value = b""
 

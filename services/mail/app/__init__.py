@@ -3,14 +3,30 @@
 from aiohttp import web
 
 from libs.common import migrate
+from libs.common.events import crm
+from libs.common.restored import Restorable
 from libs.common.service import build_service
 from libs.common.web import ALL_ROLES, background
+from services.mail import consumers
 from services.mail.app.loops import loops_of
 from services.mail.app.parts import CONNECTIONS, SERVICE, SETTINGS, parts
 from services.mail.settings import MailSettings
 from services.mail.web.routes import ROUTES
 
-__all__ = ["CONNECTIONS", "SERVICE", "create_app", "migrations"]
+__all__ = ["CONNECTIONS", "RESTORABLE", "SERVICE", "create_app", "migrations"]
+
+RESTORABLE = Restorable(
+    counters=[
+        ("messages", "sequence"),
+        ("messages", "activity_sequence"),
+        ("feeds", "sequence"),
+    ],
+    has_feeds=True,
+    queues={
+        consumers.QUEUE: tuple(consumers.BY_TYPE),
+        consumers.DIRECTORY_QUEUE: tuple(crm.BY_TYPE),
+    },
+)
 
 
 def migrations() -> tuple[migrate.MigrationSet, ...]:

@@ -8,6 +8,8 @@ OUTBOX = "libs/common/outbox.py"
 RELAYING = "tests/integration/common/test_relay.py"
 CONSUMING = "tests/integration/common/test_consumer.py"
 APPENDING = "tests/integration/common/test_outbox.py"
+RESTORED = "tests/faults/test_restore.py"
+A_RESTORE = "test_an_older_backup_is_made_up_for_by_the_feeds_and_no_number_is_given_twice"
 
 MUTANTS = (
     mutant(
@@ -122,6 +124,22 @@ MUTANTS = (
             "libs/common/inbox.py",
             "ON CONFLICT DO NOTHING",
             "ON CONFLICT (consumer, event_id) DO UPDATE SET consumer = excluded.consumer",
+        ),
+    ),
+    mutant(
+        "numbers-given-twice-after-a-restore",
+        "An event after a restore has the number of one that was told before it.",
+        f"{RESTORED}::{A_RESTORE}",
+        edit=("libs/common/restored.py", "JUMP = 1_000_000_000\n", "JUMP = 0\n"),
+    ),
+    mutant(
+        "log-not-read-after-a-restore",
+        "What others told between a backup and its restore is lost.",
+        f"{RESTORED}::{A_RESTORE}",
+        edit=(
+            "libs/common/restored.py",
+            "    for queue, types in restorable.queues.items():\n",
+            "    for queue, types in list(restorable.queues.items())[:0]:\n",
         ),
     ),
 )

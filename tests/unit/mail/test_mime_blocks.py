@@ -1,5 +1,7 @@
 """A message says the same in whatever pieces it is read."""
 
+import gc
+import weakref
 from io import BytesIO
 from typing import Any
 
@@ -51,3 +53,18 @@ def test_a_boundary_right_behind_the_headers_opens_a_part(end: bytes) -> None:
     root = read_tree(BytesIO(end.join(lines)))
 
     assert [bytes(node.body) for node in root.children] == [b"hello"]
+
+
+def test_a_well_formed_message_goes_without_the_collector() -> None:
+    part = b"--b\nContent-Type: text/plain\n\nhello\n"
+    raw = b"Content-Type: multipart/mixed; boundary=b\n\n" + part + part + b"--b--\n"
+    gc.disable()
+    try:
+        root = read_tree(BytesIO(raw))
+        parts = [weakref.ref(one) for one in (root, *root.children)]
+        del root
+        left = [one() for one in parts]
+    finally:
+        gc.enable()
+
+    assert left == [None, None, None]

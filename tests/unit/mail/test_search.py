@@ -8,6 +8,7 @@ from libs.common.errors import InvalidInput
 from services.mail.domain.message import Person
 from services.mail.domain.search import SearchQuery, compile_query, fold, vector
 from services.mail.domain.search.language import DEEPEST, LONGEST, MOST_TERMS
+from services.mail.domain.search.lexemes import words
 
 
 def refusal(query: str) -> str:
@@ -151,3 +152,10 @@ def test_fields_have_their_weights_and_addresses_their_parts() -> None:
         "'hello':1A 'bob':3B 'bob@example.org':4B 'bob':4B 'example':5B 'org':6B "
         "'ann@example.com':8C 'ann':8C 'example':9C 'com':10C 'either':12D 'or':13D"
     )
+
+
+@given(st.text(st.characters(codec="ascii")))
+def test_words_of_ascii_text_are_the_words_of_any_text(text: str) -> None:
+    beyond_ascii = words(f"{text} \u00e9")
+
+    assert [*words(text), "\u00e9"] == beyond_ascii

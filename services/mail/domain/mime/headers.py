@@ -98,6 +98,14 @@ def raw_fields(message: "Message[Any, Any]", name: str) -> list[str]:
     return [_unfolded(value) for value in found[:MOST_FIELDS]]
 
 
+def _first_field(message: "Message[Any, Any]", name: str) -> str | None:
+    """Return the first of `raw_fields`; None: there is none."""
+    if not isinstance(message, Headed):
+        return next(iter(raw_fields(message, name)), None)
+    values = message.values_of(name.lower())
+    return _unfolded(values[0]) if values else None
+
+
 def _unfolded(value: str) -> str:
     value = value[:LONGEST_HEADER]
     if not value.isascii():
@@ -110,8 +118,8 @@ def _unfolded(value: str) -> str:
 
 def field(message: "Message[Any, Any]", name: str) -> str:
     """Return the first field of that name as it is shown; empty: there is none."""
-    found = raw_fields(message, name)
-    return one_line(decode_words(found[0])) if found else ""
+    found = _first_field(message, name)
+    return "" if found is None else one_line(decode_words(found))
 
 
 def people(message: "Message[Any, Any]", name: str) -> tuple[Person, ...]:
@@ -155,11 +163,11 @@ def param(message: "Message[Any, Any]", name: str, header: str = "content-type")
 
     Source: https://www.rfc-editor.org/rfc/rfc2231
     """
-    found = raw_fields(message, header)
-    if not found or len(found[0]) > LONGEST_PARAMETERS:
+    found = _first_field(message, header)
+    if found is None or len(found) > LONGEST_PARAMETERS:
         return None
-    read = _known_param if len(found[0]) <= SHORT else _param
-    return read(found[0], name, header)
+    read = _known_param if len(found) <= SHORT else _param
+    return read(found, name, header)
 
 
 def _param(field: str, name: str, header: str) -> str | None:

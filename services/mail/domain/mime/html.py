@@ -77,6 +77,8 @@ def is_tame(source: str) -> bool:
     """
     if source.count("&") > MOST_REFERENCES:
         return False
+    if source.count("<") <= DEEPEST_HTML:  # of so few tags neither can come to too much
+        return True
     opened = Counter[str]()
     depth = work = formatting = 0
     for tag in ANY_TAG.finditer(source):

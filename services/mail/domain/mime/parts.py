@@ -89,11 +89,11 @@ def _is_saved(node: Node) -> bool:
 
 
 def _is_body(node: Node) -> bool:
-    if node.parent is None and node.is_container:  # it says it has parts, and has none
+    if node.is_root and node.is_container:  # it says it has parts, and has none
         return bool(node.body.strip())
     if node.kind not in SHOWN or node.get_content_disposition() == "attachment":
         return False
-    return node.parent is None or headers.filename(node) is None
+    return node.is_root or headers.filename(node) is None
 
 
 def leaves(node: Node) -> Iterator[Node]:

@@ -52,16 +52,21 @@ def _kept_lines(text: str) -> list[str]:
     reply = latest_reply(outline)
     if reply is None:
         return []
-    wanted = [line.strip() for line in reply.body.split("\n")]
-    kept: list[str] = []
-    at = 0
-    for line, shown in zip(lines, outline, strict=False):
-        if at < len(wanted) and shown.strip() == wanted[at]:
-            kept.append(line)
-            at += 1
+    kept = _same_lines(lines, outline, [line.strip() for line in reply.body.split("\n")])
     if len(outline) < len(lines) and reply.is_all:
         kept += lines[len(outline) :]
     return kept if any(line.strip() for line in kept) else []
+
+
+def _same_lines(lines: list[str], outline: list[str], wanted: list[str]) -> list[str]:
+    """Return the lines whose outlines are wanted, in this order."""
+    if outline[: len(wanted)] == wanted:  # nearly always
+        return lines[: len(wanted)]
+    kept: list[str] = []
+    for line, shown in zip(lines, outline, strict=False):
+        if len(kept) < len(wanted) and shown == wanted[len(kept)]:
+            kept.append(line)
+    return kept
 
 
 def _outline(lines: list[str]) -> list[str]:
@@ -78,6 +83,8 @@ def _outline(lines: list[str]) -> list[str]:
 
 def _without_quotes(lines: list[str]) -> str:
     """Return the lines without those that quote, and without what introduces a quotation."""
+    if not any(">" in line for line in lines):
+        return "\n".join(lines).strip()
     kept: list[str] = []
     for line in lines:
         if not line.lstrip().startswith(">"):

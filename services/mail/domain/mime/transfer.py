@@ -15,7 +15,6 @@ NOISE = bytes(set(range(256)) - set(ALPHABET) - {ord("=")})
 HALF_ESCAPE = re.compile(rb"(?:=[0-9A-Fa-f]?|[ \t]+)\Z")
 BLANKS = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n)")
 """Added to lines on their way."""
-BEFORE_END = (b" \n", b"\t\n", b" \r", b"\t\r")
 
 
 def blocks(file: BinaryIO) -> Iterator[bytes]:
@@ -86,7 +85,8 @@ class QuotedPrintable:
     def feed(self, lines: bytes) -> bytes:
         """Return the decoded lines; what may be half an escape waits for its other half."""
         text, self._half = self._half + lines, b""
-        if b"==" in text or text.count(b"\r") != text.count(b"\r\n"):
+        has_cr = b"\r" in text
+        if b"==" in text or (has_cr and text.count(b"\r") != text.count(b"\r\n")):
             return b"".join(map(self._feed_line, text.splitlines(keepends=True)))
         last = text.rfind(b"\n", 0, -1) + 1
         if last == 0:
@@ -94,7 +94,7 @@ class QuotedPrintable:
         # Of what is well formed the library undoes soft breaks as it should.
         before, self._end = self._end, b""
         head = text[:last]
-        if any(blank in head for blank in BEFORE_END):
+        if b" \n" in head or b"\t\n" in head or (has_cr and (b" \r" in head or b"\t\r" in head)):
             head = BLANKS.sub(b"", head)
         return before + binascii.a2b_qp(head) + self._feed_line(text[last:])
 

@@ -31,7 +31,6 @@ class Node(Headed):
     def __init__(self, parent: "Node | None" = None) -> None:
         super().__init__(policy=policy.compat32)
         self.children: list[Node] = []
-        self.parent = parent
         self.path = "1"
         self.depth = 0
         self.kind = ""
@@ -49,7 +48,7 @@ class Node(Headed):
         parent.children.append(self)
         self.depth = parent.depth + 1
         number = str(len(parent.children))
-        self.path = number if parent.parent is None else f"{parent.path}.{number}"
+        self.path = number if parent.is_root else f"{parent.path}.{number}"
         if parent.kind == "multipart/digest":
             self.set_default_type("message/rfc822")
 
@@ -60,6 +59,14 @@ class Node(Headed):
         """
         self.kind = self.kind or super().get_content_type()
         return "application/octet-stream"
+
+    @property
+    def is_root(self) -> bool:
+        """Whether the part is the whole message.
+
+        No part knows what it is part of: in a circle only the collector could let a message go.
+        """
+        return self.depth == 0
 
     @property
     def is_container(self) -> bool:

@@ -9,7 +9,6 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from operator import add
 
 from services.mail.domain.message import Person
 
@@ -29,6 +28,8 @@ GAP = 2
 CHUNK = re.compile(r"[^\s<>()\[\],;:\"'\\\x00-\x1f\x7f\ud800-\udfff]+")
 """Which may be an address: so without what Postgres cannot hold."""
 WORD = re.compile(r"[^\W_]+")
+BETWEEN_WORDS = str.maketrans({chr(code): " " for code in range(128) if not chr(code).isalnum()})
+"""What makes words of ASCII text in a fraction of the time; the same ones as `WORD`."""
 BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
 
 
@@ -46,7 +47,8 @@ FEW = 16
 SHORT = 120
 """Characters of lines that are remembered: the same people come again."""
 ENDS: dict[str, list[str]] = {weight: [] for weight in "ABCD"}
-"""What stands behind a lexeme, by weight and position: made once, up to the highest so far."""
+"""What stands between a lexeme and the next, by weight and position: made once, up to the highest
+so far."""
 
 
 def fold(text: str) -> str:
@@ -79,12 +81,15 @@ def placed(folded: str, position: int) -> Iterator[tuple[list[str], Iterable[int
         start = folded.rfind("\n", at, mark) + 1 or at
         end = folded.find("\n", mark)
         end = len(folded) if end < 0 else end
-        run = _words(folded[at:start], position)
-        yield run
-        run = _line(folded[start:end], run[2])
+        if at < start:
+            run = _words(folded[at:start], position)
+            yield run
+            position = run[2]
+        run = _line(folded[start:end], position)
         yield run
         position, at = run[2], end
-    yield _words(folded[at:], position)
+    if at < len(folded):
+        yield _words(folded[at:], position)
 
 
 def _words(folded: str, position: int) -> tuple[list[str], Iterable[int], int]:
@@ -131,7 +136,8 @@ def whole_address(chunk: str) -> str | None:
 
 def words(folded: str) -> list[str]:
     """Return only the words, in their order."""
-    found: list[str] = WORD.findall(folded)
+    is_ascii = folded.isascii()
+    found: list[str] = folded.translate(BETWEEN_WORDS).split() if is_ascii else WORD.findall(folded)
     if max(map(len, found), default=0) > LONGEST_WORD:
         return [word[:LONGEST_WORD] for word in found]
     return found
@@ -165,7 +171,8 @@ def vector(*, subject: str, sender: Person | None, recipients: Sequence[Person],
                     last = min(after - 1, LAST_POSITION)
                 if after > LAST_POSITION:
                     places = [min(one, LAST_POSITION) for one in places]  # noqa: PLW2901
-                pieces += _placed(lexemes[:taken], places, weight)
+                if taken:
+                    pieces.append(_placed(lexemes[:taken], places, weight))
                 if taken < len(lexemes):
                     return " ".join(pieces)
             start = min(last + GAP, LAST_POSITION)
@@ -184,13 +191,18 @@ def _fitting(lexemes: list[str], left: int) -> tuple[int, int]:
     return len(lexemes), left
 
 
-def _placed(lexemes: list[str], places: Iterable[int], weight: str) -> Iterable[str]:
+def _placed(lexemes: list[str], places: Iterable[int], weight: str) -> str:
     """Return lexemes as a tsvector names them; none of them has anything to be escaped."""
     if isinstance(places, range) and len(places) > FEW:
         ends = ENDS[weight]
-        ends += [f"':{place}{weight}" for place in range(len(ends), places.stop)]
-        return map("'".__add__, map(add, lexemes, ends[places.start : places.stop]))
-    return [f"'{lexeme}':{place}{weight}" for lexeme, place in zip(lexemes, places, strict=False)]
+        ends += [f"':{place}{weight} '" for place in range(len(ends), places.stop)]
+        pieces = [""] * (2 * len(lexemes))
+        pieces[::2] = lexemes
+        pieces[1::2] = ends[places.start : places.start + len(lexemes)]
+        return "'" + "".join(pieces)[:-2]
+    return " ".join(
+        f"'{lexeme}':{place}{weight}" for lexeme, place in zip(lexemes, places, strict=False)
+    )
 
 
 def _bounded(text: str, longest: int) -> str:
