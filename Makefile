@@ -11,10 +11,10 @@ DEVELOPMENT := .venv/.development-installed
 WORKERS ?= 4
 REPORTS := .reports
 
-.PHONY: help setup setup-dev servers demo up down status test crash mutants bench faults soak fuzz containers lint format docs clean
+.PHONY: help setup setup-dev servers demo up down status test crash mutants bench faults soak fuzz containers k8s-check lint format docs clean
 
 help: ## List what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 setup: $(RUNTIME) servers ## Install what running needs: Python packages, PostgreSQL, RabbitMQ
 
@@ -69,6 +69,9 @@ fuzz: setup-dev ## Try random input, round after round (MINUTES=10; T=tests/fuzz
 
 containers: setup-dev ## Build the image, run docker-compose.yml, break it, roll it (as root; KEEP=1 keeps images)
 	@$(PYTHON) -m tests.containers $(if $(KEEP),--keep)
+
+k8s-check: setup-dev ## Check the Kubernetes manifests; as root on Debian also run their pods (KEPT=1: make no base image)
+	@$(PYTHON) -m tests.kubernetes $(if $(KEPT),--kept-base)
 
 lint: $(DEVELOPMENT) ## Check style, formatting, types and the walls between packages
 	@.venv/bin/ruff check .

@@ -20,7 +20,9 @@ OLDEST, NEWEST = "1.32", "1.37"
 """The releases of Kubernetes that the manifests are held against."""
 RENDER_S = 60
 SERVICES = ("auth", "mail")
-WORKLOADS = frozenset({"Deployment", "StatefulSet", "Job"})
+UID = 10001
+"""The user, and the group, of the image."""
+WORKLOADS = frozenset({"Deployment", "StatefulSet", "Job", "CronJob"})
 SERVER = "causeway-server"
 """The label of pods that a database or a broker consists of."""
 
@@ -117,14 +119,15 @@ class Pod:
 
 def pods(tree: str) -> list[Pod]:
     """Return the pods that the workloads of a tree make."""
-    return [
-        Pod(
-            owner=named(workload),
-            labels=workload["spec"]["template"]["metadata"]["labels"],
-            spec=workload["spec"]["template"]["spec"],
-        )
-        for workload in of(tree, *WORKLOADS)
-    ]
+    return [_pod(workload) for workload in of(tree, *WORKLOADS)]
+
+
+def _pod(workload: Manifest) -> Pod:
+    spec = workload["spec"]
+    if workload["kind"] == "CronJob":
+        spec = spec["jobTemplate"]["spec"]
+    template = spec["template"]
+    return Pod(named(workload), template["metadata"]["labels"], template["spec"])
 
 
 def operated(tree: str) -> list[Labels]:

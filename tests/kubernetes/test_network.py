@@ -94,7 +94,7 @@ def world(request: pytest.FixtureRequest) -> World:
 
 
 PROCESSES = ("auth-web", "auth-worker", "mail-web", "mail-worker")
-JOBS = ("auth-migrate", "mail-migrate")
+JOBS = ("auth-migrate", "mail-migrate", "auth-migrate-post", "mail-migrate-post")
 PORTS = {"auth-web": 8081, "auth-worker": 8081, "mail-web": 8082, "mail-worker": 8082}
 
 

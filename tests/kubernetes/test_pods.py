@@ -1,15 +1,16 @@
 """Every pod runs with as little as it can, and is replaced without anybody noticing."""
 
+from typing import Any
+
 import pytest
 
-from tests.kubernetes.manifests import TREES, Pod, find, of, pods
+from tests.kubernetes.manifests import TREES, UID, Manifest, Pod, find, of, pods
 
 IMAGE = {
     "base": "causeway:latest",
     "overlays/dev": "causeway:latest",
     "overlays/production": "registry.example/causeway:0.1.0",
 }
-UID = 10001
 
 pytestmark = pytest.mark.parametrize("tree", TREES)
 
@@ -114,14 +115,42 @@ def test_replicas_are_spread_over_machines_and_zones(tree: str) -> None:
             ]
 
 
-def test_every_service_is_migrated_by_a_job_that_ends_and_goes(tree: str) -> None:
+def test_what_new_code_needs_is_migrated_by_a_job_that_ends_and_goes(tree: str) -> None:
     jobs = {one["metadata"]["name"]: one["spec"] for one in of(tree, "Job")}
 
     assert set(jobs) == {"auth-migrate", "mail-migrate"}
     for name, spec in jobs.items():
-        (container,) = spec["template"]["spec"]["containers"]
         service = name.removesuffix("-migrate")
-        assert container["command"] == ["python", "-m", f"services.{service}", "migrate"]
-        assert spec["template"]["spec"]["restartPolicy"] == "Never"
-        assert spec["ttlSecondsAfterFinished"] > 0
-        assert spec["activeDeadlineSeconds"] > 0
+        assert migrates(spec) == [
+            "python",
+            "-m",
+            f"services.{service}",
+            "migrate",
+            "--phase",
+            "pre",
+        ]
+
+
+def test_the_rest_is_migrated_by_a_job_that_nobody_but_a_person_starts(tree: str) -> None:
+    templates = {one["metadata"]["name"]: one["spec"] for one in of(tree, "CronJob")}
+
+    assert set(templates) == {"auth-migrate-post", "mail-migrate-post"}
+    for name, spec in templates.items():
+        service = name.removesuffix("-migrate-post")
+        assert spec["suspend"] is True
+        assert migrates(spec["jobTemplate"]["spec"]) == [
+            "python",
+            "-m",
+            f"services.{service}",
+            "migrate",
+        ]
+
+
+def migrates(spec: Manifest) -> Any:
+    """Return the command of a Job that is tried again, ends in time and goes by itself."""
+    assert spec["backoffLimit"] > 0
+    assert spec["activeDeadlineSeconds"] > 0
+    assert spec["ttlSecondsAfterFinished"] > 0
+    assert spec["template"]["spec"]["restartPolicy"] == "Never"
+    (container,) = spec["template"]["spec"]["containers"]
+    return container["command"]
