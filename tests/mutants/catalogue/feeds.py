@@ -2,7 +2,9 @@
 
 from tests.mutants.mutant import mutant
 
-STORE = "libs/common/feeds/store.py"
+LEASES = "libs/common/feeds/store/leases.py"
+SIGNALS = "libs/common/feeds/store/signals.py"
+ROWS = "libs/common/feeds/store/rows.py"
 RUNNER = "libs/common/feeds/runner.py"
 COMPARE = "libs/common/feeds/compare.py"
 CLAIMS = "tests/integration/common/feeds/test_claims.py"
@@ -20,7 +22,7 @@ MUTANTS = (
         f"{CLAIMS}::test_a_commit_under_an_old_lease_is_refused",
         f"{CLAIMS}::test_stopping_a_feed_fences_out_the_worker_that_runs_it",
         edit=(
-            STORE,
+            LEASES,
             """\
 UPDATE feeds SET cursor = $4, fingerprint = $5
  WHERE tenant_id = $1 AND id = $2 AND lease_epoch = $3
@@ -36,7 +38,7 @@ UPDATE feeds SET cursor = $4, fingerprint = $5
         "A run that lost its lease still says how the feed is and when it runs next.",
         f"{CLAIMS}::test_a_finish_that_waited_for_a_stop_does_not_undo_it",
         edit=(
-            STORE,
+            LEASES,
             "f.id = l.feed_id AND f.lease_epoch = $3",
             "f.id = l.feed_id AND $3::bigint IS NOT NULL",
         ),
@@ -46,7 +48,7 @@ UPDATE feeds SET cursor = $4, fingerprint = $5
         "A worker renews a lease that somebody else has by now.",
         f"{CLAIMS}::test_a_lost_lease_is_not_renewed",
         edit=(
-            STORE,
+            LEASES,
             "SET lease_until = $4 WHERE tenant_id = $1 AND id = $2 AND lease_epoch = $3",
             "SET lease_until = $4 WHERE tenant_id = $1 AND id = $2 AND $3::bigint IS NOT NULL",
         ),
@@ -87,7 +89,7 @@ UPDATE feeds SET cursor = $4, fingerprint = $5
         "Pausing or closing a feed leaves the worker that runs it its lease.",
         f"{CLAIMS}::test_stopping_a_feed_fences_out_the_worker_that_runs_it",
         edit=(
-            STORE,
+            ROWS,
             "SET state = $3, reason = $4, lease_epoch = lease_epoch + 1, lease_until = NULL\n",
             "SET state = $3, reason = $4, lease_until = NULL\n",
         ),
@@ -97,14 +99,14 @@ UPDATE feeds SET cursor = $4, fingerprint = $5
         "The generation is not compared at the end: a push during a run is swallowed.",
         f"{CLAIMS}::test_a_signal_raised_during_a_run_makes_the_feed_due_again",
         f"{RUNS}::test_a_push_during_a_run_is_not_swallowed",
-        edit=(STORE, "WHEN generation <> $10 THEN", "WHEN generation <> $10 AND false THEN"),
+        edit=(LEASES, "WHEN generation <> $10 THEN", "WHEN generation <> $10 AND false THEN"),
     ),
     mutant(
         "signal-hurries-past-a-refusal",
         "A push makes a feed run although Google said to wait.",
         f"{CLAIMS}::test_a_push_does_not_hurry_a_feed_that_google_told_to_wait",
         edit=(
-            STORE,
+            SIGNALS,
             "ELSE LEAST(due_at, GREATEST($2::timestamptz, not_before)) END",
             "ELSE LEAST(due_at, $2::timestamptz) END",
         ),
@@ -145,7 +147,7 @@ UPDATE feeds SET cursor = $4, fingerprint = $5
         "A feed opened for another account or query goes on from the old cursor.",
         f"{CLAIMS}::test_a_cursor_of_another_account_or_query_is_dropped",
         edit=(
-            STORE,
+            ROWS,
             "OR feeds.fingerprint <> EXCLUDED.fingerprint THEN EXCLUDED.cursor",
             "AND feeds.fingerprint <> EXCLUDED.fingerprint THEN EXCLUDED.cursor",
         ),
