@@ -8,7 +8,7 @@ from uuid import UUID
 from libs.common.db import Connection as Conn
 from services.mail.domain.message import Person
 from services.mail.domain.search import SearchQuery, vector
-from services.mail.store.messages import StoredMessage, stored
+from services.mail.store.reading import StoredMessage, stored
 
 SET_SEARCH = """
 UPDATE messages SET search = $3::text::tsvector

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from libs.common.db import Connection as Conn
 from services.mail.domain.message import Person
-from services.mail.store.messages import StoredMessage, stored
+from services.mail.store.reading import StoredMessage, stored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

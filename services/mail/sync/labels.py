@@ -11,7 +11,7 @@ from libs.common.quota import Lane
 from services.mail.domain.push import fold_address
 from services.mail.google import Gmail
 from services.mail.store import connections
-from services.mail.store.messages import StoredMessage
+from services.mail.store.reading import StoredMessage
 from services.mail.sync import access
 
 SIGNAL_TIMEOUT_S = 2.0

@@ -16,8 +16,8 @@ from libs.common.errors import AppError, Conflict, NotFound, Transient
 from libs.common.web import Access, Route, caller, path_uuid, reply
 from services.mail.domain.message import Attachment
 from services.mail.store import connections
-from services.mail.store import messages as store
-from services.mail.store.messages import StoredMessage
+from services.mail.store import reading as store
+from services.mail.store.reading import StoredMessage
 from services.mail.sync.access import readable
 from services.mail.sync.downloads import Downloader, Spool
 from services.mail.web.messages import seen_by

@@ -9,9 +9,9 @@ from libs.common.db import POOL, transaction
 from libs.common.errors import Conflict, Forbidden, InvalidInput, NotFound, Transient
 from libs.common.web import Access, Caller, Route, caller, path_uuid, read_body, read_query, reply
 from services.mail.domain.message import Person
-from services.mail.store import messages as store
+from services.mail.store import reading as store
 from services.mail.store.entities import list_entities
-from services.mail.store.messages import StoredMessage
+from services.mail.store.reading import StoredMessage
 from services.mail.sync.labels import LabelWriter
 from services.mail.web.models import (
     AttachmentOut,

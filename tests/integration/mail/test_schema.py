@@ -61,7 +61,7 @@ async def test_every_statement_fits_the_schema(new_database: NewDatabase) -> Non
 
 
 async def test_a_page_of_messages_is_read_from_the_index(new_database: NewDatabase) -> None:
-    from services.mail.store.messages import LIST_MESSAGES  # noqa: PLC0415 - beside its one use
+    from services.mail.store.reading import LIST_MESSAGES  # noqa: PLC0415 - beside its one use
 
     async with connected(await new_database(*migrations())) as conn:
         await conn.execute("SET enable_seqscan = off")

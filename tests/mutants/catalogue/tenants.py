@@ -2,7 +2,7 @@
 
 from tests.mutants.mutant import mutant
 
-MESSAGES = "services/mail/store/messages.py"
+MESSAGES = "services/mail/store/reading.py"
 SEARCH = "services/mail/store/search.py"
 THREADS = "services/mail/store/threads.py"
 LINKS = "services/mail/store/links.py"

@@ -1,0 +1,187 @@
+"""SQL that reads messages for those who may see them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from libs.common.db import Connection as Conn
+from libs.common.errors import NotFound
+from services.mail.domain.message import (
+    Attachment,
+    CalendarPart,
+    Content,
+    Direction,
+    Person,
+    Report,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredMessage:
+    """A whole row."""
+
+    id: UUID
+    connection_id: UUID
+    google_id: str
+    thread_id: str
+    internal_date: datetime
+    direction: Direction
+    content: Content
+    snippet: str
+    size: int
+    labels: tuple[str, ...]
+
+
+def _person(value: Any) -> Person:
+    return Person(address=value["address"], name=value["name"])
+
+
+def _people(value: Any) -> tuple[Person, ...]:
+    return tuple(_person(one) for one in value)
+
+
+def stored(row: Any) -> StoredMessage:
+    """Return a row of messages; what rows from before a column was there lack is empty."""
+    return StoredMessage(
+        id=row["id"],
+        connection_id=row["connection_id"],
+        google_id=row["google_id"],
+        thread_id=row["thread_id"],
+        internal_date=row["internal_date"],
+        direction=Direction(row["direction"]),
+        content=Content(
+            sender=None if row["sender"] is None else _person(row["sender"]),
+            to=_people(row["recipients"]["to"]),
+            cc=_people(row["recipients"]["cc"]),
+            bcc=_people(row["recipients"]["bcc"]),
+            subject=row["subject"],
+            rfc822_message_id=row["rfc822_message_id"],
+            in_reply_to=row["in_reply_to"],
+            references=tuple(row["reference_ids"]),
+            text=row["body_text"],
+            attachments=tuple(Attachment(**one) for one in row["attachments"]),
+            html=row["body_html"],
+            new_text=row["new_text"] or "",
+            date=row["sent_at"],
+            calendar=tuple(
+                CalendarPart(method=one["method"], uids=tuple(one["uids"]))
+                for one in row["calendar"] or ()
+            ),
+            report=None if row["report"] is None else Report(**row["report"]),
+        ),
+        snippet=row["snippet"],
+        size=row["size"],
+        labels=tuple(row["labels"]),
+    )
+
+
+FIND_MESSAGE = """
+SELECT m.id, m.connection_id, m.google_id, m.thread_id, m.internal_date, m.direction, m.sender,
+       m.recipients, m.subject, m.snippet, m.body_text, m.rfc822_message_id, m.in_reply_to,
+       m.reference_ids, m.attachments, m.size, m.labels, m.body_html, m.new_text, m.sent_at,
+       m.calendar, m.report
+  FROM messages m
+  JOIN connections c ON c.tenant_id = m.tenant_id AND c.connection_id = m.connection_id
+ WHERE m.tenant_id = $1 AND m.id = $2 AND m.deleted_at IS NULL AND NOT m.traced
+   AND c.purge = 'none' AND ($3::text IS NULL OR c.user_id = $3)
+"""
+
+
+async def get_message(
+    conn: Conn, tenant_id: str, message_id: UUID, *, user_id: str | None
+) -> StoredMessage:
+    """Return a message as the caller may see it: of their own mailboxes, or any for a service.
+
+    Raises:
+        NotFound: there is none, it is gone, or it is somebody else's.
+    """
+    row = await conn.fetchrow(FIND_MESSAGE, tenant_id, message_id, user_id)
+    if row is None:
+        raise NotFound("There is no such message.")
+    return stored(row)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which messages to list; None does not restrict."""
+
+    tenant_id: str
+    user_id: str | None
+    connection_id: UUID | None = None
+    thread_id: str | None = None
+    label: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    entity_type: str | None = None
+    entity_id: str | None = None
+    before: tuple[datetime, UUID] | None = None
+    """Date and id of the last one the caller has seen."""
+    limit: int
+
+
+LIST_MESSAGES = """
+SELECT m.id, m.connection_id, m.google_id, m.thread_id, m.internal_date, m.direction, m.sender,
+       m.recipients, m.subject, m.snippet, m.body_text, m.rfc822_message_id, m.in_reply_to,
+       m.reference_ids, m.attachments, m.size, m.labels, m.body_html, m.new_text, m.sent_at,
+       m.calendar, m.report
+  FROM connections c
+ CROSS JOIN LATERAL (
+       SELECT *
+         FROM messages m
+        WHERE m.tenant_id = c.tenant_id AND m.connection_id = c.connection_id
+          AND m.deleted_at IS NULL AND NOT m.traced
+          AND ($4::text IS NULL OR m.thread_id = $4)
+          AND ($5::text IS NULL OR m.labels @> ARRAY[$5])
+          AND m.internal_date >= COALESCE($6, '-infinity'::timestamptz)
+          AND m.internal_date < COALESCE($7, 'infinity'::timestamptz)
+          AND ($8::timestamptz IS NULL OR (m.internal_date, m.id) < ($8, $9::uuid))
+        ORDER BY m.internal_date DESC, m.id DESC
+        LIMIT $10) m
+ WHERE c.tenant_id = $1 AND ($2::text IS NULL OR c.user_id = $2) AND c.purge = 'none'
+   AND ($3::uuid IS NULL OR c.connection_id = $3)
+ ORDER BY m.internal_date DESC, m.id DESC
+ LIMIT $10
+"""
+
+
+LIST_CONCERNING = """
+SELECT m.id, m.connection_id, m.google_id, m.thread_id, m.internal_date, m.direction, m.sender,
+       m.recipients, m.subject, m.snippet, m.body_text, m.rfc822_message_id, m.in_reply_to,
+       m.reference_ids, m.attachments, m.size, m.labels, m.body_html, m.new_text, m.sent_at,
+       m.calendar, m.report
+  FROM message_links l
+  JOIN messages m ON m.tenant_id = l.tenant_id AND m.id = l.message_id
+  JOIN connections c ON c.tenant_id = m.tenant_id AND c.connection_id = m.connection_id
+ WHERE l.tenant_id = $1 AND l.entity_type = $11 AND l.entity_id = $12
+   AND m.deleted_at IS NULL AND NOT m.traced
+   AND ($2::text IS NULL OR c.user_id = $2) AND c.purge = 'none'
+   AND ($3::uuid IS NULL OR c.connection_id = $3)
+   AND ($4::text IS NULL OR m.thread_id = $4)
+   AND ($5::text IS NULL OR m.labels @> ARRAY[$5])
+   AND m.internal_date >= COALESCE($6, '-infinity'::timestamptz)
+   AND m.internal_date < COALESCE($7, 'infinity'::timestamptz)
+   AND ($8::timestamptz IS NULL OR (m.internal_date, m.id) < ($8, $9::uuid))
+ ORDER BY m.internal_date DESC, m.id DESC
+ LIMIT $10
+"""
+
+
+async def list_messages(conn: Conn, wanted: Wanted) -> list[StoredMessage]:
+    """Return up to `limit` messages, newest first; with an entity, only what concerns it."""
+    given = (
+        wanted.tenant_id,
+        wanted.user_id,
+        wanted.connection_id,
+        wanted.thread_id,
+        wanted.label,
+        wanted.since,
+        wanted.until,
+        *(wanted.before or (None, None)),
+        wanted.limit,
+    )
+    if wanted.entity_type is None:
+        rows = await conn.fetch(LIST_MESSAGES, *given)
+    else:
+        rows = await conn.fetch(LIST_CONCERNING, *given, wanted.entity_type, wanted.entity_id)
+    return [stored(row) for row in rows]
