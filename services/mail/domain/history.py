@@ -1,9 +1,9 @@
 """Gmail's history: from records to what happened to each message, in bounded steps."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from services.mail.domain.message import HIDDEN, Known
+from services.mail.domain.message import HIDDEN, Fetched, Known
 
 MOST_FETCHED = 25
 """Messages fetched for one commit: 25 x 20 quota units of 6,000 a minute."""
@@ -58,6 +58,14 @@ class Step:
     removed: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, slots=True)
+class Worn:
+    """The labels of a message as Google gave them, after its record `record_id`."""
+
+    record_id: int
+    labels: frozenset[str]
+
+
 @dataclass(slots=True)
 class Change:
     """All that a chunk of records says about one message."""
@@ -67,6 +75,8 @@ class Change:
     """It was added, or lost a label that hid it."""
     deleted: bool = False
     steps: list[Step] = field(default_factory=list)
+    worn: Worn | None = None
+    """What Google says it wears, whatever the records were."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,20 +152,35 @@ def must_fetch(change: Change, known: Known | None) -> bool:
     return known is None and change.arrived and not change.deleted
 
 
-def relabel(known: Known, steps: Sequence[Step]) -> Relabelled | None:
-    """Return the labels of `known` after `steps`; None when no step is news to it.
+def relabel(known: Known, change: Change) -> Relabelled | None:
+    """Return the labels of `known` after `change`; None when nothing of it is news.
 
     Steps at or before the last one that was taken in are skipped: history is delivered again,
-    and a fetched message already wears what its records say.
+    and a fetched message already wears what its records say. What Google says it wears counts
+    unless history has moved the message on since.
     """
-    labels, last = known.labels, known.label_history_id
-    for step in steps:
-        if step.record_id > known.label_history_id:
-            labels = (labels | step.added) - step.removed
-            last = max(last, step.record_id)
-    if last == known.label_history_id:
+    labels, base = known.labels, known.label_history_id
+    if change.worn is not None and change.worn.record_id >= base:
+        labels, base = change.worn.labels, change.worn.record_id
+    labels, last = _after(labels, base, change.steps)
+    if (labels, last) == (known.labels, known.label_history_id):
         return None
     return Relabelled(labels, last, labels - known.labels, known.labels - labels)
+
+
+def overtaken(message: Fetched, steps: Sequence[Step]) -> Fetched:
+    """Return a message as it is after records that came since it was fetched."""
+    labels, last = _after(message.labels, message.history_id, steps)
+    return replace(message, labels=labels, history_id=last)
+
+
+def _after(labels: frozenset[str], base: int, steps: Sequence[Step]) -> tuple[frozenset[str], int]:
+    last = base
+    for step in steps:
+        if step.record_id > base:
+            labels = (labels | step.added) - step.removed
+            last = max(last, step.record_id)
+    return labels, last
 
 
 def settled_cursor(cursor: int, *, empty: bool, mark: int | None) -> int:

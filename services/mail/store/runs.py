@@ -1,4 +1,4 @@
-"""SQL on what a run of a live feed has to know: all of it at once, before and after."""
+"""SQL on what a run has to know of its mailbox's live feed, and a live run of itself."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -67,3 +67,30 @@ async def find_ending(conn: Conn, feed: Feed, account_id: UUID, *, before: datet
     row = await conn.fetchrow(FIND_ENDING, feed.tenant_id, feed.id, account_id, before)
     assert row is not None  # noqa: S101 - a LEFT JOIN of one row
     return Ending(**row)
+
+
+LIVE_CURSOR = """
+SELECT cursor::bigint FROM feeds
+ WHERE tenant_id = $1 AND connection_id = $2 AND kind = 'mail.live'
+"""
+
+
+async def live_cursor(conn: Conn, feed: Feed) -> int:
+    """Return up to which record the live feed of the same mailbox has taken in its history."""
+    return int(await conn.fetchval(LIVE_CURSOR, feed.tenant_id, feed.connection_id) or 0)
+
+
+HOLD_LIVE_CURSOR = """
+SELECT cursor::bigint FROM feeds
+ WHERE tenant_id = $1 AND connection_id = $2 AND kind = 'mail.live'
+   FOR SHARE
+"""
+
+
+async def hold_live_cursor(conn: Conn, feed: Feed) -> int:
+    """Return the same, and let it not move on before the caller's transaction ends.
+
+    To be called after the directory's lock and before the caller locks its own feed: a live run,
+    also one that opens a repair, locks them in this order.
+    """
+    return int(await conn.fetchval(HOLD_LIVE_CURSOR, feed.tenant_id, feed.connection_id) or 0)

@@ -49,23 +49,18 @@ SELECT m.id, m.google_id, m.thread_id, m.labels, m.label_history_id, m.sequence,
   FROM messages m
   JOIN snapshot_items s ON s.tenant_id = $1 AND s.feed_id = $2 AND s.item = m.google_id
  WHERE m.tenant_id = $1 AND m.connection_id = $3 AND m.google_id > $4
-   AND m.deleted_at IS NULL AND NOT m.traced AND m.label_history_id < $5
+   AND m.deleted_at IS NULL AND NOT m.traced
    AND NOT (m.labels @> array_remove(s.marks, '+') AND m.labels <@ array_remove(s.marks, '+'))
  ORDER BY m.google_id
- LIMIT $6
+ LIMIT $5
 """
 
 
 async def list_changed(
-    conn: Conn, feed: Feed, *, after: str, pin: int, limit: int
+    conn: Conn, feed: Feed, *, after: str, limit: int
 ) -> list[tuple[Known, frozenset[str]]]:
-    """Return messages whose labels are not those of the snapshot, with the snapshot's.
-
-    One that history has moved on past `pin` is left to the history.
-    """
-    rows = await conn.fetch(
-        LIST_CHANGED, feed.tenant_id, feed.id, feed.connection_id, after, pin, limit
-    )
+    """Return messages whose labels are not those of the snapshot, with the snapshot's."""
+    rows = await conn.fetch(LIST_CHANGED, feed.tenant_id, feed.id, feed.connection_id, after, limit)
     return [(known_of(row), frozenset(row["marks"])) for row in rows]
 
 

@@ -15,6 +15,7 @@ from libs.common import jobs, outbox
 from libs.common.db import Connection as Conn
 from libs.common.db import Pool, transaction
 from libs.common.directory import store as directory
+from libs.common.errors import Transient
 from libs.common.events.base import Origin
 from libs.common.feeds import Lease
 from libs.common.feeds.compare import Listed, Phase, Plan, Reason, Standing
@@ -24,17 +25,19 @@ from libs.common.google.errors import RequestRefused
 from libs.common.quota import Lane
 from services.mail.domain import events
 from services.mail.domain.connection import Connection
-from services.mail.domain.history import MOST_FETCHED, Change, Step
+from services.mail.domain.history import MOST_FETCHED, Change, Step, Worn
 from services.mail.domain.label import Label
+from services.mail.domain.message import Known
 from services.mail.google import Gmail
-from services.mail.store import connections, snapshots
+from services.mail.store import connections, runs, snapshots
 from services.mail.store import labels as label_store
 from services.mail.sync.fetching import Fetcher, Fetches
 from services.mail.sync.intake import Intake
+from services.mail.sync.overtaking import MOST_LOOKS, catch_up
 
 log = structlog.get_logger(__name__)
 
-MOST_RELABELLED = 100
+MOST_RELABELLED = MOST_FETCHED  # each may have to be asked for
 RECENT, HELD = "recent", "held"
 ADDED, RELABELLED, REMOVED, VANISHED, KEPT = "added", "relabelled", "removed", "vanished", "kept"
 
@@ -152,22 +155,30 @@ class MailSide:
         async with self._pool.acquire() as conn:
             after = int(standing.place or 0)
             found = await snapshots.list_missing(conn, lease.feed, after=after, limit=MOST_FETCHED)
+            seen = await runs.live_cursor(conn, lease.feed)
         if not found:
             return None
         ids = [item for item, _ in found]
         fetches = await self._fetcher.fetch(
             lease.feed, self._connection, ids, lane=Lane.BACKFILL, patient=False
         )
-        counts = {ADDED: len(fetches.read), VANISHED: len(fetches.absent)}
-        moved = standing.at(str(found[-1][1]), done=len(ids), **counts)
         changes = {google_id: Change(google_id, arrived=True) for google_id in ids}
-        return await self._commit(lease, moved, changes, fetches)
+        for _ in range(MOST_LOOKS):
+            counts = {ADDED: len(fetches.read), VANISHED: len(fetches.absent)}
+            moved = standing.at(str(found[-1][1]), done=len(ids), **counts)
+            async with transaction(self._pool) as conn:
+                await directory.lock_shared(conn, self._connection.tenant_id)
+                if await runs.hold_live_cursor(conn, lease.feed) <= seen:
+                    await self._write(conn, lease, moved, changes, fetches)
+                    return moved
+            seen = await catch_up(self._pool, self._box, lease.feed, fetches, since=seen)
+        raise Transient("The mailbox changes faster than it can be compared.")
 
     async def _relabel(self, lease: Lease, standing: Standing) -> Standing | None:
         pin = int(standing.plan.pin)
         async with self._pool.acquire() as conn:
             found = await snapshots.list_changed(
-                conn, lease.feed, after=standing.place, pin=pin, limit=MOST_RELABELLED
+                conn, lease.feed, after=standing.place, limit=MOST_RELABELLED
             )
         if not found:
             return None
@@ -177,9 +188,26 @@ class MailSide:
                 steps=[Step(pin, added=worn - known.labels, removed=known.labels - worn)],
             )
             for known, worn in found
+            if known.label_history_id < pin
         }
-        moved = standing.at(found[-1][0].google_id, **{RELABELLED: len(found)})
+        changes |= await self._worn([one for one, _ in found if one.google_id not in changes])
+        moved = standing.at(found[-1][0].google_id, **{RELABELLED: len(changes)})
         return await self._commit(lease, moved, changes, Fetches())
+
+    async def _worn(self, moved_on: Sequence[Known]) -> dict[str, Change]:
+        """Return what differs of messages that history has moved on past the pin.
+
+        The list may be older than what history did, and history knows nothing of what was missed
+        before the pin: only the message itself says what it wears.
+        """
+        answers = await asyncio.gather(
+            *(self._box.fetch_envelope(one.google_id) for one in moved_on)
+        )
+        return {
+            known.google_id: Change(known.google_id, worn=Worn(answer.history_id, answer.labels))
+            for known, answer in zip(moved_on, answers, strict=True)
+            if answer is not None and answer.labels != known.labels
+        }
 
     async def _remove(self, lease: Lease, standing: Standing) -> Standing | None:
         plan = standing.plan
@@ -208,20 +236,30 @@ class MailSide:
     async def _commit(
         self, lease: Lease, moved: Standing, changes: dict[str, Change], fetches: Fetches
     ) -> Standing:
-        backfill = moved.plan.reason is Reason.BACKFILL
         async with transaction(self._pool) as conn:
-            await directory.lock_shared(conn, self._connection.tenant_id)
-            await lease.advance(conn, cursor=moved.model_dump_json())
-            await self._intake.commit(
-                conn,
-                lease.feed,
-                self._connection,
-                changes,
-                fetches,
-                origin=Origin.BACKFILL if backfill else Origin.REPAIR,
-            )
-            await jobs.advance_job(conn, lease.feed, done=moved.done, total=moved.total)
+            await self._write(conn, lease, moved, changes, fetches)
         return moved
+
+    async def _write(
+        self,
+        conn: Conn,
+        lease: Lease,
+        moved: Standing,
+        changes: dict[str, Change],
+        fetches: Fetches,
+    ) -> None:
+        backfill = moved.plan.reason is Reason.BACKFILL
+        await directory.lock_shared(conn, self._connection.tenant_id)
+        await lease.advance(conn, cursor=moved.model_dump_json())
+        await self._intake.commit(
+            conn,
+            lease.feed,
+            self._connection,
+            changes,
+            fetches,
+            origin=Origin.BACKFILL if backfill else Origin.REPAIR,
+        )
+        await jobs.advance_job(conn, lease.feed, done=moved.done, total=moved.total)
 
     async def finished(self, conn: Conn, lease: Lease, standing: Standing) -> None:
         """Remember how far back the mailbox is here now, and tell what a repair found."""

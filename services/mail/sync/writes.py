@@ -81,7 +81,7 @@ class Writes:
         self._tell(event, known.id, sequence=sequence, time=self.now)
 
     async def _relabel(self, known: Known, change: Change) -> None:
-        new = relabel(known, change.steps)
+        new = relabel(known, change)
         if new is None:
             return
         told = bool(new.added or new.removed)

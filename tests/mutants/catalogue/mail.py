@@ -26,6 +26,7 @@ LANES = "tests/unit/common/test_quota_rules.py"
 DIRECTORY = "tests/integration/common/test_directory.py"
 
 FAILED_COMMIT = f"{CRASHES}::test_a_commit_that_fails_leaves_neither_rows_nor_events_nor_cursor"
+OVERTAKING = "tests/integration/mail/test_overtaking.py"
 
 MUTANTS = (
     mutant(
@@ -54,13 +55,13 @@ MUTANTS = (
         edit=(
             COMPARING,
             """\
-            await lease.advance(conn, cursor=moved.model_dump_json())
-            await self._intake.commit(
+        await lease.advance(conn, cursor=moved.model_dump_json())
+        await self._intake.commit(
 """,
             """\
-            async with transaction(self._pool) as before:
-                await lease.advance(before, cursor=moved.model_dump_json())
-            await self._intake.commit(
+        async with transaction(self._pool) as before:
+            await lease.advance(before, cursor=moved.model_dump_json())
+        await self._intake.commit(
 """,
         ),
     ),
@@ -144,7 +145,7 @@ MUTANTS = (
         f"{RULES}::test_what_a_message_wears_already_is_not_undone_by_an_older_record",
         edit=(
             HISTORY,
-            "        if step.record_id > known.label_history_id:\n",
+            "        if step.record_id > base:\n",
             "        if step.record_id >= 0:\n",
         ),
     ),
@@ -331,6 +332,27 @@ MUTANTS = (
             "libs/common/migrations/quota/0002_pre_take.sql",
             "SET used = u.used + EXCLUDED.used;",
             "SET used = u.used;",
+        ),
+    ),
+    mutant(
+        "live-feed-not-looked-at",
+        "A backfill commits what it fetched before the live feed went past it.",
+        f"{OVERTAKING}::test_what_happens_to_a_message_between_its_fetch_and_its_commit_is_not_lost",
+        edit=(
+            "services/mail/sync/comparing.py",
+            "await runs.hold_live_cursor(conn, lease.feed) <= seen:",
+            "await runs.hold_live_cursor(conn, lease.feed) >= 0:",
+        ),
+    ),
+    mutant(
+        "moved-on-messages-left-to-history",
+        "A repair leaves what was missed of a message that history has moved on since.",
+        f"{OVERTAKING}::"
+        "test_a_missed_change_is_found_although_the_history_has_moved_the_message_on",
+        edit=(
+            "services/mail/sync/comparing.py",
+            "            if answer is not None and answer.labels != known.labels\n",
+            "            if answer is not None and answer.labels == known.labels\n",
         ),
     ),
 )

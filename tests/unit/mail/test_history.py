@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 
 from services.mail.domain.history import (
     MOST_RECORDS,
+    Change,
     Labelled,
     Record,
     Step,
+    Worn,
     chunks,
     deleted_ids,
     fold,
@@ -88,8 +90,14 @@ def test_a_message_to_oneself_counts_as_sent() -> None:
     assert direction(frozenset({"INBOX"})) is Direction.INBOUND
 
 
+def moved(steps: list[Step]) -> Change:
+    return Change("m", steps=steps)
+
+
 def test_labels_are_folded_in_order() -> None:
-    new = relabel(known("UNREAD"), [off(11, "UNREAD"), on(12, "STARRED"), on(13, "UNREAD")])
+    new = relabel(
+        known("UNREAD"), Change("m", steps=[off(11, "UNREAD"), on(12, "STARRED"), on(13, "UNREAD")])
+    )
     assert new is not None
     assert new.labels == {"UNREAD", "STARRED"}
     assert new.added == {"STARRED"}
@@ -97,21 +105,32 @@ def test_labels_are_folded_in_order() -> None:
 
 
 def test_steps_that_cancel_out_are_news_without_a_difference() -> None:
-    new = relabel(known("UNREAD"), [off(11, "UNREAD"), on(12, "UNREAD")])
+    new = relabel(known("UNREAD"), moved([off(11, "UNREAD"), on(12, "UNREAD")]))
     assert new is not None
     assert not new.added | new.removed
     assert new.label_history_id == 12
 
 
 def test_history_delivered_again_changes_nothing() -> None:
-    assert relabel(known("STARRED", at=12), [off(11, "STARRED"), on(12, "UNREAD")]) is None
+    assert relabel(known("STARRED", at=12), moved([off(11, "STARRED"), on(12, "UNREAD")])) is None
 
 
 def test_what_a_message_wears_already_is_not_undone_by_an_older_record() -> None:
-    new = relabel(known("STARRED", at=12), [off(11, "STARRED"), on(13, "IMPORTANT")])
+    new = relabel(
+        known("STARRED", at=12), Change("m", steps=[off(11, "STARRED"), on(13, "IMPORTANT")])
+    )
     assert new is not None
     assert new.labels == {"STARRED", "IMPORTANT"}
     assert not new.removed
+
+
+def test_what_google_says_a_message_wears_counts_unless_history_has_moved_on() -> None:
+    change = Change("m", worn=Worn(12, frozenset({"STARRED"})))
+    new = relabel(known("UNREAD", at=12), change)
+    assert new is not None
+    assert new.labels == {"STARRED"}
+    assert new.label_history_id == 12
+    assert relabel(known("UNREAD", at=13), change) is None
 
 
 def test_records_of_one_id_are_never_parted() -> None:
