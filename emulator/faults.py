@@ -15,7 +15,8 @@ class FaultRule(BaseModel):
         person: e-mail address of the access token's owner.
         times: how many requests it hits; None for all.
         after: how many matching requests are let through first.
-        delay_s: seconds before anything is answered.
+        delay_s: seconds before the request is looked at.
+        late_s: seconds before the real answer, as it was made at once, is sent.
         status: answer with this code instead of the real answer.
         body: JSON of that answer; by default Google's envelope with `reason` and `message`.
         reason: `errors[].reason` of the default envelope.
@@ -36,6 +37,7 @@ class FaultRule(BaseModel):
     times: int | None = Field(default=None, ge=1)
     after: int = Field(default=0, ge=0)
     delay_s: float = Field(default=0, ge=0, le=600)
+    late_s: float = Field(default=0, ge=0, le=600)
     status: int | None = Field(default=None, ge=100, le=599)
     body: Any = None
     reason: str = "backendError"

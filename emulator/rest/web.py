@@ -73,6 +73,8 @@ async def inject_faults(request: web.Request, handler: Handler) -> web.StreamRes
     if rule.status is not None:
         return respond(answer_of(rule))
     answer = await handler(request)
+    if rule.late_s:
+        await asyncio.sleep(rule.late_s)
     return answer if rule.truncate is None else await _cut_off(request, answer, rule.truncate)
 
 
