@@ -62,14 +62,11 @@ def first_seen(events: Iterable[Envelope]) -> list[Envelope]:
 
 
 def _rows(mailbox: Any, rows: list[Any]) -> list[str]:
-    """The rows are the mailbox."""
-    at_google = {
-        one["id"]: set(one["labels"])
-        for one in mailbox["messages"]
-        if not HIDDEN & set(one["labels"])
-    }
+    """The rows are the mailbox: spam and drafts need not be here, unless they were mail before."""
+    at_google = {one["id"]: set(one["labels"]) for one in mailbox["messages"]}
+    mail = {one for one, labels in at_google.items() if not HIDDEN & labels}
     here = {row["google_id"]: set(row["labels"]) for row in rows if not row["deleted"]}
-    found = [f"{one} is missing" for one in at_google.keys() - here.keys()]
+    found = [f"{one} is missing" for one in mail - here.keys()]
     found += [f"{one} is here and not at Google" for one in here.keys() - at_google.keys()]
     found += [
         f"{one} has {sorted(here[one])} and not {sorted(at_google[one])}"
