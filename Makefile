@@ -35,7 +35,7 @@ ifdef T
 	@$(PYTHON) -m pytest $(T)
 else
 	@rm -f .coverage .coverage.*
-	@$(PYTHON) -m coverage run -m pytest -q -n $(WORKERS) --dist loadfile
+	@$(PYTHON) -m coverage run -m pytest -q -n $(WORKERS) --dist loadfile --ignore tests/kubernetes
 	@$(PYTHON) -m coverage combine -q
 	@$(PYTHON) -m coverage report
 endif
