@@ -14,11 +14,11 @@ import structlog
 from pydantic import SecretStr
 
 from libs.common import bus, db
+from libs.common.feeds.store import hurry
 
 JUMP = 1_000_000_000
 """More than one aggregate ever tells between a backup and its restore."""
 STATEMENT_TIMEOUT_S = 3600.0
-HURRY = "UPDATE signals SET due_at = now(), not_before = '-infinity' WHERE isfinite(due_at)"
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -76,4 +76,4 @@ async def _raise_counters(conn: db.Connection, restorable: Restorable) -> None:
         )
         log.info("counters_raised", table=table, column=column, rows=count)
     if restorable.has_feeds:
-        await conn.execute(HURRY)
+        await hurry(conn)

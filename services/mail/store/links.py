@@ -9,8 +9,9 @@ from uuid import UUID
 from libs.common.db import Connection as Conn
 from libs.common.directory import EntityRef
 from services.mail.domain.links import Facts
-from services.mail.domain.message import Content, Direction, Fetched, Person
+from services.mail.domain.message import Content, Direction, Fetched
 from services.mail.store.messages import add_message
+from services.mail.store.reading import people_of, person_of
 
 LIST_OWN_MAILBOXES = """
 SELECT DISTINCT email FROM connections
@@ -139,14 +140,6 @@ async def next_activity(conn: Conn, tenant_id: str, message_id: UUID) -> int:
     return sequence
 
 
-def _person(value: Any) -> Person:
-    return Person(address=value["address"], name=value["name"])
-
-
-def _people(values: Any) -> tuple[Person, ...]:
-    return tuple(_person(one) for one in values)
-
-
 def _facts(row: Any) -> Facts:
     return Facts(
         message_id=row["id"],
@@ -154,10 +147,10 @@ def _facts(row: Any) -> Facts:
         occurred_at=row["internal_date"],
         direction=Direction(row["direction"]),
         content=Content(
-            sender=None if row["sender"] is None else _person(row["sender"]),
-            to=_people(row["recipients"]["to"]),
-            cc=_people(row["recipients"]["cc"]),
-            bcc=_people(row["recipients"]["bcc"]),
+            sender=None if row["sender"] is None else person_of(row["sender"]),
+            to=people_of(row["recipients"]["to"]),
+            cc=people_of(row["recipients"]["cc"]),
+            bcc=people_of(row["recipients"]["bcc"]),
             subject=row["subject"],
         ),
         snippet=row["snippet"],

@@ -33,12 +33,14 @@ class StoredMessage:
     labels: tuple[str, ...]
 
 
-def _person(value: Any) -> Person:
+def person_of(value: Any) -> Person:
+    """Return a person as a column keeps one."""
     return Person(address=value["address"], name=value["name"])
 
 
-def _people(value: Any) -> tuple[Person, ...]:
-    return tuple(_person(one) for one in value)
+def people_of(value: Any) -> tuple[Person, ...]:
+    """Return people as a column keeps them."""
+    return tuple(person_of(one) for one in value)
 
 
 def stored(row: Any) -> StoredMessage:
@@ -51,10 +53,10 @@ def stored(row: Any) -> StoredMessage:
         internal_date=row["internal_date"],
         direction=Direction(row["direction"]),
         content=Content(
-            sender=None if row["sender"] is None else _person(row["sender"]),
-            to=_people(row["recipients"]["to"]),
-            cc=_people(row["recipients"]["cc"]),
-            bcc=_people(row["recipients"]["bcc"]),
+            sender=None if row["sender"] is None else person_of(row["sender"]),
+            to=people_of(row["recipients"]["to"]),
+            cc=people_of(row["recipients"]["cc"]),
+            bcc=people_of(row["recipients"]["bcc"]),
             subject=row["subject"],
             rfc822_message_id=row["rfc822_message_id"],
             in_reply_to=row["in_reply_to"],

@@ -237,6 +237,7 @@ class MailSide:
         self, lease: Lease, moved: Standing, changes: dict[str, Change], fetches: Fetches
     ) -> Standing:
         async with transaction(self._pool) as conn:
+            await directory.lock_shared(conn, self._connection.tenant_id)
             await self._write(conn, lease, moved, changes, fetches)
         return moved
 
@@ -248,8 +249,8 @@ class MailSide:
         changes: dict[str, Change],
         fetches: Fetches,
     ) -> None:
+        """Write a chunk, in a transaction that has the directory's lock."""
         backfill = moved.plan.reason is Reason.BACKFILL
-        await directory.lock_shared(conn, self._connection.tenant_id)
         await lease.advance(conn, cursor=moved.model_dump_json())
         await self._intake.commit(
             conn,

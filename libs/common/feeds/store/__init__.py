@@ -6,7 +6,13 @@ cannot deadlock, and page commits (feed only) never wait for a push.
 
 from libs.common.feeds.store.leases import advance, claim, finish, renew
 from libs.common.feeds.store.rows import list_feeds, next_sequence, open_feed, stop_feeds
-from libs.common.feeds.store.signals import CHANNEL, PAYLOADS, raise_signal, raise_signals
+from libs.common.feeds.store.signals import (
+    CHANNEL,
+    PAYLOADS,
+    hurry,
+    raise_signal,
+    raise_signals,
+)
 
 __all__ = [
     "CHANNEL",
@@ -14,6 +20,7 @@ __all__ = [
     "advance",
     "claim",
     "finish",
+    "hurry",
     "list_feeds",
     "next_sequence",
     "open_feed",

@@ -75,3 +75,11 @@ async def raise_signal(
     Locks are taken signal first: call it before anything that page commits lock too is locked.
     """
     await conn.execute(RAISE_SIGNAL, tenant_id, feed_id, now, CHANNEL, address)
+
+
+HURRY = "UPDATE signals SET due_at = now(), not_before = '-infinity' WHERE isfinite(due_at)"
+
+
+async def hurry(conn: Connection) -> None:
+    """Make every feed due that is neither paused nor closed; for when no runner is at work."""
+    await conn.execute(HURRY)
