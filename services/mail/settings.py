@@ -120,6 +120,45 @@ class MailSettings(ServiceSettings):
         validation_alias="CAUSEWAY_GMAIL_BACKFILL_UNITS_PER_DAY",
         description="Gmail quota units per mailbox and day that backfill and repair may use",
     )
+    sends_per_day: int = Field(
+        default=2000,
+        ge=1,
+        validation_alias="CAUSEWAY_GMAIL_SENDS_PER_DAY",
+        description="Messages Google lets one account send within 24 hours (trial accounts: 500)",
+    )
+    recipients_per_day: int = Field(
+        default=10_000,
+        ge=1,
+        validation_alias="CAUSEWAY_GMAIL_RECIPIENTS_PER_DAY",
+        description="Recipients Google lets one account send to within 24 hours",
+    )
+    send_expiry: float = Field(
+        default=86400,
+        gt=0,
+        validation_alias="CAUSEWAY_MAIL_SEND_EXPIRY",
+        description="Seconds a message may wait past its time; later it fails and is not sent",
+    )
+    write_timeout: float = Field(
+        default=20,
+        gt=0,
+        le=300,
+        validation_alias="CAUSEWAY_MAIL_WRITE_TIMEOUT",
+        description="Seconds Google is given for one change; uploads get more, by their size",
+    )
+    settle_after: float = Field(
+        default=15,
+        gt=0,
+        le=600,
+        validation_alias="CAUSEWAY_MAIL_SETTLE_AFTER",
+        description="Seconds for which a change whose answer was lost may still take effect; "
+        "then it is found out what became of it",
+    )
+    outgoing_retention: float = Field(
+        default=30 * 86400,
+        gt=0,
+        validation_alias="CAUSEWAY_MAIL_OUTGOING_RETENTION",
+        description="Seconds after which outgoing messages that ended, and ended changes, go",
+    )
     background_concurrency: int = Field(
         default=4,
         ge=1,
@@ -151,6 +190,11 @@ class MailSettings(ServiceSettings):
     def audit_every(self) -> timedelta:
         """Return the time between audits of a mailbox."""
         return timedelta(seconds=self.audit_interval)
+
+    @property
+    def send_expiry_time(self) -> timedelta:
+        """Return how long a message may wait past its time."""
+        return timedelta(seconds=self.send_expiry)
 
     @property
     def watch_every(self) -> timedelta:

@@ -20,6 +20,7 @@ RESTORABLE = Restorable(
         ("messages", "sequence"),
         ("messages", "activity_sequence"),
         ("feeds", "sequence"),
+        ("outgoing", "sequence"),
     ],
     has_feeds=True,
     queues={
@@ -37,6 +38,7 @@ def migrations() -> tuple[migrate.MigrationSet, ...]:
         migrate.kernel("feeds"),
         migrate.kernel("quota"),
         migrate.kernel("directory"),
+        migrate.kernel("writes"),
         migrate.service(SERVICE),
     )
 

@@ -15,6 +15,7 @@ from services.mail.domain.message import Fetched, Known, is_mail
 from services.mail.store import links
 from services.mail.store import messages as store
 from services.mail.sync.linking import Arrival, Linker
+from services.mail.sync.returns import claim_returns, keep_asked_links
 
 
 class Writes:
@@ -42,7 +43,13 @@ class Writes:
         if not mail:
             return
         refs = await self._linker.match_all(conn, of, [one.content for one in mail])
-        arrivals = [Arrival(new_id(), one, some) for one, some in zip(mail, refs, strict=True)]
+        ours = await claim_returns(conn, of, mail, now=self.now)
+        arrivals = [
+            ours[one.google_id].arrival(one, some)
+            if one.google_id in ours
+            else Arrival(new_id(), one, some)
+            for one, some in zip(mail, refs, strict=True)
+        ]
         whole = [
             store.NewMessage(one.id, one.message, linked=bool(one.refs))
             for one in arrivals
@@ -56,9 +63,17 @@ class Writes:
         new = [one for one in arrivals if one.id in added]
         for one in new:
             if one.message.whole:
-                event = events.arrived(of, one.id, one.message, self._origin)
+                is_ours = one.message.google_id in ours
+                event = events.arrived(
+                    of,
+                    one.id,
+                    one.message,
+                    Origin.CRM if is_ours else self._origin,
+                    send_id=one.id if is_ours else None,
+                )
                 self._tell(event, one.id, sequence=1, time=one.message.internal_date)
         self.told += await self._linker.link_new(conn, of, new, origin=self._origin)
+        await keep_asked_links(conn, of, ours.values())
 
     async def change(self, known: Known, change: Change) -> None:
         """Apply to a message we hold what happened to it."""
@@ -89,7 +104,8 @@ class Writes:
             self._conn, self._connection.tenant_id, known.id, new, told=told
         )
         if told:
-            event = events.updated(self._connection, known, new, self._origin)
+            origin = Origin.CRM if new.is_echo_of(change.echoes) else self._origin
+            event = events.updated(self._connection, known, new, origin)
             self._tell(event, known.id, sequence=sequence, time=self.now)
 
     def _tell(self, event: Event, message_id: UUID, *, sequence: int, time: datetime) -> None:

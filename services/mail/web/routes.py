@@ -4,11 +4,13 @@ from services.mail.web import (
     attachments,
     connections,
     entities,
+    label_changes,
     labels,
     messages,
     operations,
     push,
     search,
+    sending,
     sync,
     threads,
 )
@@ -16,6 +18,8 @@ from services.mail.web import (
 ROUTES = (
     *push.ROUTES,
     *messages.ROUTES,
+    *sending.ROUTES,
+    *label_changes.ROUTES,
     *attachments.ROUTES,
     *search.ROUTES,
     *threads.ROUTES,

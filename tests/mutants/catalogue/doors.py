@@ -144,12 +144,14 @@ MUTANTS = (
     mine = _claim_of(request)
     if mine is None:
         return None
-    hashed""",
+    hashed = _hash("request", request.rel_url.raw_query_string.encode(), body)
+    if await conn""",
             """\
     mine = _claim_of(request)
     if mine is None or conn is not None:
         return None
-    hashed""",
+    hashed = _hash("request", request.rel_url.raw_query_string.encode(), body)
+    if await conn""",
         ),
     ),
     mutant(

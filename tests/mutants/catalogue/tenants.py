@@ -57,8 +57,12 @@ MUTANTS = (
         OWN_MAIL,
         edit=(
             MESSAGES,
-            "AND c.purge = 'none' AND ($3::text IS NULL OR c.user_id = $3)",
-            "AND c.purge = 'none' AND ($3::text IS NULL OR $3 <> '')",
+            """\
+m.id = $2 AND m.deleted_at IS NULL AND NOT m.traced
+   AND c.purge = 'none' AND ($3::text IS NULL OR c.user_id = $3)""",
+            """\
+m.id = $2 AND m.deleted_at IS NULL AND NOT m.traced
+   AND c.purge = 'none' AND ($3::text IS NULL OR $3 <> '')""",
         ),
     ),
     mutant(
