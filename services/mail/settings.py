@@ -138,6 +138,12 @@ class MailSettings(ServiceSettings):
         validation_alias="CAUSEWAY_MAIL_SEND_EXPIRY",
         description="Seconds a message may wait past its time; later it fails and is not sent",
     )
+    merge_policy: Literal["newest", "google", "crm", "manual"] = Field(
+        default="newest",
+        validation_alias="CAUSEWAY_MERGE_POLICY",
+        description="Whose value stays when both sides changed a field, each to another one; "
+        "manual: a person chooses",
+    )
     write_timeout: float = Field(
         default=20,
         gt=0,

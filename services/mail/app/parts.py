@@ -16,6 +16,7 @@ from libs.common.google.roots import GoogleRoots
 from libs.common.google.transport import GoogleClient
 from libs.common.google.wire import client_session
 from libs.common.quota import Budgets, Ledger
+from libs.common.writes import MergePolicy
 from services.mail.domain.connection import Connection
 from services.mail.domain.message import Content, Policy
 from services.mail.google import Gmail
@@ -26,6 +27,7 @@ from services.mail.sync.asking import Asking
 from services.mail.sync.background import Background
 from services.mail.sync.connections import Connections
 from services.mail.sync.downloads import GmailDownloader
+from services.mail.sync.drafting import DraftCarrier
 from services.mail.sync.fetching import Fetcher, IsKnown
 from services.mail.sync.intake import Intake
 from services.mail.sync.label_names import LabelNames
@@ -117,6 +119,13 @@ def _wire(app: web.Application, pool: db.Pool, gmail: Gmail, auth: AuthClient) -
         pool,
         [
             LabelCarrier(pool, gmail, intake, patience=patience, now=clock.now),
+            DraftCarrier(
+                pool,
+                gmail,
+                policy=MergePolicy(settings.merge_policy),
+                patience=patience,
+                now=clock.now,
+            ),
             Sender(
                 pool,
                 gmail,

@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 from libs.common.google.wire import AnswerUnreadable
 from services.mail.domain.history import Labelled, Record
 from services.mail.domain.message import is_mail
+from services.mail.domain.sending.drafts import Part
 
 log = structlog.get_logger(__name__)
 
@@ -139,6 +140,47 @@ class DraftAnswer(Named):
     """users.drafts.create, get and update."""
 
     message: ThreadedId
+
+
+class PartBody(BaseModel):
+    """The content of a part, unless it has to be asked for."""
+
+    data: str | None = None
+    size: Number = 0
+
+
+class PartAnswer(BaseModel):
+    """A part of a message."""
+
+    mime_type: Text = Field(default="", alias="mimeType", max_length=1000)
+    filename: Text = Field(default="", max_length=1000)
+    headers: list[Header] = []
+    body: PartBody = PartBody()
+    parts: list["PartAnswer"] = []
+
+    def part(self) -> Part:
+        """Return it as the domain's value."""
+        return Part(
+            content_type=self.mime_type.lower(),
+            filename=self.filename,
+            headers={one.name.lower(): one.value for one in self.headers},
+            data=self.body.data,
+            size=self.body.size,
+            parts=[one.part() for one in self.parts],
+        )
+
+
+class FullMessage(ThreadedId):
+    """The message of a draft in the format `full`."""
+
+    internal_date: Millis = Field(alias="internalDate")
+    payload: PartAnswer
+
+
+class FullDraft(Named):
+    """users.drafts.get in the format `full`."""
+
+    message: FullMessage
 
 
 class DraftsAnswer(BaseModel):

@@ -2,14 +2,22 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from libs.common.google.discovery import Media
-from libs.common.google.rawbody import Sink
 from services.mail.domain.message import Person
+from services.mail.domain.sending.drafts import Fields, fields_at_google
 from services.mail.domain.sending.outgoing import SEND_HEADER
-from services.mail.google.answers import DraftAnswer, DraftsAnswer, SendAsAnswer, SentAnswer, parsed
+from services.mail.google.answers import (
+    EPOCH,
+    DraftAnswer,
+    DraftsAnswer,
+    FullDraft,
+    SendAsAnswer,
+    SentAnswer,
+    parsed,
+)
 from services.mail.google.api import ME, PAGE, GmailBox
 
 UPLOAD_RATE = 500_000
@@ -45,6 +53,14 @@ class Draft:
     id: str
     google_id: str
     thread_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DraftText:
+    """What a draft says at Gmail."""
+
+    fields: Fields
+    edited_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +120,15 @@ class WritingBox(GmailBox):
         answer = await self._absent_is_none(request)
         return None if answer is None else _draft(answer)
 
-    async def read_draft(self, draft_id: str, sink: Sink) -> bool:
-        """Write a draft's RFC 5322 text into `sink`; False: it is gone."""
-        found = await self.find_draft(draft_id)
-        return found is not None and await self.fetch_raw(found.google_id, sink) is not None
+    async def read_draft(self, draft_id: str) -> DraftText | None:
+        """Return what a draft says (5 units), without the content of attachments; None: gone."""
+        request = self._api.drafts.get(userId=ME, id=draft_id, format="full")
+        answer = await self._absent_is_none(request)
+        if answer is None:
+            return None
+        message = parsed(FullDraft, answer).message
+        edited_at = EPOCH + timedelta(milliseconds=message.internal_date)
+        return DraftText(fields_at_google(message.payload.part()), edited_at)
 
     async def draft_of(self, google_id: str) -> Draft | None:
         """Return the draft that holds a message (5 units a page); None: there is none."""

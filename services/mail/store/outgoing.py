@@ -71,6 +71,10 @@ async def add_outgoing(conn: Conn, new: Outgoing) -> None:
         new.thread_id,
         new.created_at,
     )
+    await _add_enclosures(conn, new)
+
+
+async def _add_enclosures(conn: Conn, new: Outgoing) -> None:
     for one in new.enclosures:
         await conn.execute(
             ADD_ENCLOSURE,
@@ -203,6 +207,64 @@ async def note_draft(
 ) -> None:
     """Keep Gmail's id of the draft (None: it is gone), its thread, and what both sides have."""
     await conn.execute(NOTE_DRAFT, outgoing.tenant_id, outgoing.id, draft_id, thread_id, agreed)
+
+
+FOLLOW_DRAFT = """
+UPDATE outgoing
+   SET head = $3, body_text = $4, body_html = $5, recipients = $6, reason = NULL,
+       version = version + CASE WHEN (head, body_text, body_html)
+                                     IS DISTINCT FROM ($3::jsonb, $4::text, $5::text)
+                                THEN 1 ELSE 0 END
+ WHERE tenant_id = $1 AND id = $2 AND version = $7
+"""
+
+
+async def follow_draft(conn: Conn, draft: Outgoing) -> None:
+    """Let a draft be what both sides came to, unless somebody has edited it here meanwhile."""
+    await conn.execute(
+        FOLLOW_DRAFT,
+        draft.tenant_id,
+        draft.id,
+        draft.head.to_json(),
+        draft.text,
+        draft.html,
+        len(draft.head.recipients()),
+        draft.version,
+    )
+
+
+EDIT_DRAFT = """
+UPDATE outgoing
+   SET head = $3, body_text = $4, body_html = $5, entities = $6, recipients = $7, size = $8,
+       thread_id = $9, reason = NULL, version = version + 1
+ WHERE tenant_id = $1 AND id = $2 AND state = 'draft' AND version = $10
+RETURNING version
+"""
+DROP_ENCLOSURES = "DELETE FROM outgoing_attachments WHERE tenant_id = $1 AND outgoing_id = $2"
+
+
+async def edit_draft(conn: Conn, draft: Outgoing, *, keep_enclosures: bool) -> int | None:
+    """Replace what a draft says; return its new version. None: it is none, or not of this version.
+
+    Unless they are kept, its attachments go, and those of `draft` are added without content.
+    """
+    version: int | None = await conn.fetchval(
+        EDIT_DRAFT,
+        draft.tenant_id,
+        draft.id,
+        draft.head.to_json(),
+        draft.text,
+        draft.html,
+        [[one.entity_type, one.entity_id] for one in draft.entities],
+        len(draft.head.recipients()),
+        draft.size,
+        draft.thread_id,
+        draft.version,
+    )
+    if version is not None and not keep_enclosures:
+        await conn.execute(DROP_ENCLOSURES, draft.tenant_id, draft.id)
+        await _add_enclosures(conn, draft)
+    return version
 
 
 END_OUTGOING = """

@@ -4,7 +4,7 @@ Gmail has no idempotency keys and replaces the Message-ID. What makes a send hap
 draft: it can be sent only once, it is gone afterwards, and our header in it tells whose it was.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import structlog
@@ -24,13 +24,13 @@ from libs.common.writes import store as ledger
 from services.mail.domain import events
 from services.mail.domain.connection import Connection
 from services.mail.domain.push import fold_address
-from services.mail.domain.sending.composing import compose
-from services.mail.domain.sending.outgoing import Enclosure, Outgoing, OutgoingState
+from services.mail.domain.sending.outgoing import Outgoing, OutgoingState
 from services.mail.google import Gmail, WritingBox
-from services.mail.google.writing import Patience, Sent, Upload
+from services.mail.google.writing import Patience, Sent
 from services.mail.store import outgoing as store
 from services.mail.store import runs
 from services.mail.sync.searching import Search
+from services.mail.sync.uploading import upload_of
 
 log = structlog.get_logger(__name__)
 
@@ -172,32 +172,14 @@ class _Send:
         return noted or self._outgoing.draft_id
 
     async def _put_draft(self) -> str:
-        composed = compose(
-            self._outgoing.id,
-            self._outgoing.head,
-            self._outgoing.text,
-            self._outgoing.html,
-            self._outgoing.enclosures,
-            date=self._now(),
-        )
-        upload = Upload(composed.size, lambda: composed.octets(self._content))
+        upload = upload_of(self._pool, self._outgoing, date=self._now())
         draft = await self._box.create_draft(
             upload,
             thread_id=self._outgoing.thread_id,
-            timeout_s=self._patience.upload_s(composed.size),
+            timeout_s=self._patience.upload_s(upload.size),
         )
         await self._note(draft_id=draft.id, asked=True)
         return draft.id
-
-    async def _content(self, enclosure: Enclosure) -> AsyncIterator[bytes]:
-        number = 0
-        while True:
-            async with self._pool.acquire() as conn:
-                chunk = await store.find_chunk(conn, self._outgoing, enclosure.place, number)
-            if chunk is None:
-                return
-            yield chunk
-            number += 1
 
     async def _send_draft(self, draft_id: str) -> None:
         if not self._write.progress.get("asked"):

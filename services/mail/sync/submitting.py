@@ -1,9 +1,9 @@
 """Taking in what somebody wants sent: checked as a whole, then written down as a whole."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
 from libs.common.addresses import fold_address
@@ -11,7 +11,14 @@ from libs.common.db import Connection as Conn
 from libs.common.db import Pool, transaction
 from libs.common.directory import EntityRef
 from libs.common.directory import store as directory
-from libs.common.errors import AccessRevoked, InvalidInput, NotFound, RateLimited, TooLarge
+from libs.common.errors import (
+    AccessRevoked,
+    Conflict,
+    InvalidInput,
+    NotFound,
+    RateLimited,
+    TooLarge,
+)
 from libs.common.google.errors import PermissionDenied
 from libs.common.ids import new_id
 from libs.common.quota import Lane
@@ -21,13 +28,20 @@ from services.mail.domain.connection import Connection
 from services.mail.domain.message import Direction, Person
 from services.mail.domain.sending.composing import compose
 from services.mail.domain.sending.letter import Letter, Original, Rules, Written, may_be, write
-from services.mail.domain.sending.outgoing import MOST_BYTES, Outgoing, OutgoingState
+from services.mail.domain.sending.outgoing import (
+    MOST_BYTES,
+    Enclosure,
+    Outgoing,
+    OutgoingState,
+    item_of,
+)
 from services.mail.google import Gmail, WritingBox
 from services.mail.store import connections, reading
 from services.mail.store import outgoing as store
 from services.mail.store.reading import StoredMessage
 from services.mail.sync import access
 from services.mail.sync.downloads import Downloader
+from services.mail.sync.drafting import DRAFT, PUT
 from services.mail.sync.enclosing import Enclosed, Enclosing
 from services.mail.sync.feeds import wake_writer
 from services.mail.sync.sending import SEND
@@ -72,6 +86,8 @@ class Submission:
     entities: tuple[EntityRef, ...] = ()
     send_at: datetime | None = None
     draft: bool = False
+    kept: tuple[Enclosure, ...] = ()
+    """Attachments that a draft has already, and keeps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,16 +181,35 @@ class Submissions:
         except NotFound as exc:
             raise InvalidInput.field(name, "is no message that you can see") from exc
 
+    async def check_sendable(self, conn: Conn, draft: Outgoing, *, at: datetime) -> None:
+        """Let a draft go out that is complete and agreed on.
+
+        Raises:
+            InvalidInput: field `to`: it goes to nobody.
+            Conflict: `draft-conflict`, or as `prepare`.
+            Forbidden, DailyLimit: as `prepare`.
+        """
+        found = await connections.find_connection(conn, draft.tenant_id, draft.connection_id)
+        connection = access.writable(found)
+        if draft.reason == "conflict":
+            raise Conflict("It was edited in Gmail, too: edit it first.", slug="draft-conflict")
+        if not draft.head.recipients():
+            raise InvalidInput.field("to", "must name somebody")
+        await self._check_day(conn, connection, len(draft.head.recipients()), at=at)
+
     async def _check_limits(self, conn: Conn, connection: Connection, wish: Submission) -> None:
+        letter = wish.letter
+        more = max(len(letter.to) + len(letter.cc) + len(letter.bcc), 1)
+        if not wish.draft:
+            await self._check_day(conn, connection, more, at=wish.send_at or self._now())
+
+    async def _check_day(
+        self, conn: Conn, connection: Connection, more: int, *, at: datetime
+    ) -> None:
         """Refuse what Google would refuse, and say when there is room again."""
-        if wish.draft:
-            return
-        at = wish.send_at or self._now()
         sent = await store.count_sent(
             conn, connection.tenant_id, connection.account_id, since=at - DAY, until=at
         )
-        letter = wish.letter
-        more = max(len(letter.to) + len(letter.cc) + len(letter.bcc), 1)
         if (
             sent.messages + 1 > self._limits.messages
             or sent.recipients + more > self._limits.recipients
@@ -224,7 +259,7 @@ class Submissions:
         answered: StoredMessage | None,
     ) -> Ready:
         now, outgoing_id = self._now(), new_id()
-        enclosures = tuple(one.enclosure for one in enclosed)
+        enclosures = wish.kept or tuple(one.enclosure for one in enclosed)
         composed = compose(
             outgoing_id, written.head, written.text, written.html, enclosures, date=now
         )
@@ -259,13 +294,62 @@ class Submissions:
         await self.keep(conn, ready)
         await queue_send(conn, outgoing, now=now)
 
+    async def put_draft(self, conn: Conn, ready: Ready) -> None:
+        """Write a draft down and let it be put into the mailbox, in the caller's transaction."""
+        outgoing, now = ready.outgoing, self._now()
+        await wake_writer(conn, outgoing.tenant_id, outgoing.connection_id, now=now)
+        await self.keep(conn, ready)
+        await queue_draft(conn, outgoing, {"op": PUT, "version": outgoing.version}, now=now)
+
+    async def edit_draft(
+        self, conn: Conn, draft: Outgoing, ready: Ready, *, keep_enclosures: bool
+    ) -> int:
+        """Replace what a draft says, in the caller's transaction; return its new version.
+
+        Raises:
+            Conflict: `not-a-draft`: it was sent, thrown away or edited meanwhile.
+        """
+        now = self._now()
+        await wake_writer(conn, draft.tenant_id, draft.connection_id, now=now)
+        edited = replace(ready.outgoing, id=draft.id, version=draft.version)
+        if edited.thread_id is None:
+            edited = replace(edited, thread_id=draft.thread_id)
+        version = await store.edit_draft(conn, edited, keep_enclosures=keep_enclosures)
+        if version is None:
+            raise Conflict("It is no draft any more, or was edited meanwhile.", slug="not-a-draft")
+        if not keep_enclosures:
+            await self._keep_chunks(conn, edited, ready.enclosed)
+        await queue_draft(conn, draft, {"op": PUT, "version": version}, now=now)
+        return version
+
     async def keep(self, conn: Conn, ready: Ready) -> None:
         """Write a message down, with its attachments, in the caller's transaction."""
-        outgoing = ready.outgoing
-        await store.add_outgoing(conn, outgoing)
-        for one in ready.enclosed:
+        await store.add_outgoing(conn, ready.outgoing)
+        await self._keep_chunks(conn, ready.outgoing, ready.enclosed)
+
+    async def _keep_chunks(
+        self, conn: Conn, outgoing: Outgoing, enclosed: Sequence[Enclosed]
+    ) -> None:
+        for one in enclosed:
             for number, chunk in enumerate(iter(one.file.read_next, b"")):
                 await store.add_chunk(conn, outgoing, one.enclosure.place, number, chunk)
+
+
+async def queue_draft(
+    conn: Conn, draft: Outgoing, desired: Mapping[str, Any], *, now: datetime
+) -> UUID:
+    """Put an edit of a draft into the ledger; the writing feed has been woken. Return its id."""
+    write = NewWrite(
+        tenant_id=draft.tenant_id,
+        connection_id=draft.connection_id,
+        kind=DRAFT,
+        item=item_of(draft.id),
+        base=draft.agreed,
+        desired=desired,
+        due_at=now,
+    )
+    await ledger.queue(conn, [write], now=now)
+    return write.id
 
 
 async def queue_send(conn: Conn, outgoing: Outgoing, *, now: datetime) -> None:
@@ -280,11 +364,6 @@ async def queue_send(conn: Conn, outgoing: Outgoing, *, now: datetime) -> None:
         due_at=outgoing.send_at or now,
     )
     await ledger.queue(conn, [write], now=now)
-
-
-def item_of(outgoing_id: UUID) -> str:
-    """Return what the ledger calls an outgoing message: its writes go out one after the other."""
-    return f"outgoing:{outgoing_id}"
 
 
 async def _in_mailbox(

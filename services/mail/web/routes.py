@@ -3,6 +3,7 @@
 from services.mail.web import (
     attachments,
     connections,
+    drafts,
     entities,
     label_changes,
     labels,
@@ -19,6 +20,7 @@ ROUTES = (
     *push.ROUTES,
     *messages.ROUTES,
     *sending.ROUTES,
+    *drafts.ROUTES,
     *label_changes.ROUTES,
     *attachments.ROUTES,
     *search.ROUTES,

@@ -1,6 +1,6 @@
 """HTTP handlers on sending: take a message in, show what became of it, take it back."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from aiohttp import web
 
@@ -15,11 +15,13 @@ from libs.common.writes import WriteState
 from libs.common.writes import store as ledger
 from services.mail.domain.message import Person
 from services.mail.domain.sending.letter import Letter
-from services.mail.domain.sending.outgoing import Outgoing, OutgoingState
+from services.mail.domain.sending.outgoing import Enclosure, Outgoing, OutgoingState
 from services.mail.store import connections
 from services.mail.store import outgoing as store
+from services.mail.sync.drafting import DELETE
 from services.mail.sync.enclosing import Enclosing
-from services.mail.sync.submitting import DailyLimit, Submission, Submissions
+from services.mail.sync.feeds import wake_writer
+from services.mail.sync.submitting import DailyLimit, Submission, Submissions, queue_draft
 from services.mail.web.messages import people, seen_by
 from services.mail.web.models import EntityOut, PersonOut
 from services.mail.web.operation_models import JobQuery
@@ -58,7 +60,7 @@ async def send(request: web.Request) -> web.Response:
     pool, submissions = request.app[POOL], request.app[SUBMISSIONS]
     with Enclosing() as enclosing:
         wanted, told = await read_message(request, SendRequest, enclosing)
-        _check_time(wanted)
+        check_time(wanted.send_at)
         async with transaction(pool) as conn:
             answered = await idempotency.replay(conn, request, told)
         if answered is not None:
@@ -68,15 +70,15 @@ async def send(request: web.Request) -> web.Response:
             if (answered := await idempotency.claim(conn, request, told)) is not None:
                 return answered
             await submissions.queue(conn, ready)
-            response = _accepted(shown(ready.outgoing))
+            response = accepted(shown(ready.outgoing))
             await idempotency.keep(conn, request, response)
     if wait:
-        return _accepted(await _settled(request, who, ready.outgoing, wait_s=wait))
+        return accepted(await _settled(request, who, ready.outgoing, wait_s=wait))
     return response
 
 
-def submission(who: Caller, wanted: LetterIn) -> Submission:
-    """Return what a caller wants sent, or kept as a draft."""
+def submission(who: Caller, wanted: LetterIn, *, kept: tuple[Enclosure, ...] = ()) -> Submission:
+    """Return what a caller wants sent, or kept as a draft; `kept` are attachments it has."""
     return Submission(
         tenant_id=who.tenant_id,
         user_id=seen_by(who),
@@ -97,6 +99,7 @@ def submission(who: Caller, wanted: LetterIn) -> Submission:
         entities=tuple(sorted({EntityRef(one.type, one.id) for one in wanted.entities})),
         send_at=wanted.send_at if isinstance(wanted, SendRequest) else None,
         draft=not isinstance(wanted, SendRequest),
+        kept=kept,
     )
 
 
@@ -104,8 +107,13 @@ def _people(found: list[RecipientIn]) -> tuple[Person, ...]:
     return tuple(Person(one.address, one.name or None) for one in found)
 
 
-def _check_time(wanted: SendRequest) -> None:
-    if wanted.send_at is not None and wanted.send_at > clock.now() + LONGEST_AHEAD:
+def check_time(send_at: datetime | None) -> None:
+    """Refuse to wait for ever.
+
+    Raises:
+        InvalidInput: field `send_at`.
+    """
+    if send_at is not None and send_at > clock.now() + LONGEST_AHEAD:
         raise InvalidInput.field("send_at", "must be at most a year ahead")
 
 
@@ -144,8 +152,13 @@ async def cancel(request: web.Request) -> web.Response:
     async with transaction(request.app[POOL]) as conn:
         outgoing = await get_outgoing(conn, request, who)
         now = clock.now()
+        await wake_writer(conn, who.tenant_id, outgoing.connection_id, now=now)
         if not await ledger.cancel(conn, who.tenant_id, outgoing.id, now=now):
             raise Conflict("It is too late to take it back.", slug="too-late")
+        write = await ledger.find(conn, who.tenant_id, outgoing.id)
+        draft_id = outgoing.draft_id or (write.progress.get("draft_id") if write else None)
+        if draft_id is not None:
+            await queue_draft(conn, outgoing, {"op": DELETE, "draft_id": draft_id}, now=now)
         await store.end_outgoing(conn, who.tenant_id, outgoing.id, OutgoingState.CANCELLED, now=now)
     return web.Response(status=204)
 
@@ -218,7 +231,8 @@ def _state(outgoing: Outgoing, *, sending: bool) -> SendState:
     return "sending" if sending else "scheduled" if is_early else "queued"
 
 
-def _accepted(send_out: SendOut) -> web.Response:
+def accepted(send_out: SendOut) -> web.Response:
+    """Return the answer to whoever wants a message sent."""
     return reply(send_out, status=202, headers={"Location": f"/v1/mail/sends/{send_out.id}"})
 
 

@@ -139,6 +139,19 @@ class Outgoing:
     ended_at: datetime | None = None
 
 
+ITEM = "outgoing:"
+
+
+def item_of(outgoing_id: UUID) -> str:
+    """Return what the write ledger calls it: its writes go out one after the other."""
+    return f"{ITEM}{outgoing_id}"
+
+
+def id_of(item: str) -> UUID:
+    """Return whose item that is."""
+    return UUID(item.removeprefix(ITEM))
+
+
 def reply_subject(subject: str) -> str:
     """Return the subject of an answer: Gmail keeps a thread together by it."""
     return subject if subject.lower().startswith("re:") else f"{REPLY}{subject}"
