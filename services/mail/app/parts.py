@@ -31,13 +31,14 @@ from services.mail.sync.labels import LabelWriter
 from services.mail.sync.link_work import LinkWork
 from services.mail.sync.linking import Linker
 from services.mail.sync.mailbox import Mailbox
+from services.mail.sync.notices import Notices
 from services.mail.sync.watching import Watching
 from services.mail.sync.work import Work
 from services.mail.web.attachments import DOWNLOADER
 from services.mail.web.connections import LEDGER
 from services.mail.web.entities import LINKER
 from services.mail.web.messages import LABELS
-from services.mail.web.push import DOOR, VERIFIER
+from services.mail.web.push import NOTICES, VERIFIER
 from services.mail.web.sync import ASKING
 
 SERVICE = "mail"
@@ -46,6 +47,7 @@ MAILBOX = web.AppKey("mailbox", Mailbox)
 BACKGROUND = web.AppKey("background", Background)
 WORK = web.AppKey("work", Work)
 CONNECTIONS = web.AppKey("connections", Connections)
+DOOR = web.AppKey("door", Door)
 
 
 async def parts(app: web.Application) -> AsyncIterator[None]:
@@ -60,12 +62,14 @@ async def parts(app: web.Application) -> AsyncIterator[None]:
         google = ConnectedGoogle(GoogleClient(session), auth)
         gmail = Gmail(google, discovery.gmail(roots), ledger)
         _wire(app, pool, gmail, auth)
-        app[VERIFIER] = PushVerifier(
-            CertStore(session, roots.certs_url, roots.jwks_url),
-            audience=settings.push_audience,
-            service_account=settings.push_service_account,
-        )
+        if settings.push_audience and settings.push_service_account:
+            app[VERIFIER] = PushVerifier(
+                CertStore(session, roots.certs_url, roots.jwks_url),
+                audience=settings.push_audience,
+                service_account=settings.push_service_account,
+            )
         app[DOOR] = Door(pool, now=clock.now)
+        app[NOTICES] = Notices(pool, app[DOOR], now=clock.now)
         yield
         await auth.close()
 

@@ -5,6 +5,7 @@ from tests.mutants.mutant import mutant
 OIDC = "libs/common/google/oidc.py"
 JWT = "libs/common/jwt_rules.py"
 DOOR = "libs/common/feeds/door.py"
+NOTICES = "services/mail/sync/notices.py"
 PUSH = "services/mail/web/push.py"
 PUSHES = "tests/integration/common/google/test_oidc.py"
 CALLERS = "tests/integration/common/test_callers.py"
@@ -167,11 +168,11 @@ MUTANTS = (
         "Google is told 204 before the push is recorded.",
         f"{WEBHOOK}::test_while_the_database_is_away_google_is_told_to_come_back",
         edit=(
-            (PUSH, "import hashlib\n", "import asyncio\nimport hashlib\n"),
+            (NOTICES, "import hashlib\n", "import asyncio\nimport hashlib\n"),
             (
-                PUSH,
-                "known = await app[DOOR].knock(push.address)",
-                "known = asyncio.ensure_future(app[DOOR].knock(push.address)) is not None",
+                NOTICES,
+                "known = await self._door.knock(push.address)",
+                "known = asyncio.ensure_future(self._door.knock(push.address)) is not None",
             ),
         ),
     ),
@@ -206,6 +207,6 @@ MUTANTS = (
         "unusable-push-not-kept",
         "A push that cannot be read is answered and forgotten.",
         f"{WEBHOOK}::test_an_unusable_body_is_answered_counted_and_kept",
-        edit=(PUSH, "        await _put_aside(app, body)\n", "        UNUSABLE.inc()\n"),
+        edit=(PUSH, "        await app[NOTICES].put_aside(body)\n", ""),
     ),
 )
