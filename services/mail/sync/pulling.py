@@ -27,6 +27,8 @@ BATCH = 100
 WORK_TIMEOUT_S = 8.0
 """Less than Pub/Sub's shortest deadline: what takes longer is given back."""
 STOP_TIMEOUT_S = 2.0
+UNDERWAY_S = 0.3
+"""At the end messages may be on their way: given up, they would only come after their deadline."""
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 60.0
 NOT_TAKEN: tuple[type[Exception], ...] = (AppError, *FAILURES)
 QUICK_S = 0.5
@@ -135,7 +137,7 @@ class Puller:
         while not self._stopping.is_set():
             began = asyncio.get_running_loop().time()
             try:
-                pulled = await self._unless_stopping(source.pull(BATCH))
+                pulled = await self._unless_stopping(source.pull(BATCH), grace_s=UNDERWAY_S)
             except AppError as exc:
                 self._failed(exc)
                 await self._unless_stopping(_waited(backoff, exc))
@@ -225,12 +227,16 @@ class Puller:
             except FAILURES:
                 continue
 
-    async def _unless_stopping(self, work: Coroutine[Any, Any, T]) -> T | None:
-        """Return what `work` does; give it up and return None once we are to stop."""
+    async def _unless_stopping(
+        self, work: Coroutine[Any, Any, T], *, grace_s: float = 0.0
+    ) -> T | None:
+        """Return what `work` does; once we are to stop give it up, `grace_s` later: None."""
         task = asyncio.create_task(work)
         stopping = asyncio.create_task(self._stopping.wait())
         try:
             await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if grace_s and not task.done():
+                await asyncio.wait({task}, timeout=grace_s)
             return task.result() if task.done() else None
         finally:
             task.cancel()
