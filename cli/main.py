@@ -220,6 +220,8 @@ def show(state: StackState, home: StateDirectory) -> None:
     call = 'curl -H "Authorization: Bearer $(.venv/bin/causeway token)"'
     err.print(f"Try it: {call} {auth}/v1/connections", highlight=False)
     err.print(f"API pages: {auth}/docs   logs: {home.logs}", highlight=False)
+    if pubsub := home.environments().get("mail/web", {}).get("PUBSUB_EMULATOR_HOST"):
+        err.print(f"Pub/Sub (gRPC): PUBSUB_EMULATOR_HOST={pubsub}", highlight=False)
 
 
 def _table(parts: list[status.PartStatus]) -> Table:
