@@ -9,6 +9,7 @@ import aiohttp_jinja2
 import jinja2
 from aiohttp import web
 
+from emulator import serviceusage
 from emulator.config import EmulatorConfig
 from emulator.control import google as control_google
 from emulator.control import http as control_http
@@ -54,6 +55,7 @@ _OPERATIONS: Final = {
     **drafts.OPERATIONS,
     **send_as.OPERATIONS,
     **pubsub_api.OPERATIONS,
+    **serviceusage.OPERATIONS,
 }
 
 
@@ -74,7 +76,8 @@ def create_app(config: EmulatorConfig | None = None) -> web.Application:
     )
     app[WORLD], app[PUBSUB] = world, GrpcPort()
     app[control_pushes.PUSHER] = Pusher(world.pubsub, world.clock)
-    table = MethodTable(documents.load("gmail", "v1"), documents.load("pubsub", "v1"))
+    apis = ("gmail", "pubsub", "serviceusage")
+    table = MethodTable(*(documents.load(api, "v1") for api in apis))
     app[rest_web.DISPATCHER] = Dispatcher(world, table, _OPERATIONS)
     aiohttp_jinja2.setup(app, loader=jinja2.FileSystemLoader(Path(authorize.__file__).parent))
     app.router.add_get("/", _index)

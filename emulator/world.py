@@ -79,6 +79,7 @@ class World:
         self.usage = UsageLedger(self.clock)
         self.faults = Faults()
         self.uploads: Sessions[Any] = Sessions()
+        self.enabled: dict[str, set[str]] = {}
         self._mailboxes: dict[str, Mailbox] = {}
         self._vanishing: dict[str, int] = {}
         self.watches = Watches(self.clock, self._publish, lambda: self.switches, self.mailbox)
