@@ -124,7 +124,7 @@ async def _grpc(app: web.Application) -> AsyncIterator[None]:
     if world.config.pubsub_port is None:
         yield
         return
-    # Half a second and 40 MB: only for those who want the port.
+    # It takes half a second to import: only for those who want the port.
     from emulator.pubsub.rpc import server  # noqa: PLC0415 - see above
 
     async with server.serving(world, world.config.pubsub_host, world.config.pubsub_port) as app[

@@ -17,7 +17,7 @@ PULLER = web.AppKey("puller", Puller)
 
 def pull_too(app: web.Application, subscription: str) -> None:
     """Have `app` pull from the subscription; call it after the contexts of what it uses."""
-    # It costs half a second and 50 MB, which only those who pull should pay.
+    # It costs half a second and some 30 MB, which only those who pull should pay.
     from services.mail.google import pulled  # noqa: PLC0415 - see above
 
     async def part(app: web.Application) -> AsyncIterator[None]:

@@ -1,16 +1,22 @@
 """Notifications that are pulled: taken in once committed, and not a moment earlier."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import asyncpg
 import pytest
 from aiohttp import test_utils
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcAsyncIOTransport
 
 from libs.common.db import POOL, transaction
 from services.auth.app import migrations as auth_migrations
 from services.mail.app import migrations
+from services.mail.google import pulled
 from tests.databases import NewDatabase
 from tests.emulated import Emulated, running_emulator
 from tests.integration.mail.pulled import (
@@ -289,3 +295,36 @@ async def test_without_pubsub_the_process_starts_and_says_so(pulls: Pulling) -> 
     async with pulls.serving(pubsub_emulator_host=nobody):
         await eventually(lambda: is_degraded(pulls))
         assert (await pulls.ready())["status"] == "degraded"
+
+
+async def test_without_google_credentials_the_process_starts_and_says_so(
+    pulls: Pulling, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "none.json"))
+    count = counted("causeway_mail_pulls_total", outcome="no-credentials")
+    async with pulls.serving(pubsub_emulator_host=None):
+        await eventually(lambda: is_degraded(pulls))
+    assert counted("causeway_mail_pulls_total", outcome="no-credentials") > count
+
+
+async def test_with_google_credentials_the_channel_is_made_for_google(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    account = {
+        "type": "service_account",
+        "client_email": "puller@p.iam.gserviceaccount.com",
+        "token_uri": "https://oauth2.googleapis.com/token",
+        "private_key": key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        ).decode(),
+    }
+    file = tmp_path / "account.json"
+    file.write_text(json.dumps(account))
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(file))
+
+    async with pulled.opened(SUBSCRIPTION, emulator=None) as source:
+        assert isinstance(source, pulled.PulledSubscription)
+    assert f"{SubscriberGrpcAsyncIOTransport.DEFAULT_HOST}:443" == pulled.AT_GOOGLE
