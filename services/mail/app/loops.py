@@ -14,12 +14,19 @@ from libs.common.feeds.store import CHANNEL, PAYLOADS
 from libs.common.housekeeping import keep_house
 from libs.common.service import Loop
 from services.mail import consumers
-from services.mail.app.parts import BACKGROUND, CONNECTIONS, MAILBOX, OUTBOUND, SETTINGS, WORK
+from services.mail.app.parts import (
+    BACKGROUND,
+    CONNECTIONS,
+    DOOR,
+    MAILBOX,
+    OUTBOUND,
+    SETTINGS,
+    WORK,
+)
 from services.mail.sync import feeds
 from services.mail.sync.housekeeping import chores
 from services.mail.sync.telling import tell_of_feed
 from services.mail.web.entities import LINKER
-from services.mail.web.push import DOOR
 
 log = structlog.get_logger(__name__)
 

@@ -36,6 +36,7 @@ from services.mail.sync.labels import LabelWishes
 from services.mail.sync.link_work import LinkWork
 from services.mail.sync.linking import Linker
 from services.mail.sync.mailbox import Mailbox
+from services.mail.sync.notices import Notices
 from services.mail.sync.outbound import Outbound
 from services.mail.sync.sending import Sender
 from services.mail.sync.submitting import Limits, Submissions
@@ -45,7 +46,7 @@ from services.mail.web.attachments import DOWNLOADER
 from services.mail.web.connections import LEDGER
 from services.mail.web.entities import LINKER
 from services.mail.web.label_changes import LABELS
-from services.mail.web.push import DOOR, VERIFIER
+from services.mail.web.push import NOTICES, VERIFIER
 from services.mail.web.sending import SUBMISSIONS
 from services.mail.web.sync import ASKING
 
@@ -56,6 +57,7 @@ BACKGROUND = web.AppKey("background", Background)
 WORK = web.AppKey("work", Work)
 OUTBOUND = web.AppKey("outbound", Outbound)
 CONNECTIONS = web.AppKey("connections", Connections)
+DOOR = web.AppKey("door", Door)
 
 
 async def parts(app: web.Application) -> AsyncIterator[None]:
@@ -70,12 +72,14 @@ async def parts(app: web.Application) -> AsyncIterator[None]:
         google = ConnectedGoogle(GoogleClient(session), auth)
         gmail = Gmail(google, discovery.gmail(roots), ledger)
         _wire(app, pool, gmail, auth)
-        app[VERIFIER] = PushVerifier(
-            CertStore(session, roots.certs_url, roots.jwks_url),
-            audience=settings.push_audience,
-            service_account=settings.push_service_account,
-        )
+        if settings.push_audience and settings.push_service_account:
+            app[VERIFIER] = PushVerifier(
+                CertStore(session, roots.certs_url, roots.jwks_url),
+                audience=settings.push_audience,
+                service_account=settings.push_service_account,
+            )
         app[DOOR] = Door(pool, now=clock.now)
+        app[NOTICES] = Notices(pool, app[DOOR], now=clock.now)
         yield
         await auth.close()
 
