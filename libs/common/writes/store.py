@@ -260,6 +260,23 @@ async def finish(
         raise WriteLost("The write is another's by now.")
 
 
+DOUBT_ALL = """
+UPDATE writes SET state = 'sending', epoch = 0, deadline = $1,
+       progress = progress || '{"doubted": true}'
+ WHERE finished_at IS NULL AND due_at <= $1
+"""
+
+
+async def doubt_all(conn: Connection, *, now: datetime) -> int:
+    """Treat every write that is due as if its answer had been lost; return how many.
+
+    For a database that was restored from a backup: what waited then may have gone out since, and
+    `doubted` in its progress says that nothing of what was noted is the last word.
+    """
+    done: str = await conn.execute(DOUBT_ALL, now)
+    return int(done.rpartition(" ")[2])
+
+
 SETTLE = """
 UPDATE writes SET state = 'done', reason = NULL, answer = $3, finished_at = $4, epoch = NULL,
        deadline = NULL

@@ -116,9 +116,9 @@ class Sender:
         """Return the mailbox a message leaves from."""
         return self._gmail.box_as(WritingBox, connection, Lane.SEND)
 
-    def is_too_late(self, write: Write) -> bool:
+    def is_too_late(self, outgoing: Outgoing, write: Write) -> bool:
         """Say whether a message has waited longer than anybody expects."""
-        return self._now() - write.due_at > self._expiry
+        return self._now() - (outgoing.send_at or write.created_at) > self._expiry
 
     def look_pause(self, looks: int) -> timedelta | None:
         """Return how long to wait after the `looks`-th look (from 0); None: that was the last."""
@@ -147,7 +147,7 @@ class _Send:
     async def go(self) -> None:
         """Put the draft unless it is there, and send it."""
         draft_id = self._draft_id()
-        if self._sender.is_too_late(self._write):
+        if self._sender.is_too_late(self._outgoing, self._write):
             await self.fail("expired")
         elif draft_id is None:
             await self._send_draft(await self._put_draft())
@@ -157,7 +157,10 @@ class _Send:
     async def settle(self) -> None:
         """Find out what became of a request whose answer was lost, then go on from there."""
         draft_id = self._draft_id()
-        if draft_id is None:
+        sent = await self._sent_since_the_backup()
+        if sent is not None:
+            await self._done(sent)
+        elif draft_id is None:
             found = await self._search().draft()
             if found is not None:
                 await self._note(draft_id=found.id, asked=False)
@@ -166,6 +169,10 @@ class _Send:
             await self._send_draft(draft_id)  # what is there was not sent
         else:
             await self._look()
+
+    async def _sent_since_the_backup(self) -> Sent | None:
+        """Return the message if it left after a backup that was restored: our notes are older."""
+        return await self._search().sent() if self._write.progress.get("doubted") else None
 
     def _draft_id(self) -> str | None:
         noted: str | None = self._write.progress.get("draft_id")

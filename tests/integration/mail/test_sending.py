@@ -10,6 +10,9 @@ from uuid import uuid4
 
 import pytest
 
+from libs.common.restored import put_right
+from services.mail.app import RESTORABLE
+from tests.databases import connected
 from tests.emulated import Emulated
 from tests.integration.mail.letters import (
     BOB,
@@ -348,6 +351,42 @@ async def test_a_message_that_waited_too_long_fails(stand: Stand) -> None:
     async with stand.serving():
         done = await ended(stand, answer.body["id"])
         assert (done["state"], done["reason"]) == ("failed", "expired")
+
+
+async def test_a_message_that_google_keeps_waiting_fails_in_the_end(stand: Stand) -> None:
+    stand.settings = stand.settings.model_copy(update={"send_expiry": 1.0})
+    async with stand.serving():
+        connection_id = await stand.connect(access="write")
+        message = "User-rate limit exceeded.  Retry after 2020-01-01T00:00:00.000Z"
+        await fault(
+            stand,
+            path_prefix=DRAFTS,
+            status=429,
+            reason="rateLimitExceeded",
+            message=message,
+        )
+        answer = await post(stand, letter(connection_id=connection_id))
+        done = await ended(stand, answer.body["id"])
+        assert (done["state"], done["reason"]) == ("failed", "expired")
+
+
+async def test_what_left_after_a_backup_is_not_sent_again_when_that_is_restored(
+    stand: Stand,
+) -> None:
+    async with stand.serving():
+        connection_id = await stand.connect(access="write")
+        done = await sent(stand, letter(connection_id=connection_id))
+        await settled(stand)
+    outgoing = "UPDATE outgoing SET state = 'queued', ended_at = NULL, google_id = NULL"
+    writes = "UPDATE writes SET state = 'queued', finished_at = NULL, progress = '{}'"
+    async with connected(stand.settings.database_url.get_secret_value()) as conn:
+        for statement in (outgoing, writes, "DELETE FROM messages"):
+            await conn.execute(statement)  # as a backup from before it was sent has it
+    await put_right(stand.settings.database_url, stand.settings.amqp_url, RESTORABLE, since=None)
+    async with stand.serving():
+        again = await ended(stand, done["id"])
+        assert again["google_message_id"] == done["google_message_id"]
+        assert len(await at_google(stand)) == 1
 
 
 async def stand_long_enough() -> None:
