@@ -85,6 +85,26 @@ async def queue(
     await conn.execute(QUEUE, now, *zip(*rows, strict=True))
 
 
+NEXT_KIND = """
+SELECT w.kind FROM writes w
+ WHERE w.tenant_id = $1 AND w.connection_id = $2 AND w.finished_at IS NULL
+   AND CASE w.state WHEN 'sending' THEN w.deadline <= $3
+            ELSE w.due_at <= $3 AND NOT EXISTS (
+                 SELECT FROM writes e
+                  WHERE e.tenant_id = w.tenant_id AND e.connection_id = w.connection_id
+                    AND e.item = w.item AND e.position < w.position
+                    AND e.finished_at IS NULL) END
+ ORDER BY w.position
+ LIMIT 1
+"""
+
+
+async def next_kind(conn: Connection, feed: Feed, *, now: datetime) -> str | None:
+    """Return the kind of the write that is to be carried or settled next; None: there is none."""
+    kind: str | None = await conn.fetchval(NEXT_KIND, feed.tenant_id, feed.connection_id, now)
+    return kind
+
+
 CLAIM = """
 WITH due AS (
     SELECT w.tenant_id, w.id FROM writes w

@@ -29,6 +29,7 @@ from services.mail.google import Gmail, WritingBox
 from services.mail.google.writing import Patience, Sent
 from services.mail.store import outgoing as store
 from services.mail.store import runs
+from services.mail.sync.drafting import DELETE, queue_draft
 from services.mail.sync.searching import Search
 from services.mail.sync.uploading import upload_of
 
@@ -248,11 +249,8 @@ class _Send:
         log.info("message_sent", send_id=str(self._write.id))
 
     async def fail(self, reason: str) -> None:
-        """End it: it was not sent; its draft is thrown away."""
+        """End it: it was not sent; the draft we made for it is thrown away."""
         await self._end(WriteState.FAILED, OutgoingState.FAILED, reason)
-        draft_id = self._draft_id()
-        if draft_id is not None:
-            await self._box.delete_draft(draft_id)
 
     async def _end(self, state: WriteState, became: OutgoingState, reason: str) -> None:
         now = self._now()
@@ -267,6 +265,8 @@ class _Send:
                 reason=reason,
                 told=True,
             )
+            if became is OutgoingState.FAILED and self._outgoing.draft_id is None:
+                await self._clear_away(conn)
             if sequence is not None:
                 event = events.not_sent(
                     self._connection, self._outgoing, became, reason, sequence=sequence, now=now
@@ -274,6 +274,12 @@ class _Send:
                 await outbox.append(conn, event)
         SENDS.labels(became.value).inc()
         log.warning("message_not_sent", send_id=str(self._write.id), reason=reason)
+
+    async def _clear_away(self, conn: Conn) -> None:
+        draft_id = self._write.progress.get("draft_id")
+        if draft_id is not None:
+            desired = {"op": DELETE, "draft_id": draft_id}
+            await queue_draft(conn, self._outgoing, desired, now=self._now())
 
     async def postpone(self, exc: RateLimited | Unreachable | AccessRevoked | Conflict) -> None:
         """Queue it again: nothing of its last request had an effect."""

@@ -1,9 +1,9 @@
 """Taking in what somebody wants sent: checked as a whole, then written down as a whole."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import ClassVar
 from uuid import UUID
 
 from libs.common.addresses import fold_address
@@ -41,7 +41,7 @@ from services.mail.store import outgoing as store
 from services.mail.store.reading import StoredMessage
 from services.mail.sync import access
 from services.mail.sync.downloads import Downloader
-from services.mail.sync.drafting import DRAFT, PUT
+from services.mail.sync.drafting import PUT, queue_draft
 from services.mail.sync.enclosing import Enclosed, Enclosing
 from services.mail.sync.feeds import wake_writer
 from services.mail.sync.sending import SEND
@@ -333,23 +333,6 @@ class Submissions:
         for one in enclosed:
             for number, chunk in enumerate(iter(one.file.read_next, b"")):
                 await store.add_chunk(conn, outgoing, one.enclosure.place, number, chunk)
-
-
-async def queue_draft(
-    conn: Conn, draft: Outgoing, desired: Mapping[str, Any], *, now: datetime
-) -> UUID:
-    """Put an edit of a draft into the ledger; the writing feed has been woken. Return its id."""
-    write = NewWrite(
-        tenant_id=draft.tenant_id,
-        connection_id=draft.connection_id,
-        kind=DRAFT,
-        item=item_of(draft.id),
-        base=draft.agreed,
-        desired=desired,
-        due_at=now,
-    )
-    await ledger.queue(conn, [write], now=now)
-    return write.id
 
 
 async def queue_send(conn: Conn, outgoing: Outgoing, *, now: datetime) -> None:
