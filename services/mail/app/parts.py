@@ -15,22 +15,30 @@ from libs.common.google.oidc import CertStore, PushVerifier
 from libs.common.google.roots import GoogleRoots
 from libs.common.google.transport import GoogleClient
 from libs.common.google.wire import client_session
-from libs.common.quota import Budgets, Ledger
+from libs.common.housekeeping import Chore
+from libs.common.quota import Budgets, Lane, Ledger
 from services.mail.domain.connection import Connection
+from services.mail.domain.keeping import Rules
 from services.mail.domain.message import Content, Policy
-from services.mail.google import Gmail
+from services.mail.google import Gmail, GmailBox
 from services.mail.settings import MailSettings
+from services.mail.sync.aging import Aging
 from services.mail.sync.asking import Asking
 from services.mail.sync.background import Background
 from services.mail.sync.connections import Connections
 from services.mail.sync.downloads import GmailDownloader
-from services.mail.sync.fetching import Fetcher, IsKnown
+from services.mail.sync.fetching import Fetcher, IsKnown, Learn, RulesOf
+from services.mail.sync.housekeeping import chores, chores_on_mail
 from services.mail.sync.intake import Intake
+from services.mail.sync.keep_work import KeepWorker, Refresh
+from services.mail.sync.keeper import Keeper
 from services.mail.sync.label_names import LabelNames
 from services.mail.sync.labels import LabelWriter
 from services.mail.sync.link_work import LinkWork
 from services.mail.sync.linking import Linker
 from services.mail.sync.mailbox import Mailbox
+from services.mail.sync.pausing import Pausing
+from services.mail.sync.settings import SettingsWriter
 from services.mail.sync.watching import Watching
 from services.mail.sync.work import Work
 from services.mail.web.attachments import DOWNLOADER
@@ -38,6 +46,7 @@ from services.mail.web.connections import LEDGER
 from services.mail.web.entities import LINKER
 from services.mail.web.messages import LABELS
 from services.mail.web.push import DOOR, VERIFIER
+from services.mail.web.settings import PAUSING, WRITER
 from services.mail.web.sync import ASKING
 
 SERVICE = "mail"
@@ -46,6 +55,7 @@ MAILBOX = web.AppKey("mailbox", Mailbox)
 BACKGROUND = web.AppKey("background", Background)
 WORK = web.AppKey("work", Work)
 CONNECTIONS = web.AppKey("connections", Connections)
+CHORES: web.AppKey[tuple[Chore, ...]] = web.AppKey("chores", tuple)
 
 
 async def parts(app: web.Application) -> AsyncIterator[None]:
@@ -76,15 +86,36 @@ def _wire(app: web.Application, pool: db.Pool, gmail: Gmail, auth: AuthClient) -
         pool, gmail, topic=settings.gmail_topic, every=settings.watch_every, now=clock.now
     )
     linker = app[LINKER] = Linker(hash_key=settings.hash_key_bytes, now=clock.now)
-    fetcher = Fetcher(pool, gmail, is_known=_is_known(pool, linker))
-    intake = Intake(pool, fetcher, linker, now=clock.now)
+    keeper = Keeper(now=clock.now)
     names = LabelNames(pool, now=clock.now)
+    fetcher = Fetcher(
+        pool,
+        gmail,
+        is_known=_is_known(pool, linker),
+        rules_of=_rules_of(pool, keeper),
+        learn=_learn(pool, names, keeper),
+    )
+    intake = Intake(pool, fetcher, linker, keeper=keeper, now=clock.now)
     app[MAILBOX] = Mailbox(
         pool, gmail, intake=intake, watching=watching, names=names, now=clock.now
     )
     app[BACKGROUND] = Background(pool, gmail, fetcher=fetcher, intake=intake, now=clock.now)
-    links = LinkWork(pool, linker, fetch=fetcher.fetch_whole, hold=_hold, now=clock.now)
-    app[WORK] = Work(pool, fetcher, intake=intake, links=links, now=clock.now)
+    links = LinkWork(
+        pool, linker, fetch=fetcher.fetch_known, hold=_hold, keeper=keeper, now=clock.now
+    )
+    keeping = KeepWorker(
+        pool,
+        linker,
+        keeper,
+        fetch=fetcher.fetch_again,
+        refresh=_refresh(gmail, names),
+        now=clock.now,
+    )
+    app[WORK] = Work(pool, fetcher, intake=intake, links=links, keeping=keeping, now=clock.now)
+    aging = Aging(keeper, now=clock.now)
+    app[CHORES] = (*chores(settings, now=clock.now), *chores_on_mail(aging, keeping))
+    app[WRITER] = SettingsWriter(linker, now=clock.now)
+    app[PAUSING] = Pausing(audit_every=settings.audit_every, now=clock.now)
     app[ASKING] = Asking(pool, gmail, now=clock.now)
     app[CONNECTIONS] = Connections(
         pool,
@@ -105,6 +136,28 @@ def _is_known(pool: db.Pool, linker: Linker) -> IsKnown:
             return bool(await linker.match(conn, connection, people))
 
     return is_known
+
+
+def _rules_of(pool: db.Pool, keeper: Keeper) -> RulesOf:
+    async def rules_of(connection: Connection) -> Rules:
+        return await keeper.rules_apart(pool, connection)
+
+    return rules_of
+
+
+def _learn(pool: db.Pool, names: LabelNames, keeper: Keeper) -> Learn:
+    async def learn(box: GmailBox, connection: Connection, labels: frozenset[str]) -> Rules:
+        await names.learn(box, connection, labels)
+        return await keeper.rules_apart(pool, connection)
+
+    return learn
+
+
+def _refresh(gmail: Gmail, names: LabelNames) -> Refresh:
+    async def refresh(connection: Connection) -> None:
+        await names.refresh(gmail.box(connection, Lane.BACKFILL), connection)
+
+    return refresh
 
 
 async def _hold(

@@ -7,11 +7,12 @@ from libs.common.db import Pool, transaction
 from libs.common.directory import store as directory
 from libs.common.feeds import Lease
 from libs.common.feeds.dead_items import fail_replay, list_replays, remove_dead_item
-from services.mail.domain.connection import RUNNING, Connection
+from services.mail.domain.connection import Connection
 from services.mail.domain.history import MOST_FETCHED, Change
 from services.mail.store import connections
 from services.mail.sync.fetching import Fetcher, Fetches
 from services.mail.sync.intake import Intake
+from services.mail.sync.keep_work import KeepWorker
 from services.mail.sync.link_work import LinkWork
 
 
@@ -25,17 +26,21 @@ class Work:
         *,
         intake: Intake,
         links: LinkWork,
+        keeping: KeepWorker,
         now: Callable[[], datetime],
     ) -> None:
-        """Fetch through `fetcher`, take in through `intake`, link through `links`."""
+        """Fetch through `fetcher`, take in through `intake`; `links` and `keeping` do the rest."""
         self._pool = pool
         self._fetcher = fetcher
         self._intake = intake
         self._links = links
+        self._keeping = keeping
         self._now = now
 
     async def run(self, lease: Lease) -> None:
-        """Try some dead items again and link some messages; due again while there are more.
+        """Try some dead items again, link some messages, and hold some against new settings.
+
+        Due again while there are more.
 
         Raises:
             LeaseLost: another worker has the feed.
@@ -44,11 +49,12 @@ class Work:
         feed = lease.feed
         async with self._pool.acquire() as conn:
             connection = await connections.find_connection(conn, feed.tenant_id, feed.connection_id)
-        if connection is None or connection.state not in RUNNING:
+        if connection is None or not connection.is_read:
             return
         replayed = await self._replay(lease, connection)
         linked = await self._links.step(lease, connection)
-        if replayed or linked:
+        kept = await self._keeping.step(lease, connection)
+        if replayed or linked or kept:
             lease.again()
 
     async def _replay(self, lease: Lease, connection: Connection) -> bool:

@@ -5,16 +5,24 @@ from datetime import datetime
 from uuid import UUID
 
 from libs.common.db import Connection as Conn
+from libs.common.directory import EntityRef
 from libs.common.events.base import Event, Origin
 from libs.common.events.envelope import Envelope
 from libs.common.ids import new_id
 from services.mail.domain import events
 from services.mail.domain.connection import Connection
 from services.mail.domain.history import Change, relabel
-from services.mail.domain.message import Fetched, Known, is_mail
+from services.mail.domain.keeping import Reason, Rules, Verdict, reduced
+from services.mail.domain.message import Fetched, Keep, Known, is_mail
 from services.mail.store import links
 from services.mail.store import messages as store
+from services.mail.store.keeping import Held, lock_held
+from services.mail.sync.keep_work import queue_keeping
+from services.mail.sync.keeper import Keeper
 from services.mail.sync.linking import Arrival, Linker
+from services.mail.sync.raising import Raiser
+from services.mail.sync.redacting import redact
+from services.mail.sync.suggesting import suggest
 
 
 class Writes:
@@ -27,6 +35,9 @@ class Writes:
         linker: Linker,
         origin: Origin,
         now: datetime,
+        *,
+        rules: Rules,
+        keeper: Keeper,
     ) -> None:
         self.told: list[Envelope] = []
         self.now = now
@@ -34,6 +45,9 @@ class Writes:
         self._connection = connection
         self._linker = linker
         self._origin = origin
+        self._rules = rules
+        self._too_little = False
+        self._keeper = keeper
 
     async def arrive(self, messages: Sequence[Fetched]) -> None:
         """Add messages that are new, unless they are no mail: a statement for all of them each."""
@@ -42,7 +56,7 @@ class Writes:
         if not mail:
             return
         refs = await self._linker.match_all(conn, of, [one.content for one in mail])
-        arrivals = [Arrival(new_id(), one, some) for one, some in zip(mail, refs, strict=True)]
+        arrivals = await self._kept(mail, refs)
         whole = [
             store.NewMessage(one.id, one.message, linked=bool(one.refs))
             for one in arrivals
@@ -59,6 +73,53 @@ class Writes:
                 event = events.arrived(of, one.id, one.message, self._origin)
                 self._tell(event, one.id, sequence=1, time=one.message.internal_date)
         self.told += await self._linker.link_new(conn, of, new, origin=self._origin)
+        self.told += await suggest(
+            conn, of, self._rules, new, origin=self._origin, linker=self._linker, now=self.now
+        )
+
+    async def _kept(
+        self, mail: Sequence[Fetched], refs: Sequence[tuple[EntityRef, ...]]
+    ) -> list[Arrival]:
+        """Return of each message what may be kept, and whom that concerns.
+
+        Settings that changed since the fetch may want more than was asked for: then all of the
+        mailbox is looked at again. (A trace that concerns somebody waits for its entity's turn.)
+        """
+        ours = await self._keeper.ours(
+            self._conn, self._connection, [one.google_id for one in mail]
+        )
+        arrivals = []
+        for message, some in zip(mail, refs, strict=True):
+            keep = self._rules.decide(
+                people=(person.address for person in message.content.people()),
+                labels=message.labels,
+                date=message.internal_date,
+                known=bool(some),
+                sent_by_us=message.google_id in ours,
+            ).keep
+            less = reduced(message, keep)
+            if less.kept < keep and not (some and less.kept is Keep.TRACE):
+                self._too_little = True
+            arrivals.append(Arrival(new_id(), less, some if keep > Keep.TRACE else ()))
+        return arrivals
+
+    async def look_again(self, held: Held, message: Fetched) -> None:
+        """Keep more of a message that is held already, if its settings let us."""
+        raiser = Raiser(
+            self._conn,
+            self._connection,
+            self._rules,
+            linker=self._linker,
+            keeper=self._keeper,
+            origin=self._origin,
+            now=self.now,
+        )
+        self.told += await raiser.raise_(held, message)
+
+    async def finish(self) -> None:
+        """Queue what could not be kept as it should be."""
+        if self._too_little:
+            await queue_keeping(self._conn, self._connection, now=self.now)
 
     async def change(self, known: Known, change: Change) -> None:
         """Apply to a message we hold what happened to it."""
@@ -84,6 +145,8 @@ class Writes:
         new = relabel(known, change)
         if new is None:
             return
+        if not self._rules.labels.admits(new.labels) and await self._shut_out(known):
+            return
         told = bool(new.added or new.removed)
         sequence = await store.set_labels(
             self._conn, self._connection.tenant_id, known.id, new, told=told
@@ -91,6 +154,16 @@ class Writes:
         if told:
             event = events.updated(self._connection, known, new, self._origin)
             self._tell(event, known.id, sequence=sequence, time=self.now)
+
+    async def _shut_out(self, known: Known) -> bool:
+        """Keep nothing of a message that wears other labels now than it must; False: ours stay."""
+        conn, of = self._conn, self._connection
+        if await self._keeper.ours(conn, of, [known.google_id]):
+            return False
+        verdict = Verdict(Keep.NOTHING, Reason.LABELS)
+        for held in await lock_held(conn, of.tenant_id, of.id, [known.google_id]):
+            self.told += await redact(conn, of, held, verdict, origin=self._origin, now=self.now)
+        return True
 
     def _tell(self, event: Event, message_id: UUID, *, sequence: int, time: datetime) -> None:
         self.told.append(

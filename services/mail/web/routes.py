@@ -9,6 +9,7 @@ from services.mail.web import (
     operations,
     push,
     search,
+    settings,
     sync,
     threads,
 )
@@ -22,6 +23,7 @@ ROUTES = (
     *labels.ROUTES,
     *entities.ROUTES,
     *connections.ROUTES,
+    *settings.ROUTES,
     *sync.ROUTES,
     *operations.ROUTES,
 )

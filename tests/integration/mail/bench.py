@@ -21,6 +21,7 @@ from services.mail.domain.message import Content, Fetched, Person, Policy
 from services.mail.store import connections
 from services.mail.store.messages import NewMessage, add_messages, add_traces
 from services.mail.sync.feeds import work_address
+from services.mail.sync.keeper import Keeper
 from services.mail.sync.link_work import LinkWork
 from services.mail.sync.linking import Linker
 
@@ -50,6 +51,7 @@ class Bench:
     pool: Pool
     linker: Linker = field(default_factory=lambda: Linker(hash_key=KEY, now=clock.now))
     google: Google = field(default_factory=Google)
+    keeper: Keeper = field(default_factory=lambda: Keeper(now=clock.now))
     holds: list[tuple[str, str, int, int]] = field(default_factory=list)
 
     def work(self, *, most: int = 5_000) -> LinkWork:
@@ -58,6 +60,7 @@ class Bench:
             self.linker,
             fetch=self.google.fetch,
             hold=self.hold,
+            keeper=self.keeper,
             now=clock.now,
             most=most,
         )

@@ -155,7 +155,13 @@ async def test_a_message_made_whole_again_goes_on_counting(bench: Bench) -> None
     await bench.tell(3, "bob@x.test")
     await bench.run(connection)
     told = [(one["type"].split(".")[1], int(one["sequence"])) for one in await bench.told()]
-    assert told == [("activity", 1), ("activity", 2), ("message", 2), ("activity", 3)]
+    assert told == [
+        ("activity", 1),
+        ("message", 2),  # redacted
+        ("activity", 2),
+        ("message", 3),
+        ("activity", 3),
+    ]
 
 
 async def test_a_trace_whose_entity_came_meanwhile_is_queued(bench: Bench) -> None:
@@ -270,7 +276,14 @@ async def test_an_entity_that_changes_during_a_fetch_is_looked_at_again(bench: B
         await bench.tell(2, "rob@x.test")
         return await bench.google.fetch(feed, _connection, google_ids)
 
-    work = LinkWork(bench.pool, bench.linker, fetch=changing, hold=bench.hold, now=clock.now)
+    work = LinkWork(
+        bench.pool,
+        bench.linker,
+        fetch=changing,
+        hold=bench.hold,
+        keeper=bench.keeper,
+        now=clock.now,
+    )
     lease = await bench.lease(connection)
     assert await work.step(lease, connection)
     assert await bench.fetch("SELECT traced FROM messages") == [(True,)]
