@@ -18,16 +18,15 @@ from libs.common.google.wire import client_session
 from libs.common.housekeeping import Chore
 from libs.common.quota import Budgets, Lane, Ledger
 from services.mail.domain.connection import Connection
-from services.mail.domain.keeping import Rules
-from services.mail.domain.message import Content, Policy
-from services.mail.google import Gmail, GmailBox
+from services.mail.domain.message import Policy
+from services.mail.google import Gmail
 from services.mail.settings import MailSettings
 from services.mail.sync.aging import Aging
 from services.mail.sync.asking import Asking
 from services.mail.sync.background import Background
 from services.mail.sync.connections import Connections
 from services.mail.sync.downloads import GmailDownloader
-from services.mail.sync.fetching import Fetcher, IsKnown, Learn, RulesOf
+from services.mail.sync.fetching import Fetcher
 from services.mail.sync.housekeeping import chores, chores_on_mail
 from services.mail.sync.intake import Intake
 from services.mail.sync.keep_work import KeepWorker, Refresh
@@ -36,7 +35,9 @@ from services.mail.sync.label_names import LabelNames
 from services.mail.sync.labels import LabelWriter
 from services.mail.sync.link_work import LinkWork
 from services.mail.sync.linking import Linker
+from services.mail.sync.looking import Looking
 from services.mail.sync.mailbox import Mailbox
+from services.mail.sync.overtaking import Overtaking
 from services.mail.sync.pausing import Pausing
 from services.mail.sync.settings import SettingsWriter
 from services.mail.sync.watching import Watching
@@ -88,20 +89,21 @@ def _wire(app: web.Application, pool: db.Pool, gmail: Gmail, auth: AuthClient) -
     linker = app[LINKER] = Linker(hash_key=settings.hash_key_bytes, now=clock.now)
     keeper = Keeper(now=clock.now)
     names = LabelNames(pool, now=clock.now)
-    fetcher = Fetcher(
-        pool,
-        gmail,
-        is_known=_is_known(pool, linker),
-        rules_of=_rules_of(pool, keeper),
-        learn=_learn(pool, names, keeper),
-    )
+    fetcher = Fetcher(pool, gmail, looking=Looking(pool, linker, keeper, names))
     intake = Intake(pool, fetcher, linker, keeper=keeper, now=clock.now)
     app[MAILBOX] = Mailbox(
         pool, gmail, intake=intake, watching=watching, names=names, now=clock.now
     )
     app[BACKGROUND] = Background(pool, gmail, fetcher=fetcher, intake=intake, now=clock.now)
+    overtaking = Overtaking(pool, gmail)
     links = LinkWork(
-        pool, linker, fetch=fetcher.fetch_known, hold=_hold, keeper=keeper, now=clock.now
+        pool,
+        linker,
+        fetch=fetcher.fetch_known,
+        hold=_hold,
+        keeper=keeper,
+        overtaking=overtaking,
+        now=clock.now,
     )
     keeping = KeepWorker(
         pool,
@@ -109,9 +111,12 @@ def _wire(app: web.Application, pool: db.Pool, gmail: Gmail, auth: AuthClient) -
         keeper,
         fetch=fetcher.fetch_again,
         refresh=_refresh(gmail, names),
+        overtaking=overtaking,
         now=clock.now,
     )
-    app[WORK] = Work(pool, fetcher, intake=intake, links=links, keeping=keeping, now=clock.now)
+    app[WORK] = Work(
+        pool, fetcher, intake=intake, links=links, keeping=keeping, overtaking=overtaking
+    )
     aging = Aging(keeper, now=clock.now)
     app[CHORES] = (*chores(settings, now=clock.now), *chores_on_mail(aging, keeping))
     app[WRITER] = SettingsWriter(linker, now=clock.now)
@@ -128,29 +133,6 @@ def _wire(app: web.Application, pool: db.Pool, gmail: Gmail, auth: AuthClient) -
     )
     app[LABELS] = LabelWriter(pool, gmail, now=clock.now)
     app[DOWNLOADER] = GmailDownloader(gmail)
-
-
-def _is_known(pool: db.Pool, linker: Linker) -> IsKnown:
-    async def is_known(connection: Connection, people: Content) -> bool:
-        async with pool.acquire() as conn:
-            return bool(await linker.match(conn, connection, people))
-
-    return is_known
-
-
-def _rules_of(pool: db.Pool, keeper: Keeper) -> RulesOf:
-    async def rules_of(connection: Connection) -> Rules:
-        return await keeper.rules_apart(pool, connection)
-
-    return rules_of
-
-
-def _learn(pool: db.Pool, names: LabelNames, keeper: Keeper) -> Learn:
-    async def learn(box: GmailBox, connection: Connection, labels: frozenset[str]) -> Rules:
-        await names.learn(box, connection, labels)
-        return await keeper.rules_apart(pool, connection)
-
-    return learn
 
 
 def _refresh(gmail: Gmail, names: LabelNames) -> Refresh:

@@ -32,7 +32,7 @@ from services.mail.google import Gmail
 from services.mail.store import connections, runs, snapshots
 from services.mail.sync.fetching import Fetcher, Fetches
 from services.mail.sync.intake import Intake
-from services.mail.sync.keep_work import queue_keeping
+from services.mail.sync.keep_queue import queue_keeping
 from services.mail.sync.label_names import keep_names
 from services.mail.sync.overtaking import MOST_LOOKS, catch_up
 

@@ -5,7 +5,7 @@ out and put aside; an attempt that ends in any ordinary way is taken back.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -23,6 +23,7 @@ from services.mail.domain.connection import Connection
 from services.mail.domain.keeping import Rules
 from services.mail.domain.message import Content, Fetched, Keep, Policy
 from services.mail.google import Envelope, Gmail, GmailBox
+from services.mail.sync.looking import Looking
 from services.mail.sync.spool import Spool
 
 log = structlog.get_logger(__name__)
@@ -37,10 +38,6 @@ LONGEST_SNIPPET = 500
 MOST_FAILURES = 10
 """Runs in a row that failed, about half an hour: what then fails alone is put aside."""
 KILLED = "killed-the-worker"
-
-IsKnown = Callable[[Connection, Content], Awaitable[bool]]
-RulesOf = Callable[[Connection], Awaitable[Rules]]
-Learn = Callable[[GmailBox, Connection, frozenset[str]], Awaitable[Rules]]
 
 
 @dataclass(slots=True)
@@ -60,10 +57,7 @@ class Fetcher:
     Args:
         pool: where attempts are counted.
         gmail: the mailboxes.
-        is_known: says whether a message concerns anybody the CRM knows; under the policy
-            `known` only such a message is fetched whole.
-        rules_of: says what is kept of a connection's mail: no more is asked for.
-        learn: finds out the names of labels that the rules do not know; returns new rules.
+        looking: says what is kept of a message: no more of it is asked for.
         absent_retries_s: seconds to wait before asking again for a message that was announced
             and is not there: Gmail's notice can be ahead of Gmail.
     """
@@ -73,16 +67,12 @@ class Fetcher:
         pool: Pool,
         gmail: Gmail,
         *,
-        is_known: IsKnown,
-        rules_of: RulesOf,
-        learn: Learn,
+        looking: Looking,
         absent_retries_s: Sequence[float] = ABSENT_RETRIES_S,
     ) -> None:
         self._pool = pool
         self._gmail = gmail
-        self._is_known = is_known
-        self._rules_of = rules_of
-        self._learn = learn
+        self._looking = looking
         self._absent_retries_s = absent_retries_s
 
     async def fetch(
@@ -115,9 +105,9 @@ class Fetcher:
         reader = _Reader(
             box,
             connection,
-            self._is_known,
-            learn=self._learn,
-            rules=await self._rules_of(connection),
+            self._looking,
+            rules=await self._looking.rules(connection),
+            ours=await self._looking.ours(connection, wanted),
             known=known,
             stubborn=feed.failures >= MOST_FAILURES,
         )
@@ -221,25 +211,25 @@ class _Reader:
         self,
         box: GmailBox,
         connection: Connection,
-        is_known: IsKnown,
+        looking: Looking,
         *,
-        learn: Learn,
         rules: Rules,
+        ours: frozenset[str],
         known: bool,
         stubborn: bool,
     ) -> None:
         self._box = box
         self._connection = connection
-        self._is_known = is_known
+        self._looking = looking
         self._stubborn = stubborn
-        self._learn = learn
         self._rules = rules
+        self._ours = ours
         self._known = known
 
     async def fetch(self, google_id: str) -> "_Unread | Fetched | None":
         """Return a message as far as the settings let us look, None when it is gone."""
         try:
-            if self._rules.takes_whole(known=self._known):
+            if google_id in self._ours or self._rules.takes_whole(known=self._known):
                 return await self._fetch_whole(google_id)
             return await self._fetch_head(google_id)
         except (AnswerTooLarge, RequestRefused, AnswerUnreadable) as exc:
@@ -259,9 +249,11 @@ class _Reader:
             return None
         envelope, head = found[0], mime.parse_head(found[1])
         if not rules.labels.knows(envelope.labels):
-            rules = self._rules = await self._learn(self._box, self._connection, envelope.labels)
+            rules = self._rules = await self._looking.learn(
+                self._box, self._connection, envelope.labels
+            )
         is_known = self._known or (
-            rules.policy is Policy.KNOWN and await self._is_known(self._connection, head)
+            rules.policy is Policy.KNOWN and await self._looking.is_known(self._connection, head)
         )
         keep = rules.decide(
             people=(person.address for person in head.people()),

@@ -5,10 +5,9 @@ fetched; then entities find the mail that is not linked to them. The place is ke
 that breaks off goes on there, and doing a part twice changes nothing.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Protocol
 
 import structlog
 
@@ -20,19 +19,19 @@ from libs.common.directory import store as directory
 from libs.common.events.base import Origin
 from libs.common.feeds import Feed, Lease
 from libs.common.feeds.dead_items import add_dead_item
-from libs.common.feeds.store import raise_signals
 from libs.common.jobs import JobState
 from services.mail.domain.connection import Connection
 from services.mail.domain.history import MOST_FETCHED
 from services.mail.domain.keeping import Rules
-from services.mail.domain.message import Fetched, Keep, Policy
+from services.mail.domain.message import Keep, Policy
 from services.mail.store import keep_work as store
 from services.mail.store import keeping, link_work
 from services.mail.store.keep_work import KeepWork, Phase
 from services.mail.store.messages import remove_trace
-from services.mail.sync.feeds import work_address
+from services.mail.sync.fetching import Fetches
 from services.mail.sync.keeper import Keeper
 from services.mail.sync.linking import Linker
+from services.mail.sync.overtaking import Overtaking
 from services.mail.sync.raising import Raiser
 from services.mail.sync.redacting import judge, redact
 
@@ -40,30 +39,10 @@ log = structlog.get_logger(__name__)
 
 REDUCED_AT_ONCE = 100
 ENTITIES_AT_ONCE = 500
-SIGNAL_TIMEOUT_S = 5.0
 
 
-class Answers(Protocol):
-    """What became of messages that were asked for; one that is in neither is gone."""
-
-    @property
-    def read(self) -> Mapping[str, Fetched]:
-        """By Google's id, as much as the settings let be fetched."""
-
-    @property
-    def unreadable(self) -> Mapping[str, str]:
-        """Why, by Google's id."""
-
-
-Fetch = Callable[[Feed, Connection, Sequence[str]], Awaitable[Answers]]
+Fetch = Callable[[Feed, Connection, Sequence[str]], Awaitable[Fetches]]
 Refresh = Callable[[Connection], Awaitable[None]]
-
-
-async def queue_keeping(conn: Conn, connection: Connection, *, now: datetime) -> None:
-    """Queue all mail of a mailbox to be held against its settings, and wake who does it."""
-    addresses = [work_address(connection.id)]
-    await store.queue_keeping(conn, connection.tenant_id, connection.id, now)
-    await raise_signals(conn, addresses, now=now, timeout_s=SIGNAL_TIMEOUT_S)
 
 
 class KeepWorker:
@@ -77,6 +56,7 @@ class KeepWorker:
         *,
         fetch: Fetch,
         refresh: Refresh,
+        overtaking: Overtaking,
         now: Callable[[], datetime],
     ) -> None:
         """Fetch what may be kept again through `fetch`, names of labels by `refresh`."""
@@ -85,6 +65,7 @@ class KeepWorker:
         self._keeper = keeper
         self._fetch = fetch
         self._refresh = refresh
+        self._overtaking = overtaking
         self._now = now
 
     async def step(self, lease: Lease, connection: Connection) -> bool:
@@ -197,21 +178,16 @@ class KeepWorker:
                 since=rules.oldest,
                 limit=MOST_FETCHED,
             )
-        answers = await self._fetch(lease.feed, connection, ids) if ids else None
-        async with transaction(self._pool) as conn:
+        since = await self._overtaking.begin(lease.feed)
+        answers = await self._fetch(lease.feed, connection, ids) if ids else Fetches()
+
+        async def write(conn: Conn) -> None:
             begun = await self._begin(conn, lease, connection, work)
-            if begun is None:
-                return True
-            raised = 0 if answers is None else await self._take(conn, lease, *begun, ids, answers)
-            is_over = len(ids) < MOST_FETCHED
-            moved = replace(
-                work,
-                phase=Phase.ENTITIES if is_over else Phase.RAISE,
-                after="" if is_over else ids[-1],
-                done=work.done + len(ids),
-                raised=work.raised + raised,
-            )
-            await self._note(conn, lease.feed, moved)
+            if begun is not None:
+                raised = await self._take(conn, lease, *begun, ids, answers)
+                await self._note(conn, lease.feed, _raised(work, ids, raised))
+
+        await self._overtaking.commit(lease.feed, connection, answers, write, since=since)
         return True
 
     async def _take(  # noqa: PLR0917 - of one caller
@@ -221,7 +197,7 @@ class KeepWorker:
         connection: Connection,
         rules: Rules,
         ids: Sequence[str],
-        answers: Answers,
+        answers: Fetches,
     ) -> int:
         """Keep more of messages, or forget those that are gone; return of how many more is kept."""
         raiser = Raiser(
@@ -298,3 +274,15 @@ class KeepWorker:
     async def _note(self, conn: Conn, feed: Feed, work: KeepWork) -> None:
         await store.set_keeping(conn, work)
         await jobs.advance_job(conn, feed, done=work.done, total=work.total)
+
+
+def _raised(work: KeepWork, ids: Sequence[str], raised: int) -> KeepWork:
+    """Return the work after those messages were fetched and more was kept of some."""
+    is_over = len(ids) < MOST_FETCHED
+    return replace(
+        work,
+        phase=Phase.ENTITIES if is_over else Phase.RAISE,
+        after="" if is_over else ids[-1],
+        done=work.done + len(ids),
+        raised=work.raised + raised,
+    )

@@ -5,7 +5,6 @@ from datetime import datetime
 from uuid import UUID
 
 from libs.common.db import Connection as Conn
-from libs.common.db import Pool
 from services.mail.domain.connection import Connection
 from services.mail.domain.keeping import (
     EVERY_LABEL,
@@ -62,13 +61,19 @@ class Keeper:
             own = await find_own(conn, connection.tenant_id)
         return self._rules(connection, labels, own)
 
-    async def rules_apart(self, pool: Pool, connection: Connection) -> Rules:
-        """Return the same outside a transaction; most connections need no database for it."""
+    def has_to_ask(self, connection: Connection) -> bool:
+        """Say whether the rules of a connection are made of more than its own settings."""
         mine = connection.preferences
-        if not mine.filters_labels and not mine.blocklist:
-            return self._rules(connection, EVERY_LABEL, NOBODY)
-        async with pool.acquire() as conn:
-            return await self.rules(conn, connection)
+        return mine.filters_labels or bool(mine.blocklist)
+
+    def plain_rules(self, connection: Connection) -> Rules:
+        """Return the rules of a connection for which nobody `has_to_ask`."""
+        return self._rules(connection, EVERY_LABEL, NOBODY)
+
+    @property
+    def knows_ours(self) -> bool:
+        """Say whether anybody can tell what the CRM itself sent."""
+        return self._sent_by_us is not None
 
     def _rules(self, connection: Connection, labels: LabelRule, own: OwnAddresses) -> Rules:
         return Rules(

@@ -12,7 +12,7 @@ from services.mail.domain.keeping import renames
 from services.mail.domain.label import Label
 from services.mail.google import GmailBox
 from services.mail.store import labels as store
-from services.mail.sync.keep_work import queue_keeping
+from services.mail.sync.keep_queue import queue_keeping
 
 CHECKED_EVERY = timedelta(hours=1)
 REMEMBERED = 10_000

@@ -1,6 +1,6 @@
 """The long part of linking: the mail of an entity that changed, some messages at a time."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
@@ -24,8 +24,10 @@ from services.mail.store import links
 from services.mail.store.keeping import lock_held
 from services.mail.store.link_work import FIRST, Hit, Work
 from services.mail.store.messages import remove_trace
+from services.mail.sync.fetching import Fetches
 from services.mail.sync.keeper import Keeper
 from services.mail.sync.linking import Linker, attach, tell
+from services.mail.sync.overtaking import Overtaking
 from services.mail.sync.raising import Raiser
 from services.mail.sync.redacting import judge, redact
 
@@ -37,19 +39,7 @@ HOLD_KIND = "many-links"
 REMOVED_AT_ONCE = 100
 
 
-class Answers(Protocol):
-    """What became of messages that were asked for; one that is in neither is gone."""
-
-    @property
-    def read(self) -> Mapping[str, Fetched]:
-        """Whole messages by Google's id."""
-
-    @property
-    def unreadable(self) -> Mapping[str, str]:
-        """Why, by Google's id."""
-
-
-Fetch = Callable[[Feed, Connection, Sequence[str]], Awaitable[Answers]]
+Fetch = Callable[[Feed, Connection, Sequence[str]], Awaitable[Fetches]]
 """Fetches messages that concern somebody, as much as the settings let it."""
 
 
@@ -73,6 +63,7 @@ class LinkWork:
         fetch: Fetch,
         hold: Hold,
         keeper: Keeper,
+        overtaking: Overtaking,
         now: Callable[[], datetime],
         most: int = MANY_LINKS,
     ) -> None:
@@ -82,6 +73,7 @@ class LinkWork:
         self._fetch = fetch
         self._hold = hold
         self._keeper = keeper
+        self._overtaking = overtaking
         self._now = now
         self._most = most
 
@@ -110,11 +102,17 @@ class LinkWork:
                 return True
             if work.state != "approved" and await self._held(lease, connection, work):
                 return True
+        since = await self._overtaking.begin(lease.feed)
         answers = await self._fetch(lease.feed, connection, traced) if traced else None
-        async with transaction(self._pool) as conn:
+
+        async def write(conn: Conn) -> None:
             if await self._begin(conn, lease, connection, work) == hashes:
                 chunk = _Chunk(conn, lease.feed, work, self._linker, self._keeper, self._now())
                 await chunk.write(connection, hits, answers)
+
+        await self._overtaking.commit(
+            lease.feed, connection, answers or Fetches(), write, since=since
+        )
         return True
 
     async def _begin(
@@ -218,7 +216,7 @@ class _Chunk:
         self._now = now
         self._told: list[Envelope] = []
 
-    async def write(self, connection: Connection, hits: list[Hit], answers: Answers | None) -> None:
+    async def write(self, connection: Connection, hits: list[Hit], answers: Fetches | None) -> None:
         """Link them, in the order rows are locked, and move the work on or end it."""
         self._connection, self._rules = await self._keeper.current(self._conn, connection)
         for hit in sorted(hits, key=lambda one: one.google_id):
@@ -250,7 +248,7 @@ class _Chunk:
         )
         self._told += [] if envelope is None else [envelope]
 
-    async def _complete(self, hit: Hit, answers: Answers | None) -> None:
+    async def _complete(self, hit: Hit, answers: Fetches | None) -> None:
         if answers is None:
             return
         tenant_id, google_id = self._connection.tenant_id, hit.google_id

@@ -15,7 +15,7 @@ from services.mail.domain.message import Policy
 from services.mail.domain.preferences import Preferences
 from services.mail.store import connections as store
 from services.mail.sync.feeds import WORK
-from services.mail.sync.keep_work import queue_keeping
+from services.mail.sync.keep_queue import queue_keeping
 from services.mail.sync.linking import Linker
 
 KIND = "mail.settings"

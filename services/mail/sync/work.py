@@ -1,10 +1,7 @@
 """What entities and people ask of a mailbox: mail to link, and dead items to try again."""
 
-from collections.abc import Callable
-from datetime import datetime
-
-from libs.common.db import Pool, transaction
-from libs.common.directory import store as directory
+from libs.common.db import Connection as Conn
+from libs.common.db import Pool
 from libs.common.feeds import Lease
 from libs.common.feeds.dead_items import fail_replay, list_replays, remove_dead_item
 from services.mail.domain.connection import Connection
@@ -14,6 +11,7 @@ from services.mail.sync.fetching import Fetcher, Fetches
 from services.mail.sync.intake import Intake
 from services.mail.sync.keep_work import KeepWorker
 from services.mail.sync.link_work import LinkWork
+from services.mail.sync.overtaking import Overtaking
 
 
 class Work:
@@ -27,7 +25,7 @@ class Work:
         intake: Intake,
         links: LinkWork,
         keeping: KeepWorker,
-        now: Callable[[], datetime],
+        overtaking: Overtaking,
     ) -> None:
         """Fetch through `fetcher`, take in through `intake`; `links` and `keeping` do the rest."""
         self._pool = pool
@@ -35,7 +33,7 @@ class Work:
         self._intake = intake
         self._links = links
         self._keeping = keeping
-        self._now = now
+        self._overtaking = overtaking
 
     async def run(self, lease: Lease) -> None:
         """Try some dead items again, link some messages, and hold some against new settings.
@@ -64,11 +62,12 @@ class Work:
         if not items:
             return False
         ids = [one.item for one in items]
+        since = await self._overtaking.begin(feed)
         fetches = await self._fetcher.fetch(lease.feed, connection, ids, patient=False)
-        changes = {google_id: Change(google_id, arrived=True) for google_id in fetches.read}
-        readable = Fetches(read=fetches.read)
-        async with transaction(self._pool) as conn:
-            await directory.lock_shared(conn, connection.tenant_id)
+
+        async def write(conn: Conn) -> None:
+            changes = {google_id: Change(google_id, arrived=True) for google_id in fetches.read}
+            readable = Fetches(read=fetches.read)
             await lease.advance(conn, cursor=lease.cursor or "")
             await self._intake.commit(conn, lease.feed, connection, changes, readable)
             for one in items:
@@ -77,4 +76,6 @@ class Work:
                     await remove_dead_item(conn, feed, kind=one.kind, item=one.item)
                 else:
                     await fail_replay(conn, one, cause=cause)
+
+        await self._overtaking.commit(feed, connection, fetches, write, since=since)
         return True

@@ -17,7 +17,7 @@ from services.mail.domain.message import Fetched, Keep, Known, is_mail
 from services.mail.store import links
 from services.mail.store import messages as store
 from services.mail.store.keeping import Held, lock_held
-from services.mail.sync.keep_work import queue_keeping
+from services.mail.sync.keep_queue import queue_keeping
 from services.mail.sync.keeper import Keeper
 from services.mail.sync.linking import Arrival, Linker
 from services.mail.sync.raising import Raiser

@@ -24,7 +24,7 @@ from services.mail.sync.intake import Intake
 from services.mail.sync.keep_work import KeepWorker
 from services.mail.sync.settings import SettingsWriter
 from tests.databases import NewDatabase
-from tests.integration.mail.bench import Bench, Google, message
+from tests.integration.mail.bench import Bench, message
 from tests.support import eventually
 
 REDACTED = "mail.message.redacted.v1"
@@ -69,6 +69,7 @@ def worker(bench: Bench, fetch: Any = None) -> KeepWorker:
         bench.keeper,
         fetch=fetch or bench.google.fetch,
         refresh=refresh,
+        overtaking=bench.overtaking,
         now=clock.now,
     )
 
@@ -208,7 +209,7 @@ async def test_settings_that_change_during_a_fetch_decide_on_what_was_fetched(
     bench.google.read["g1"] = message()
     await put(bench, connection, Policy.ALL)
 
-    async def changing(feed: Feed, of: Connection, google_ids: Sequence[str]) -> Google:
+    async def changing(feed: Feed, of: Connection, google_ids: Sequence[str]) -> Fetches:
         await put(bench, connection, Policy.NONE)
         return await bench.google.fetch(feed, of, google_ids)
 

@@ -15,9 +15,10 @@ from services.mail.app import migrations
 from services.mail.domain.connection import Connection
 from services.mail.domain.message import Policy
 from services.mail.sync.feeds import work_address
+from services.mail.sync.fetching import Fetches
 from services.mail.sync.link_work import LinkWork
 from tests.databases import NewDatabase
-from tests.integration.mail.bench import BOB, Bench, Google, message
+from tests.integration.mail.bench import BOB, Bench, message
 from tests.support import eventually
 
 
@@ -272,7 +273,7 @@ async def test_an_entity_that_changes_during_a_fetch_is_looked_at_again(bench: B
     bench.google.read["g1"] = message()
     await bench.tell(1, "bob@x.test")
 
-    async def changing(feed: Feed, _connection: Connection, google_ids: Sequence[str]) -> Google:
+    async def changing(feed: Feed, _connection: Connection, google_ids: Sequence[str]) -> Fetches:
         await bench.tell(2, "rob@x.test")
         return await bench.google.fetch(feed, _connection, google_ids)
 
@@ -282,6 +283,7 @@ async def test_an_entity_that_changes_during_a_fetch_is_looked_at_again(bench: B
         fetch=changing,
         hold=bench.hold,
         keeper=bench.keeper,
+        overtaking=bench.overtaking,
         now=clock.now,
     )
     lease = await bench.lease(connection)
