@@ -97,10 +97,14 @@ LOCK_OLD = """
 SELECT id, google_id, thread_id, internal_date, labels, label_history_id, kept, traced, direction,
        sender, recipients, subject, snippet
   FROM messages
- WHERE tenant_id = $1 AND connection_id = $2 AND internal_date < $3
-   AND deleted_at IS NULL AND NOT traced
+ WHERE tenant_id = $1 AND deleted_at IS NULL AND NOT traced
+   AND id = ANY (ARRAY(
+       SELECT o.id FROM messages o
+        WHERE o.tenant_id = $1 AND o.connection_id = $2 AND o.internal_date < $3
+          AND o.deleted_at IS NULL AND NOT o.traced
+        ORDER BY o.internal_date
+        LIMIT $4))
  ORDER BY google_id
- LIMIT $4
    FOR UPDATE
 """
 

@@ -307,6 +307,7 @@ async def test_without_bodies_subject_and_snippet_stay_and_are_found(mail: Stand
     (found,) = (await mail.get("/v1/mail/search?q=his"))["items"]
     message = await mail.get(f"/v1/mail/messages/{found['id']}")
     assert (message["subject"], message["text"], message["attachments"]) == ("from Bob", "", [])
+    assert message["kept"] == found["kept"] == "snippet"
     assert len(await activities(mail)) == 1
     attached = [{"filename": "a.txt", "content": "YQ==", "mime_type": "text/plain"}]
     await mail.deliver(subject="next", text="long " * 200, attachments=attached)
