@@ -90,10 +90,11 @@ class MailSettings(ServiceSettings):
         validation_alias="CAUSEWAY_MAIL_WATCH_INTERVAL",
         description="Seconds between renewals of a mailbox's watch",
     )
-    policy: Literal["all", "known"] = Field(
+    policy: Literal["all", "known", "none"] = Field(
         default="known",
         validation_alias="CAUSEWAY_MAIL_POLICY",
-        description="What is kept of a new connection's mail: all, or known correspondents only",
+        description="What is kept of a new connection's mail: all, known correspondents only, or "
+        "none",
     )
     backfill_days: int = Field(
         default=30,

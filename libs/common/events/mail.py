@@ -102,6 +102,42 @@ class SendUnsettled(_SendEvent):
     type: ClassVar[str] = "mail.send.unsettled.v1"
 
 
+class MessageRedacted(_MessageEvent):
+    """Less of a message is kept than before, since the settings, or its age, want it so.
+
+    What a consumer has of it beyond `kept` should go too. It is in the mailbox as ever; when it may
+    be kept again, `received` or `sent` tells of it again.
+    """
+
+    type: ClassVar[str] = "mail.message.redacted.v1"
+
+    what: Literal["removed", "reduced"]
+    """`removed`: the API has it no more."""
+    kept: Literal["nothing", "trace", "metadata", "snippet"]
+    """`trace`: ids, date and keyed hashes of addresses; `nothing`: not even those hashes."""
+    reason: Literal["policy", "blocklist", "labels", "retention", "body"]
+
+
+class ContactSuggested(Event):
+    """A correspondent is nobody the CRM knows: told once for an address and a tenant."""
+
+    type: ClassVar[str] = "mail.contact.suggested.v1"
+    source: ClassVar[str] = "/causeway/mail"
+    aggregate: ClassVar[str] = "contact-suggestion"
+
+    suggestion_id: UUID
+    connection_id: UUID
+    user_id: str
+    address: str
+    """In small letters."""
+    name: str | None
+    direction: Literal["inbound", "outbound"]
+    """`outbound`: the mailbox's owner wrote to them."""
+    message_id: UUID | None
+    """None: the message itself is not kept."""
+    occurred_at: datetime
+
+
 class EntityReference(BaseModel):
     """A lead, deal or contact of the CRM."""
 
@@ -221,6 +257,8 @@ EVENTS: tuple[type[Event], ...] = (
     MessageDeleted,
     SendFailed,
     SendUnsettled,
+    MessageRedacted,
+    ContactSuggested,
     ActivityLogged,
     FeedDegraded,
     FeedRecovered,

@@ -10,9 +10,19 @@ from libs.common.housekeeping import Chore, idempotency_chore, inbox_chore, quot
 from libs.common.writes import store as ledger
 from services.mail.settings import MailSettings
 from services.mail.store import messages, outgoing
+from services.mail.sync.aging import Aging
+from services.mail.sync.keep_work import KeepWorker
 
 BATCH = 1_000
 JOBS_KEPT = timedelta(days=30)
+
+
+def chores_on_mail(aging: Aging, keeping: KeepWorker) -> tuple[Chore, ...]:
+    """Return the chores that go by what each mailbox's settings let be kept."""
+    return (
+        Chore("old_messages", aging.sweep),
+        Chore("unread_mailboxes", keeping.sweep),
+    )
 
 
 def chores(settings: MailSettings, *, now: Callable[[], datetime]) -> tuple[Chore, ...]:

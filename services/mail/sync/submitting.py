@@ -24,6 +24,7 @@ from libs.common.ids import new_id
 from libs.common.quota import Lane
 from libs.common.writes import NewWrite
 from libs.common.writes import store as ledger
+from services.mail.domain.blocklist import blocklist
 from services.mail.domain.connection import Connection
 from services.mail.domain.message import Direction, Person
 from services.mail.domain.sending.composing import compose
@@ -384,4 +385,9 @@ def _rules_of(connection: Connection, send_as: Sequence[Person]) -> Rules:
     own = fold_address(connection.email)
     named = next((one.name for one in send_as if fold_address(one.address) == own), None)
     aliases = tuple(one for one in send_as if fold_address(one.address) != own)
-    return Rules(own=Person(connection.email, named), aliases=aliases)
+    blocked = blocklist(connection.preferences.blocklist)
+    return Rules(
+        own=Person(connection.email, named),
+        aliases=aliases,
+        is_blocked=lambda address: blocked.blocks([address]),
+    )

@@ -12,6 +12,7 @@ from services.mail.web import (
     push,
     search,
     sending,
+    settings,
     sync,
     threads,
 )
@@ -28,6 +29,7 @@ ROUTES = (
     *labels.ROUTES,
     *entities.ROUTES,
     *connections.ROUTES,
+    *settings.ROUTES,
     *sync.ROUTES,
     *operations.ROUTES,
 )

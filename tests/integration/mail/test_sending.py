@@ -287,6 +287,34 @@ async def test_what_cannot_be_sent_is_refused_whole(
     assert await mail.fetch("SELECT id FROM writes") == []
 
 
+async def test_nobody_on_the_blocklist_is_written_to(mail: Stand) -> None:
+    connection_id = await mail.connect(access="write")
+    settings = {"policy": "all", "blocklist": ["example.org"]}
+    path = f"/v1/mail/connections/{connection_id}/settings"
+    assert (await mail.call("PUT", path, settings)).status in {200, 202}
+    answer = await post(mail, letter(connection_id=connection_id, cc=[{"address": "eve@x.test"}]))
+    assert (answer.status, answer.fields) == (400, ["to"])
+    assert await mail.fetch("SELECT id FROM outgoing") == []
+
+
+async def test_a_paused_mailbox_sends_nothing(mail: Stand) -> None:
+    connection_id = await mail.connect(access="write")
+    await mail.call("POST", f"/v1/mail/connections/{connection_id}/pause")
+    answer = await post(mail, letter(connection_id=connection_id))
+    assert (answer.status, answer.problem) == (409, "connection-paused")
+
+
+async def test_what_the_crm_sent_stays_when_less_is_kept(mail: Stand) -> None:
+    connection_id = await mail.connect(access="write")
+    done = await sent(mail, letter(connection_id=connection_id))
+    await mail.deliver(subject="a stranger's")
+    await eventually(lambda: sorted(mail.types()) == ["received", "sent"])
+    path = f"/v1/mail/connections/{connection_id}/settings?wait=15"
+    assert (await mail.call("PUT", path, {"policy": "none"})).status in {200, 202}
+    await eventually(lambda: mail.types().count("redacted") == 1)
+    assert (await mail.get(f"/v1/mail/messages/{done['id']}"))["subject"] == "Offer"
+
+
 async def test_sending_needs_a_key(mail: Stand) -> None:
     connection_id = await mail.connect(access="write")
     answer = await post(mail, letter(connection_id=connection_id), key=None)
