@@ -1,9 +1,9 @@
 """SQL on what people and tenants paused."""
 
 from datetime import datetime
-from uuid import UUID
 
 from libs.common.db import Connection as Conn
+from services.mail.domain.connection import Connection
 
 SET_PAUSED = """
 UPDATE connections SET paused_at = $3, paused_by = $4
@@ -11,11 +11,11 @@ UPDATE connections SET paused_at = $3, paused_by = $4
 """
 
 
-async def set_paused(
-    conn: Conn, tenant_id: str, connection_id: UUID, *, at: datetime | None, by: str | None
-) -> None:
-    """Note that somebody paused a connection; None: that it goes on."""
-    await conn.execute(SET_PAUSED, tenant_id, connection_id, at, by)
+async def set_paused(conn: Conn, changed: Connection) -> None:
+    """Keep since when, and by whom, a connection is paused."""
+    await conn.execute(
+        SET_PAUSED, changed.tenant_id, changed.id, changed.paused_at, changed.paused_by
+    )
 
 
 PAUSE_TENANT = """
@@ -24,23 +24,24 @@ ON CONFLICT DO NOTHING
 RETURNING true
 """
 RESUME_TENANT = "DELETE FROM paused_tenants WHERE tenant_id = $1 RETURNING true"
-MARK_ALL = "UPDATE connections SET tenant_paused_at = $2 WHERE tenant_id = $1"
 
 
 async def pause_tenant(conn: Conn, tenant_id: str, *, at: datetime, by: str) -> bool:
-    """Pause all connections of a tenant, those to come included; False: they are already."""
-    news = bool(await conn.fetchval(PAUSE_TENANT, tenant_id, at, by))
-    if news:
-        await conn.execute(MARK_ALL, tenant_id, at)
-    return news
+    """Note that the connections a tenant will have are paused; False: they are already."""
+    return bool(await conn.fetchval(PAUSE_TENANT, tenant_id, at, by))
 
 
 async def resume_tenant(conn: Conn, tenant_id: str) -> bool:
     """Undo that; False: they are not paused."""
-    news = bool(await conn.fetchval(RESUME_TENANT, tenant_id))
-    if news:
-        await conn.execute(MARK_ALL, tenant_id, None)
-    return news
+    return bool(await conn.fetchval(RESUME_TENANT, tenant_id))
+
+
+MARK_ALL = "UPDATE connections SET tenant_paused_at = $2 WHERE tenant_id = $1"
+
+
+async def mark_all(conn: Conn, tenant_id: str, *, at: datetime | None) -> None:
+    """Note the same of all connections that the tenant has."""
+    await conn.execute(MARK_ALL, tenant_id, at)
 
 
 FIND_TENANT_PAUSE = "SELECT paused_at FROM paused_tenants WHERE tenant_id = $1"

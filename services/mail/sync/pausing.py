@@ -39,10 +39,9 @@ class Pausing:
         before = await self._locked(conn, connection)
         if before.paused_at is not None:
             return before
-        now = self._now()
-        await pauses.set_paused(conn, before.tenant_id, before.id, at=now, by=by)
-        after = replace(before, paused_at=now, paused_by=by)
+        after = replace(before, paused_at=self._now(), paused_by=by)
         await self._follow(conn, before, after)
+        await pauses.set_paused(conn, after)
         return after
 
     async def resume(self, conn: Conn, connection: Connection) -> Connection:
@@ -50,9 +49,9 @@ class Pausing:
         before = await self._locked(conn, connection)
         if before.paused_at is None:
             return before
-        await pauses.set_paused(conn, before.tenant_id, before.id, at=None, by=None)
         after = replace(before, paused_at=None, paused_by=None)
         await self._follow(conn, before, after)
+        await pauses.set_paused(conn, after)
         return after
 
     async def pause_all(self, conn: Conn, tenant_id: str, *, by: str) -> int:
@@ -63,6 +62,7 @@ class Pausing:
         if await pauses.pause_tenant(conn, tenant_id, at=now, by=by):
             for one in found:
                 await self._follow(conn, one, replace(one, tenant_paused_at=now))
+            await pauses.mark_all(conn, tenant_id, at=now)
         return len(found)
 
     async def resume_all(self, conn: Conn, tenant_id: str) -> int:
@@ -72,11 +72,16 @@ class Pausing:
         if await pauses.resume_tenant(conn, tenant_id):
             for one in found:
                 await self._follow(conn, one, replace(one, tenant_paused_at=None))
+            await pauses.mark_all(conn, tenant_id, at=None)
         return len(found)
 
     async def _locked(self, conn: Conn, connection: Connection) -> Connection:
+        """Return the connection, which nobody who holds the directory's lock changes now.
+
+        Its row is locked last, as by a run that pins its cursor: signals and feeds come first.
+        """
         await directory.lock_exclusive(conn, connection.tenant_id)
-        found = await connections.lock_connection(conn, connection.tenant_id, connection.id)
+        found = await connections.find_connection(conn, connection.tenant_id, connection.id)
         return found or connection
 
     async def _follow(self, conn: Conn, before: Connection, after: Connection) -> None:
