@@ -18,7 +18,7 @@ __all__ = ["CONNECTIONS", "RESTORABLE", "SERVICE", "create_app", "migrations"]
 RESTORABLE = Restorable(
     counters=[
         ("messages", "sequence"),
-        ("messages", "activity_sequence"),
+        ("activities", "sequence"),
         ("feeds", "sequence"),
     ],
     has_feeds=True,

@@ -31,6 +31,7 @@ from services.mail.sync.labels import LabelWriter
 from services.mail.sync.link_work import LinkWork
 from services.mail.sync.linking import Linker
 from services.mail.sync.mailbox import Mailbox
+from services.mail.sync.visibility import Retellings
 from services.mail.sync.watching import Watching
 from services.mail.sync.work import Work
 from services.mail.web.attachments import DOWNLOADER
@@ -84,7 +85,14 @@ def _wire(app: web.Application, pool: db.Pool, gmail: Gmail, auth: AuthClient) -
     )
     app[BACKGROUND] = Background(pool, gmail, fetcher=fetcher, intake=intake, now=clock.now)
     links = LinkWork(pool, linker, fetch=fetcher.fetch_whole, hold=_hold, now=clock.now)
-    app[WORK] = Work(pool, fetcher, intake=intake, links=links, now=clock.now)
+    app[WORK] = Work(
+        pool,
+        fetcher,
+        intake=intake,
+        links=links,
+        retellings=Retellings(pool, now=clock.now),
+        now=clock.now,
+    )
     app[ASKING] = Asking(pool, gmail, now=clock.now)
     app[CONNECTIONS] = Connections(
         pool,

@@ -6,6 +6,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from services.mail.domain.message import Policy
+from services.mail.domain.visibility import Visibility
 
 
 class Access(StrEnum):
@@ -57,6 +58,8 @@ class Connection:
     """Of mail from before the connection that is taken in."""
     complete_since: datetime | None = None
     """From when on the mailbox should be here in full; None: it was never read."""
+    visibility: Visibility = Visibility.TEAM
+    """What colleagues see of its mail."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +117,7 @@ def updated(
         updated_at=now,
         backfill_days=current.backfill_days if current else backfill_days,
         complete_since=current.complete_since if current else None,
+        visibility=current.visibility if current else Visibility.TEAM,
     )
 
 

@@ -10,6 +10,7 @@ from libs.common.db import Connection as Conn
 from libs.common.errors import NotFound
 from services.mail.domain.connection import Access, Connection, Purge, State
 from services.mail.domain.message import Policy
+from services.mail.domain.visibility import Visibility
 
 
 def connection_of(row: Any) -> Connection:
@@ -29,12 +30,14 @@ def connection_of(row: Any) -> Connection:
         updated_at=row["updated_at"],
         backfill_days=row["backfill_days"],
         complete_since=row["complete_since"],
+        visibility=Visibility(row["visibility"]),
     )
 
 
 FIND_CONNECTION = """
 SELECT tenant_id, connection_id, account_id, user_id, email, access, policy, state,
-       reauthorize_url, event_sequence, purge, updated_at, backfill_days, complete_since
+       reauthorize_url, event_sequence, purge, updated_at, backfill_days, complete_since,
+       visibility
   FROM connections
  WHERE tenant_id = $1 AND connection_id = $2
 """
@@ -48,7 +51,8 @@ async def find_connection(conn: Conn, tenant_id: str, connection_id: UUID) -> Co
 
 LOCK_CONNECTION = """
 SELECT tenant_id, connection_id, account_id, user_id, email, access, policy, state,
-       reauthorize_url, event_sequence, purge, updated_at, backfill_days, complete_since
+       reauthorize_url, event_sequence, purge, updated_at, backfill_days, complete_since,
+       visibility
   FROM connections
  WHERE tenant_id = $1 AND connection_id = $2
    FOR UPDATE
@@ -63,7 +67,8 @@ async def lock_connection(conn: Conn, tenant_id: str, connection_id: UUID) -> Co
 
 LIST_CONNECTIONS = """
 SELECT tenant_id, connection_id, account_id, user_id, email, access, policy, state,
-       reauthorize_url, event_sequence, purge, updated_at, backfill_days, complete_since
+       reauthorize_url, event_sequence, purge, updated_at, backfill_days, complete_since,
+       visibility
   FROM connections
  WHERE tenant_id = $1 AND ($2::text IS NULL OR user_id = $2) AND purge = 'none'
  ORDER BY connection_id
@@ -92,8 +97,8 @@ async def get_connection(
 PUT_CONNECTION = """
 INSERT INTO connections AS c
        (tenant_id, connection_id, account_id, user_id, email, access, policy, state,
-        reauthorize_url, event_sequence, purge, updated_at, backfill_days)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+        reauthorize_url, event_sequence, purge, updated_at, backfill_days, visibility)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 ON CONFLICT (tenant_id, connection_id) DO UPDATE
    SET account_id = EXCLUDED.account_id, user_id = EXCLUDED.user_id, email = EXCLUDED.email,
        access = EXCLUDED.access, state = EXCLUDED.state,
@@ -108,7 +113,7 @@ RETURNING true
 async def put_connection(conn: Conn, new: Connection) -> bool:
     """Add or replace a connection; False when what is there is newer.
 
-    Its policy and its days of backfill stay as the tenant set them.
+    Its policy, its days of backfill and its visibility stay as the tenant set them.
     """
     put = await conn.fetchval(
         PUT_CONNECTION,
@@ -125,6 +130,7 @@ async def put_connection(conn: Conn, new: Connection) -> bool:
         new.purge.value,
         new.updated_at,
         new.backfill_days,
+        new.visibility.value,
     )
     return bool(put)
 
@@ -142,6 +148,18 @@ async def set_settings(
     await conn.execute(SET_SETTINGS, tenant_id, connection_id, policy.value, backfill_days)
 
 
+SET_VISIBILITY = """
+UPDATE connections SET visibility = $3 WHERE tenant_id = $1 AND connection_id = $2
+"""
+
+
+async def set_visibility(
+    conn: Conn, tenant_id: str, connection_id: UUID, visibility: Visibility
+) -> None:
+    """Set what colleagues see of this connection's mail from now on."""
+    await conn.execute(SET_VISIBILITY, tenant_id, connection_id, visibility.value)
+
+
 SET_COMPLETE_SINCE = """
 UPDATE connections SET complete_since = LEAST(complete_since, $3)
  WHERE tenant_id = $1 AND connection_id = $2
@@ -157,7 +175,8 @@ async def set_complete_since(
 
 LIST_LIVE = """
 SELECT tenant_id, connection_id, account_id, user_id, email, access, policy, state,
-       reauthorize_url, event_sequence, purge, updated_at, backfill_days, complete_since
+       reauthorize_url, event_sequence, purge, updated_at, backfill_days, complete_since,
+       visibility
   FROM connections
  WHERE state <> 'disconnected' AND updated_at < $1
    AND (tenant_id, connection_id) > ($2, $3)
@@ -193,25 +212,13 @@ async def list_purging(conn: Conn) -> list[tuple[str, UUID]]:
     return [(row["tenant_id"], row["connection_id"]) for row in rows]
 
 
-PURGE_MESSAGES = """
-DELETE FROM messages
- WHERE (tenant_id, id) IN (SELECT tenant_id, id FROM messages
-                            WHERE tenant_id = $1 AND connection_id = $2 LIMIT $3)
-"""
-
-
-async def purge_messages(conn: Conn, tenant_id: str, connection_id: UUID, *, limit: int) -> int:
-    """Remove up to `limit` messages of the connection; return how many went."""
-    tag: str = await conn.execute(PURGE_MESSAGES, tenant_id, connection_id, limit)
-    return int(tag.rpartition(" ")[2])
-
-
 PURGE_DEAD_ITEMS = """
 DELETE FROM dead_items d USING feeds f
  WHERE f.tenant_id = $1 AND f.connection_id = $2
    AND d.tenant_id = f.tenant_id AND d.feed_id = f.id
 """
 PURGE_JOBS = "DELETE FROM jobs WHERE tenant_id = $1 AND connection_id = $2"
+PURGE_RETELLING = "DELETE FROM retellings WHERE tenant_id = $1 AND connection_id = $2"
 PURGE_FEEDS = "DELETE FROM feeds WHERE tenant_id = $1 AND connection_id = $2"
 PURGE_CONNECTION = """
 UPDATE connections SET purge = 'done', email = '', reauthorize_url = NULL
@@ -228,6 +235,7 @@ async def purge_connection(conn: Conn, tenant_id: str, connection_id: UUID) -> N
     if await conn.fetchval(PURGE_CONNECTION, tenant_id, connection_id):
         await conn.execute(PURGE_DEAD_ITEMS, tenant_id, connection_id)
         await conn.execute(PURGE_JOBS, tenant_id, connection_id)
+        await conn.execute(PURGE_RETELLING, tenant_id, connection_id)
         await conn.execute(PURGE_FEEDS, tenant_id, connection_id)
 
 

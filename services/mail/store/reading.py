@@ -1,6 +1,6 @@
 """SQL that reads messages for those who may see them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -15,6 +15,7 @@ from services.mail.domain.message import (
     Person,
     Report,
 )
+from services.mail.domain.visibility import Visibility, withheld
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,13 @@ class StoredMessage:
     snippet: str
     size: int
     labels: tuple[str, ...]
+    user_id: str
+    """Whose mailbox it is in."""
+    visibility: Visibility
+    own: bool
+    """It is the caller's own, or the caller is a service: they may change it."""
+    in_full: bool
+    """The caller may see what it says; else its content is left out."""
 
 
 def person_of(value: Any) -> Person:
@@ -44,7 +52,17 @@ def people_of(value: Any) -> tuple[Person, ...]:
 
 
 def stored(row: Any) -> StoredMessage:
-    """Return a row of messages; what rows from before a column was there lack is empty."""
+    """Return a row of messages as far as the caller may see it: content or not.
+
+    What rows from before a column was there lack is empty.
+    """
+    found = _stored(row)
+    if found.in_full:
+        return found
+    return replace(found, content=withheld(found.content), snippet="", size=0, labels=())
+
+
+def _stored(row: Any) -> StoredMessage:
     return StoredMessage(
         id=row["id"],
         connection_id=row["connection_id"],
@@ -75,6 +93,10 @@ def stored(row: Any) -> StoredMessage:
         snippet=row["snippet"],
         size=row["size"],
         labels=tuple(row["labels"]),
+        user_id=row["user_id"],
+        visibility=Visibility(row["visibility"]),
+        own=row["own"],
+        in_full=row["in_full"],
     )
 
 
@@ -82,21 +104,21 @@ FIND_MESSAGE = """
 SELECT m.id, m.connection_id, m.google_id, m.thread_id, m.internal_date, m.direction, m.sender,
        m.recipients, m.subject, m.snippet, m.body_text, m.rfc822_message_id, m.in_reply_to,
        m.reference_ids, m.attachments, m.size, m.labels, m.body_html, m.new_text, m.sent_at,
-       m.calendar, m.report
+       m.calendar, m.report, c.user_id, c.visibility, c.own, c.in_full
   FROM messages m
-  JOIN connections c ON c.tenant_id = m.tenant_id AND c.connection_id = m.connection_id
+  JOIN shown_mailboxes($1, $3) c ON c.connection_id = m.connection_id
  WHERE m.tenant_id = $1 AND m.id = $2 AND m.deleted_at IS NULL AND NOT m.traced
-   AND c.purge = 'none' AND ($3::text IS NULL OR c.user_id = $3)
+   AND (c.own OR m.activity_id IS NOT NULL)
 """
 
 
 async def get_message(
     conn: Conn, tenant_id: str, message_id: UUID, *, user_id: str | None
 ) -> StoredMessage:
-    """Return a message as the caller may see it: of their own mailboxes, or any for a service.
+    """Return a message as the caller may see it; a service (None) sees any of its tenant's.
 
     Raises:
-        NotFound: there is none, it is gone, or it is somebody else's.
+        NotFound: there is none, it is gone, or the caller may not know of it.
     """
     row = await conn.fetchrow(FIND_MESSAGE, tenant_id, message_id, user_id)
     if row is None:
@@ -126,22 +148,33 @@ LIST_MESSAGES = """
 SELECT m.id, m.connection_id, m.google_id, m.thread_id, m.internal_date, m.direction, m.sender,
        m.recipients, m.subject, m.snippet, m.body_text, m.rfc822_message_id, m.in_reply_to,
        m.reference_ids, m.attachments, m.size, m.labels, m.body_html, m.new_text, m.sent_at,
-       m.calendar, m.report
-  FROM connections c
+       m.calendar, m.report, c.user_id, c.visibility, c.own, c.in_full
+  FROM shown_mailboxes($1, $2) c
  CROSS JOIN LATERAL (
-       SELECT *
-         FROM messages m
-        WHERE m.tenant_id = c.tenant_id AND m.connection_id = c.connection_id
-          AND m.deleted_at IS NULL AND NOT m.traced
-          AND ($4::text IS NULL OR m.thread_id = $4)
-          AND ($5::text IS NULL OR m.labels @> ARRAY[$5])
-          AND m.internal_date >= COALESCE($6, '-infinity'::timestamptz)
-          AND m.internal_date < COALESCE($7, 'infinity'::timestamptz)
-          AND ($8::timestamptz IS NULL OR (m.internal_date, m.id) < ($8, $9::uuid))
-        ORDER BY m.internal_date DESC, m.id DESC
-        LIMIT $10) m
- WHERE c.tenant_id = $1 AND ($2::text IS NULL OR c.user_id = $2) AND c.purge = 'none'
-   AND ($3::uuid IS NULL OR c.connection_id = $3)
+       (SELECT *
+          FROM messages m
+         WHERE c.own AND m.tenant_id = $1 AND m.connection_id = c.connection_id
+           AND m.deleted_at IS NULL AND NOT m.traced
+           AND ($4::text IS NULL OR m.thread_id = $4)
+           AND ($5::text IS NULL OR m.labels @> ARRAY[$5])
+           AND m.internal_date >= COALESCE($6, '-infinity'::timestamptz)
+           AND m.internal_date < COALESCE($7, 'infinity'::timestamptz)
+           AND ($8::timestamptz IS NULL OR (m.internal_date, m.id) < ($8, $9::uuid))
+         ORDER BY m.internal_date DESC, m.id DESC
+         LIMIT $10)
+        UNION ALL
+       (SELECT *
+          FROM messages m
+         WHERE NOT c.own AND m.tenant_id = $1 AND m.connection_id = c.connection_id
+           AND m.activity_id IS NOT NULL AND m.deleted_at IS NULL AND NOT m.traced
+           AND ($4::text IS NULL OR m.thread_id = $4)
+           AND ($5::text IS NULL OR c.in_full AND m.labels @> ARRAY[$5])
+           AND m.internal_date >= COALESCE($6, '-infinity'::timestamptz)
+           AND m.internal_date < COALESCE($7, 'infinity'::timestamptz)
+           AND ($8::timestamptz IS NULL OR (m.internal_date, m.id) < ($8, $9::uuid))
+         ORDER BY m.internal_date DESC, m.id DESC
+         LIMIT $10)) m
+ WHERE ($3::uuid IS NULL OR c.connection_id = $3)
  ORDER BY m.internal_date DESC, m.id DESC
  LIMIT $10
 """
@@ -151,16 +184,15 @@ LIST_CONCERNING = """
 SELECT m.id, m.connection_id, m.google_id, m.thread_id, m.internal_date, m.direction, m.sender,
        m.recipients, m.subject, m.snippet, m.body_text, m.rfc822_message_id, m.in_reply_to,
        m.reference_ids, m.attachments, m.size, m.labels, m.body_html, m.new_text, m.sent_at,
-       m.calendar, m.report
+       m.calendar, m.report, c.user_id, c.visibility, c.own, c.in_full
   FROM message_links l
   JOIN messages m ON m.tenant_id = l.tenant_id AND m.id = l.message_id
-  JOIN connections c ON c.tenant_id = m.tenant_id AND c.connection_id = m.connection_id
+  JOIN shown_mailboxes($1, $2) c ON c.connection_id = m.connection_id
  WHERE l.tenant_id = $1 AND l.entity_type = $11 AND l.entity_id = $12
    AND m.deleted_at IS NULL AND NOT m.traced
-   AND ($2::text IS NULL OR c.user_id = $2) AND c.purge = 'none'
    AND ($3::uuid IS NULL OR c.connection_id = $3)
    AND ($4::text IS NULL OR m.thread_id = $4)
-   AND ($5::text IS NULL OR m.labels @> ARRAY[$5])
+   AND ($5::text IS NULL OR c.in_full AND m.labels @> ARRAY[$5])
    AND m.internal_date >= COALESCE($6, '-infinity'::timestamptz)
    AND m.internal_date < COALESCE($7, 'infinity'::timestamptz)
    AND ($8::timestamptz IS NULL OR (m.internal_date, m.id) < ($8, $9::uuid))

@@ -101,6 +101,7 @@ class Intake:
             await add_dead_item(
                 conn, kind=DEAD_MESSAGE, item=google_id, cause=cause, now=writes.now, feed=feed
             )
+        await writes.finish()
         await outbox.append(conn, *writes.told)
         _count(origin, changed=len(changes), fetches=fetches)
 

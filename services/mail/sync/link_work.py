@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
+from uuid import UUID
 
 import structlog
 
@@ -16,14 +17,16 @@ from libs.common.events.envelope import Envelope
 from libs.common.feeds import Feed, Lease
 from libs.common.feeds.dead_items import add_dead_item
 from services.mail.domain import events
+from services.mail.domain.activities import activity_id
 from services.mail.domain.connection import Connection
 from services.mail.domain.history import MOST_FETCHED
-from services.mail.domain.message import Content, Fetched, Policy, is_mail
+from services.mail.domain.message import Fetched, Policy, is_mail
 from services.mail.store import link_work as store
 from services.mail.store import links
 from services.mail.store.link_work import FIRST, Hit, Work
 from services.mail.store.messages import remove_trace
-from services.mail.sync.linking import Linker, attach, tell
+from services.mail.sync.activities import Activities, copy_of
+from services.mail.sync.linking import Linker
 
 log = structlog.get_logger(__name__)
 
@@ -158,22 +161,31 @@ class LinkWork:
                 hashes=hashes,
                 limit=REMOVED_AT_ONCE,
             )
-            told: list[Envelope] = []
+            activities = Activities(conn, tenant_id, origin=Origin.REPAIR)
             for message_id in stale:
-                facts = await links.find_facts(conn, tenant_id, message_id)
-                await links.remove_link(conn, tenant_id, work.ref, message_id)
-                if facts is None:
-                    continue
-                left = await links.list_links(conn, tenant_id, message_id)
-                if not left and connection.policy is Policy.KNOWN:
-                    await links.reduce_to_trace(conn, tenant_id, message_id)
-                if not left:
-                    facts = replace(facts, content=Content(), snippet="")
-                told.append(
-                    await tell(conn, connection, facts, origin=Origin.REPAIR, time=self._now())
-                )
-            await outbox.append(conn, *told)
+                await self._unlink(conn, connection, work, message_id, activities)
+            await outbox.append(conn, *await activities.tell())
         return bool(stale)
+
+    async def _unlink(
+        self,
+        conn: Conn,
+        connection: Connection,
+        work: Work,
+        message_id: UUID,
+        activities: Activities,
+    ) -> None:
+        tenant_id = connection.tenant_id
+        facts = await links.find_facts(conn, tenant_id, message_id)
+        await links.remove_link(conn, tenant_id, work.ref, message_id)
+        if facts is None:
+            return
+        left = await links.list_links(conn, tenant_id, message_id)
+        if not left and connection.policy is Policy.KNOWN:
+            await links.reduce_to_trace(conn, tenant_id, message_id)
+        elif not left:
+            await links.set_activity(conn, tenant_id, message_id, None)
+        activities.change(copy_of(connection, facts), time=self._now())
 
 
 class _Chunk:
@@ -195,6 +207,7 @@ class _Chunk:
         self._linker = linker
         self._now = now
         self._told: list[Envelope] = []
+        self._activities = Activities(conn, connection.tenant_id, origin=Origin.REPAIR)
 
     async def write(self, hits: list[Hit], answers: Answers | None) -> None:
         """Link them, in the order rows are locked, and move the work on or end it."""
@@ -205,7 +218,7 @@ class _Chunk:
                 await self._complete(hit, answers)
             else:
                 await self._attach(hit)
-        await outbox.append(self._conn, *self._told)
+        await outbox.append(self._conn, *self._told, *await self._activities.tell())
         place = (self._connection.tenant_id, self._connection.id, self._work.ref)
         if len(hits) < MOST_FETCHED:
             await store.end_work(self._conn, *place)
@@ -216,10 +229,12 @@ class _Chunk:
         facts = await links.find_facts(self._conn, self._connection.tenant_id, hit.message_id)
         if facts is None:
             return
-        envelope = await attach(
-            self._conn, self._connection, facts, [self._work.ref], origin=Origin.REPAIR
-        )
-        self._told += [] if envelope is None else [envelope]
+        tenant_id, named = self._connection.tenant_id, facts.activity_id
+        if named is None:
+            named = activity_id(tenant_id, hit.message_id, facts.content)
+            await links.set_activity(self._conn, tenant_id, hit.message_id, named)
+        facts = replace(facts, activity_id=named)
+        self._activities.add(copy_of(self._connection, facts, (self._work.ref,)))
 
     async def _complete(self, hit: Hit, answers: Answers | None) -> None:
         if answers is None:
@@ -258,11 +273,10 @@ class _Chunk:
                 time=message.internal_date,
             )
         )
-        envelope = await self._linker.link(
+        await self._linker.link(
             self._conn,
             self._connection,
             hit.message_id,
             message=message,
-            origin=Origin.REPAIR,
+            activities=self._activities,
         )
-        self._told += [] if envelope is None else [envelope]

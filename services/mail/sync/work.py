@@ -1,4 +1,4 @@
-"""What entities and people ask of a mailbox: mail to link, and dead items to try again."""
+"""What entities and people ask of a mailbox: mail to link, to tell again, dead items to retry."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -13,6 +13,7 @@ from services.mail.store import connections
 from services.mail.sync.fetching import Fetcher, Fetches
 from services.mail.sync.intake import Intake
 from services.mail.sync.link_work import LinkWork
+from services.mail.sync.visibility import Retellings
 
 
 class Work:
@@ -25,6 +26,7 @@ class Work:
         *,
         intake: Intake,
         links: LinkWork,
+        retellings: Retellings,
         now: Callable[[], datetime],
     ) -> None:
         """Fetch through `fetcher`, take in through `intake`, link through `links`."""
@@ -32,6 +34,7 @@ class Work:
         self._fetcher = fetcher
         self._intake = intake
         self._links = links
+        self._retellings = retellings
         self._now = now
 
     async def run(self, lease: Lease) -> None:
@@ -48,7 +51,8 @@ class Work:
             return
         replayed = await self._replay(lease, connection)
         linked = await self._links.step(lease, connection)
-        if replayed or linked:
+        retold = await self._retellings.step(lease, connection)
+        if replayed or linked or retold:
             lease.again()
 
     async def _replay(self, lease: Lease, connection: Connection) -> bool:

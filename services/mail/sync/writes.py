@@ -7,13 +7,15 @@ from uuid import UUID
 from libs.common.db import Connection as Conn
 from libs.common.events.base import Event, Origin
 from libs.common.events.envelope import Envelope
-from libs.common.ids import new_id
 from services.mail.domain import events
+from services.mail.domain.activities import Copy
 from services.mail.domain.connection import Connection
 from services.mail.domain.history import Change, relabel
-from services.mail.domain.message import Fetched, Known, is_mail
+from services.mail.domain.links import Facts
+from services.mail.domain.message import Content, Fetched, Known, direction, is_mail
 from services.mail.store import links
 from services.mail.store import messages as store
+from services.mail.sync.activities import Activities, copy_of
 from services.mail.sync.linking import Arrival, Linker
 
 
@@ -34,6 +36,7 @@ class Writes:
         self._connection = connection
         self._linker = linker
         self._origin = origin
+        self._activities = Activities(conn, connection.tenant_id, origin=origin)
 
     async def arrive(self, messages: Sequence[Fetched]) -> None:
         """Add messages that are new, unless they are no mail: a statement for all of them each."""
@@ -42,9 +45,11 @@ class Writes:
         if not mail:
             return
         refs = await self._linker.match_all(conn, of, [one.content for one in mail])
-        arrivals = [Arrival(new_id(), one, some) for one, some in zip(mail, refs, strict=True)]
+        arrivals = [
+            Arrival.of(of.tenant_id, one, some) for one, some in zip(mail, refs, strict=True)
+        ]
         whole = [
-            store.NewMessage(one.id, one.message, linked=bool(one.refs))
+            store.NewMessage(one.id, one.message, one.activity_id)
             for one in arrivals
             if one.message.whole
         ]
@@ -58,7 +63,11 @@ class Writes:
             if one.message.whole:
                 event = events.arrived(of, one.id, one.message, self._origin)
                 self._tell(event, one.id, sequence=1, time=one.message.internal_date)
-        self.told += await self._linker.link_new(conn, of, new, origin=self._origin)
+        await self._linker.link_new(conn, of, new, self._activities)
+
+    async def finish(self) -> None:
+        """Write and tell what all this does to activities: the last that locks anything."""
+        self.told += await self._activities.tell()
 
     async def change(self, known: Known, change: Change) -> None:
         """Apply to a message we hold what happened to it."""
@@ -76,9 +85,24 @@ class Writes:
         sequence = await store.bury_message(
             self._conn, self._connection.tenant_id, known.id, now=self.now
         )
-        await links.remove_links(self._conn, self._connection.tenant_id, known.id)
+        if known.activity_id is not None:
+            await links.remove_links(self._conn, self._connection.tenant_id, known.id)
+            self._activities.change(self._gone(known), time=self.now)
         event = events.deleted(self._connection, known, self._origin)
         self._tell(event, known.id, sequence=sequence, time=self.now)
+
+    def _gone(self, known: Known) -> Copy:
+        facts = Facts(
+            message_id=known.id,
+            google_id=known.google_id,
+            thread_id=known.thread_id,
+            occurred_at=known.internal_date,
+            direction=direction(known.labels),
+            content=Content(),
+            snippet="",
+            activity_id=known.activity_id,
+        )
+        return copy_of(self._connection, facts)
 
     async def _relabel(self, known: Known, change: Change) -> None:
         new = relabel(known, change)

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from services.mail.domain.message import Policy
+from services.mail.domain.visibility import Visibility
 from services.mail.domain.watch import WatchState
 
 MOST_DAYS = 3650
@@ -26,6 +27,11 @@ class ConnectionSettings(BaseModel):
         ge=0,
         le=MOST_DAYS,
         description="Days of mail from before the connection; left out: as it is",
+    )
+    visibility: Visibility | None = Field(
+        default=None,
+        description="What colleagues see of mail that concerns an entity: team: all of it; "
+        "metadata: people, dates and ids; private: nothing. Left out: as it is. Acts at once",
     )
 
 
@@ -80,6 +86,7 @@ class ConnectionStatus(BaseModel):
     state: str
     access: str
     policy: Policy
+    visibility: Visibility
     backfill_days: int
     complete_since: datetime | None = Field(description="From when on the mailbox is here in full")
     feeds: list[FeedOut]

@@ -20,6 +20,7 @@ from services.mail.store import watches
 from services.mail.store.connections import Counts
 from services.mail.store.watches import WatchRow
 from services.mail.sync.feeds import AUDIT, BACKFILL, LIVE, REPAIR
+from services.mail.sync.visibility import set_visibility
 from services.mail.web.connection_models import (
     ConnectionSettings,
     ConnectionStatus,
@@ -68,7 +69,13 @@ async def read_settings(request: web.Request) -> web.Response:
     who, connection_id = caller(request), path_uuid(request)
     async with transaction(request.app[POOL]) as conn:
         found = await store.get_connection(conn, who.tenant_id, connection_id, user_id=seen_by(who))
-    return reply(ConnectionSettings(policy=found.policy, backfill_days=found.backfill_days))
+    return reply(
+        ConnectionSettings(
+            policy=found.policy,
+            backfill_days=found.backfill_days,
+            visibility=found.visibility,
+        )
+    )
 
 
 async def write_settings(request: web.Request) -> web.Response:
@@ -77,11 +84,12 @@ async def write_settings(request: web.Request) -> web.Response:
     wanted = await read_body(request, ConnectionSettings)
     async with transaction(request.app[POOL]) as conn:
         found = await store.get_connection(conn, who.tenant_id, connection_id, user_id=seen_by(who))
+        shown = await set_visibility(conn, found, wanted.visibility, now=clock.now())
         days = found.backfill_days if wanted.backfill_days is None else wanted.backfill_days
         await store.set_settings(
             conn, who.tenant_id, connection_id, policy=wanted.policy, backfill_days=days
         )
-    return reply(ConnectionSettings(policy=wanted.policy, backfill_days=days))
+    return reply(ConnectionSettings(policy=wanted.policy, backfill_days=days, visibility=shown))
 
 
 def _status(
@@ -99,6 +107,7 @@ def _status(
         state=one.state,
         access=one.access,
         policy=one.policy,
+        visibility=one.visibility,
         backfill_days=one.backfill_days,
         complete_since=one.complete_since,
         feeds=[_feed(feed, now=now) for feed in feeds],

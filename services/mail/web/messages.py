@@ -34,7 +34,7 @@ MAX_BODY = 65_536
 
 
 def seen_by(who: Caller) -> str | None:
-    """Return whose mailboxes a caller may see: a user's own; None: all of a service's tenant."""
+    """Return who looks: a user, by visibility; None: a service, which sees all of its tenant."""
     return who.user_id if who.kind == "user" else None
 
 
@@ -73,6 +73,8 @@ async def change_labels(request: web.Request) -> web.Response:
     change = await read_body(request, LabelChange)
     async with transaction(request.app[POOL]) as conn:
         row = await store.get_message(conn, who.tenant_id, message_id, user_id=seen_by(who))
+    if not row.own:
+        raise Forbidden("The message is in a colleague's mailbox.", slug="not-your-mailbox")
     labels = await request.app[LABELS].change(
         who.tenant_id, row, add=change.add, remove=change.remove
     )
@@ -106,6 +108,9 @@ def summary(row: StoredMessage) -> MessageSummary:
         labels=list(row.labels),
         has_attachments=any(not one.inline for one in content.attachments),
         occurred_at=row.internal_date,
+        user_id=row.user_id,
+        visibility=row.visibility,
+        withheld=not row.in_full,
     )
 
 
