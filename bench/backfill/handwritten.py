@@ -61,8 +61,8 @@ SELECT address, entity_type, entity_id FROM entity_addresses
 """
 ADD_ACTIVITIES = """
 INSERT INTO activities AS a (tenant_id, id, sequence, occurred_at)
-SELECT $1, n.id, 1, to_timestamp(n.millis / 1000.0)
-  FROM unnest($2::uuid[], $3::bigint[]) AS n (id, millis)
+SELECT $1, n.id, new.first, to_timestamp(n.millis / 1000.0)
+  FROM unnest($2::uuid[], $3::bigint[]) AS n (id, millis), activity_numbers new
 ON CONFLICT (tenant_id, id) DO UPDATE SET sequence = a.sequence + 1
 """
 ADD_LINKS = """

@@ -174,6 +174,14 @@ CREATE TABLE activities (
     PRIMARY KEY (tenant_id, id)
 ) WITH (fillfactor = 80);
 
+-- The number a new activity begins with: raised when a backup is restored, since its ids are given
+-- again to mail that comes again, and what was told of them after the backup is not known here.
+CREATE TABLE activity_numbers (
+    single boolean PRIMARY KEY DEFAULT true CHECK (single),
+    first  bigint  NOT NULL DEFAULT 1
+);
+INSERT INTO activity_numbers DEFAULT VALUES;
+
 -- Which activity a message is a copy of; null: it concerns nobody.
 ALTER TABLE messages ADD COLUMN activity_id uuid;
 

@@ -19,6 +19,7 @@ RESTORABLE = Restorable(
     counters=[
         ("messages", "sequence"),
         ("activities", "sequence"),
+        ("activity_numbers", "first"),
         ("feeds", "sequence"),
     ],
     has_feeds=True,

@@ -19,8 +19,8 @@ from services.mail.store.links import facts_of
 NUMBER_ACTIVITIES = """
 WITH numbered AS (
     INSERT INTO activities AS a (tenant_id, id, sequence, occurred_at)
-    SELECT $1, n.id, 1, n.occurred_at
-      FROM unnest($2::uuid[], $3::timestamptz[]) AS n (id, occurred_at)
+    SELECT $1, n.id, new.first, n.occurred_at
+      FROM unnest($2::uuid[], $3::timestamptz[]) AS n (id, occurred_at), activity_numbers new
      ORDER BY n.id
     ON CONFLICT (tenant_id, id) DO UPDATE SET sequence = a.sequence + 1
     RETURNING id, sequence, occurred_at
@@ -32,7 +32,7 @@ WITH numbered AS (
       JOIN numbered a ON a.id = n.activity_id
     ON CONFLICT DO NOTHING
 )
-SELECT id, sequence, occurred_at FROM numbered
+SELECT id, sequence, occurred_at, sequence = new.first AS is_new FROM numbered, activity_numbers new
 """
 
 
@@ -51,6 +51,8 @@ class Numbered:
 
     sequence: int
     occurred_at: datetime
+    is_new: bool
+    """It was never told of before."""
 
 
 async def number_activities(
@@ -74,7 +76,7 @@ async def number_activities(
         [one.message_id for one in links],
         [one.activity_id for one in links],
     )
-    return {row["id"]: Numbered(row["sequence"], row["occurred_at"]) for row in rows}
+    return {row["id"]: Numbered(row["sequence"], row["occurred_at"], row["is_new"]) for row in rows}
 
 
 LIST_COPIES = """

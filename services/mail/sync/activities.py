@@ -62,7 +62,7 @@ class Activities:
             return []
         dates = {name: _date(one) for name, one in self._touched.items()}
         numbers = await store.number_activities(self._conn, self._tenant_id, dates, self._links)
-        older = [name for name, one in numbers.items() if one.sequence > 1]
+        older = [name for name, one in numbers.items() if not one.is_new]
         # One that is told for the first time has no copy but those of this transaction.
         held = await store.list_copies(self._conn, self._tenant_id, older) if older else {}
         return [
@@ -73,7 +73,7 @@ class Activities:
     def _event(
         self, name: UUID, touched: _Touched, number: Numbered, held: Sequence[Copy]
     ) -> Envelope:
-        copies = by_message(touched.added if number.sequence == 1 else held)
+        copies = by_message(touched.added if number.is_new else held)
         gone = () if touched.changed is None else (without_content(touched.changed),)
         activity = Activity(id=name, occurred_at=number.occurred_at, copies=copies or gone)
         return Envelope.of(

@@ -382,7 +382,7 @@ MUTANTS = (
         f"{COPIES}::test_the_second_copy_is_told_under_the_same_activity",
         edit=(
             "services/mail/sync/activities.py",
-            "touched.added if number.sequence == 1 else held",
+            "touched.added if number.is_new else held",
             "touched.added or held",
         ),
     ),

@@ -45,7 +45,11 @@ def test_the_most_open_of_several_counts(some: list[Visibility], most: Visibilit
 
 def test_what_a_message_says_is_withheld_and_who_wrote_it_is_not() -> None:
     people = (Person("a@x.test"),)
-    ids: dict[str, Any] = {"rfc822_message_id": "<1@x>", "in_reply_to": "<0@x>", "references": ("<0@x>",)}
+    ids: dict[str, Any] = {
+        "rfc822_message_id": "<1@x>",
+        "in_reply_to": "<0@x>",
+        "references": ("<0@x>",),
+    }
     file = Attachment(part="2", filename="a", content_type="a/b", size=1, inline=False)
     said = Content(
         sender=people[0],
