@@ -32,7 +32,10 @@ WITH numbered AS (
       JOIN numbered a ON a.id = n.activity_id
     ON CONFLICT DO NOTHING
 )
-SELECT id, sequence, occurred_at, sequence = new.first AS is_new FROM numbered, activity_numbers new
+SELECT id, sequence, occurred_at, sequence = new.first AS is_new,
+       COALESCE((SELECT c.visibility FROM connections c
+                  WHERE c.tenant_id = $1 AND c.connection_id = $8), 'private') AS visibility
+  FROM numbered, activity_numbers new
 """
 
 
@@ -53,16 +56,23 @@ class Numbered:
     occurred_at: datetime
     is_new: bool
     """It was never told of before."""
+    visibility: Visibility
+    """Of the mailbox in hand, as it is now: a run may have begun under another."""
 
 
 async def number_activities(
-    conn: Conn, tenant_id: str, dates: Mapping[UUID, datetime], links: Sequence[Link]
+    conn: Conn,
+    tenant_id: str,
+    connection_id: UUID,
+    dates: Mapping[UUID, datetime],
+    links: Sequence[Link],
 ) -> dict[UUID, Numbered]:
     """Lock activities, give each its next number, and add links of their copies.
 
     Args:
         conn: inside a transaction that locks no message afterwards.
         tenant_id: whose.
+        connection_id: the mailbox of the copies in hand.
         dates: by activity, the date of the copy in hand; it counts for one that is new.
         links: their activities are among `dates`.
     """
@@ -75,8 +85,14 @@ async def number_activities(
         [one.ref.entity_id for one in links],
         [one.message_id for one in links],
         [one.activity_id for one in links],
+        connection_id,
     )
-    return {row["id"]: Numbered(row["sequence"], row["occurred_at"], row["is_new"]) for row in rows}
+    return {
+        row["id"]: Numbered(
+            row["sequence"], row["occurred_at"], row["is_new"], Visibility(row["visibility"])
+        )
+        for row in rows
+    }
 
 
 LIST_COPIES = """

@@ -6,7 +6,7 @@ nobody waits for a message while it holds an activity. Whoever comes second sees
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -35,13 +35,13 @@ class Activities:
 
     Args:
         conn: the transaction.
-        tenant_id: whose.
-        origin: why they change.
+        connection: whose copies come, change or go.
+        origin: why they do.
     """
 
-    def __init__(self, conn: Conn, tenant_id: str, *, origin: Origin) -> None:
+    def __init__(self, conn: Conn, connection: Connection, *, origin: Origin) -> None:
         self._conn = conn
-        self._tenant_id = tenant_id
+        self._connection = connection
         self._origin = origin
         self._touched: dict[UUID, _Touched] = {}
         self._links: list[Link] = []
@@ -61,10 +61,13 @@ class Activities:
         if not self._touched:
             return []
         dates = {name: _date(one) for name, one in self._touched.items()}
-        numbers = await store.number_activities(self._conn, self._tenant_id, dates, self._links)
+        tenant_id, connection_id = self._connection.tenant_id, self._connection.id
+        numbers = await store.number_activities(
+            self._conn, tenant_id, connection_id, dates, self._links
+        )
         older = [name for name, one in numbers.items() if not one.is_new]
         # One that is told for the first time has no copy but those of this transaction.
-        held = await store.list_copies(self._conn, self._tenant_id, older) if older else {}
+        held = await store.list_copies(self._conn, tenant_id, older) if older else {}
         return [
             self._event(name, one, numbers[name], held.get(name, ()))
             for name, one in self._touched.items()
@@ -73,12 +76,13 @@ class Activities:
     def _event(
         self, name: UUID, touched: _Touched, number: Numbered, held: Sequence[Copy]
     ) -> Envelope:
-        copies = by_message(touched.added if number.is_new else held)
+        added = [replace(one, visibility=number.visibility) for one in touched.added]
+        copies = by_message(added if number.is_new else held)
         gone = () if touched.changed is None else (without_content(touched.changed),)
         activity = Activity(id=name, occurred_at=number.occurred_at, copies=copies or gone)
         return Envelope.of(
             logged(activity, self._origin, ended=not copies),
-            tenant_id=self._tenant_id,
+            tenant_id=self._connection.tenant_id,
             aggregate_id=str(name),
             sequence=number.sequence,
             time=touched.time,

@@ -170,7 +170,7 @@ class Connections:
         if connection is None:
             return 0
         gone = await copies.purge_messages(conn, tenant_id, connection_id, limit=PURGED_AT_ONCE)
-        activities = Activities(conn, tenant_id, origin=Origin.REPAIR)
+        activities = Activities(conn, connection, origin=Origin.REPAIR)
         for facts in gone:
             if facts.activity_id is not None:
                 activities.change(copy_of(connection, facts), time=self._now())

@@ -161,7 +161,7 @@ class LinkWork:
                 hashes=hashes,
                 limit=REMOVED_AT_ONCE,
             )
-            activities = Activities(conn, tenant_id, origin=Origin.REPAIR)
+            activities = Activities(conn, connection, origin=Origin.REPAIR)
             for message_id in stale:
                 await self._unlink(conn, connection, work, message_id, activities)
             await outbox.append(conn, *await activities.tell())
@@ -207,7 +207,7 @@ class _Chunk:
         self._linker = linker
         self._now = now
         self._told: list[Envelope] = []
-        self._activities = Activities(conn, connection.tenant_id, origin=Origin.REPAIR)
+        self._activities = Activities(conn, connection, origin=Origin.REPAIR)
 
     async def write(self, hits: list[Hit], answers: Answers | None) -> None:
         """Link them, in the order rows are locked, and move the work on or end it."""

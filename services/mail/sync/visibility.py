@@ -60,7 +60,7 @@ class Retellings:
             if retelling is None:
                 return False
             found = await copies.next_copies(conn, *place, retelling, limit=AT_ONCE)
-            activities = Activities(conn, connection.tenant_id, origin=Origin.REPAIR)
+            activities = Activities(conn, connection, origin=Origin.REPAIR)
             for facts in found:
                 activities.change(copy_of(connection, facts), time=self._now())
             if len(found) < AT_ONCE:

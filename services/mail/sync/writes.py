@@ -36,7 +36,7 @@ class Writes:
         self._connection = connection
         self._linker = linker
         self._origin = origin
-        self._activities = Activities(conn, connection.tenant_id, origin=origin)
+        self._activities = Activities(conn, connection, origin=origin)
 
     async def arrive(self, messages: Sequence[Fetched]) -> None:
         """Add messages that are new, unless they are no mail: a statement for all of them each."""

@@ -131,7 +131,7 @@ class Bench:
         add = add_traces if traced else add_messages
         new = [NewMessage(message_id, message)]
         await add(conn, connection.tenant_id, connection.id, new, now=clock.now())
-        activities = Activities(conn, connection.tenant_id, origin=Origin.LIVE)
+        activities = Activities(conn, connection, origin=Origin.LIVE)
         await self.linker.link(
             conn, connection, message_id, message=message, activities=activities, traced=traced
         )

@@ -264,6 +264,16 @@ async def test_a_change_of_visibility_is_told(bench: Bench) -> None:
     assert len({one["subject"] for one in told[150:]}) == 150
 
 
+async def test_an_arrival_is_told_with_the_visibility_of_the_moment(bench: Bench) -> None:
+    hers = await ada(bench)
+    async with db.transaction(bench.pool) as conn:
+        await set_visibility(conn, hers, Visibility.PRIVATE, now=clock.now())
+    await bench.take(hers, [copy("g1")])  # by a run that began before
+    (told,) = await activities(bench)
+    said = told["data"]["activity"]
+    assert (said["visibility"], said["copies"][0]["visibility"]) == ("private", "private")
+
+
 async def test_a_customer_who_wrote_to_two_colleagues_is_one_activity_until_one_leaves(
     mail: Stand,
 ) -> None:

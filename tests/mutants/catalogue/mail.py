@@ -382,8 +382,8 @@ MUTANTS = (
         f"{COPIES}::test_the_second_copy_is_told_under_the_same_activity",
         edit=(
             "services/mail/sync/activities.py",
-            "touched.added if number.is_new else held",
-            "touched.added or held",
+            "added if number.is_new else held",
+            "added or held",
         ),
     ),
     mutant(
