@@ -17,6 +17,7 @@ from rich.table import Table
 
 from cli import compose, emulator, events, tokens
 from cli.demo import play
+from cli.gcp import command as gcp
 from cli.local import control, status
 from cli.local.assembly import MIGRATE_TIMEOUT_S
 from cli.local.process import LocalStackError
@@ -30,6 +31,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 events_app = typer.Typer(no_args_is_help=True, help="The log of domain events.")
 app.add_typer(events_app, name="events")
 app.add_typer(emulator.app, name="emulator")
+app.add_typer(gcp.app, name="gcp")
 
 # Wide enough for every address, also in a pipe or a narrow window.
 out = Console(width=max(WIDTH, Console().width))
@@ -220,6 +222,8 @@ def show(state: StackState, home: StateDirectory) -> None:
     call = 'curl -H "Authorization: Bearer $(.venv/bin/causeway token)"'
     err.print(f"Try it: {call} {auth}/v1/connections", highlight=False)
     err.print(f"API pages: {auth}/docs   logs: {home.logs}", highlight=False)
+    if pubsub := home.environments().get("mail/web", {}).get("PUBSUB_EMULATOR_HOST"):
+        err.print(f"Pub/Sub (gRPC): PUBSUB_EMULATOR_HOST={pubsub}", highlight=False)
 
 
 def _table(parts: list[status.PartStatus]) -> Table:

@@ -9,7 +9,7 @@ import structlog
 import typer
 from aiohttp import web
 
-from emulator.app import RUNNER_OPTIONS, create_app
+from emulator.app import PUBSUB, RUNNER_OPTIONS, create_app
 from emulator.config import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, EmulatorConfig, PushTarget
 
 _STOP_S = 1.0
@@ -49,6 +49,12 @@ def main(
     push_audience: Annotated[
         str, typer.Option(help="`aud` of the pushes' tokens; by default the endpoint.")
     ] = "",
+    pull: Annotated[
+        bool, typer.Option("--pull", help="Each of these topics has a subscription to pull from.")
+    ] = False,
+    pubsub_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Pub/Sub's gRPC port; 0 takes a free one.")
+    ] = 0,
 ) -> None:
     """Serve a Google Workspace stand-in until SIGTERM or Ctrl-C."""
     structlog.configure(
@@ -68,6 +74,9 @@ def main(
         people=tuple(person or ()),
         topics=tuple(topic or ()),
         push=PushTarget(endpoint=push_endpoint, audience=push_audience) if push_endpoint else None,
+        pull=pull,
+        pubsub_host=host,
+        pubsub_port=pubsub_port,
     )
     asyncio.run(_serve(config, host, port))
 
@@ -77,7 +86,8 @@ async def _serve(config: EmulatorConfig, host: str, port: int) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    runner = web.AppRunner(create_app(config), shutdown_timeout=_STOP_S, **RUNNER_OPTIONS)
+    app = create_app(config)
+    runner = web.AppRunner(app, shutdown_timeout=_STOP_S, **RUNNER_OPTIONS)
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port, reuse_address=True).start()
@@ -85,7 +95,11 @@ async def _serve(config: EmulatorConfig, host: str, port: int) -> None:
         shown = f"[{bound_host}]" if ":" in bound_host else bound_host
         if bound_host not in _LOOPBACK:
             _log.warning("emulator_reachable_by_others", reason="its control API has no password")
-        _log.info("emulator_listening", origin=f"http://{shown}:{bound_port}")
+        _log.info(
+            "emulator_listening",
+            origin=f"http://{shown}:{bound_port}",
+            pubsub=app[PUBSUB].address,
+        )
         await stopping.wait()
     finally:
         await runner.cleanup()

@@ -1,6 +1,7 @@
 """The emulator as an aiohttp application."""
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -8,6 +9,7 @@ import aiohttp_jinja2
 import jinja2
 from aiohttp import web
 
+from emulator import serviceusage
 from emulator.config import EmulatorConfig
 from emulator.control import google as control_google
 from emulator.control import http as control_http
@@ -34,6 +36,16 @@ RUNNER_OPTIONS: Final[dict[str, Any]] = {
     "access_log": None,
 }
 
+
+@dataclass(slots=True)
+class GrpcPort:
+    """Where Pub/Sub's gRPC port is, `host:port`; None while there is none."""
+
+    address: str | None = None
+
+
+PUBSUB: Final[web.AppKey[GrpcPort]] = web.AppKey("pubsub", GrpcPort)
+
 _OPERATIONS: Final = {
     **account.OPERATIONS,
     **messages.OPERATIONS,
@@ -43,6 +55,7 @@ _OPERATIONS: Final = {
     **drafts.OPERATIONS,
     **send_as.OPERATIONS,
     **pubsub_api.OPERATIONS,
+    **serviceusage.OPERATIONS,
 }
 
 
@@ -61,9 +74,10 @@ def create_app(config: EmulatorConfig | None = None) -> web.Application:
             rest_web.inject_faults,
         ],
     )
-    app[WORLD] = world
+    app[WORLD], app[PUBSUB] = world, GrpcPort()
     app[control_pushes.PUSHER] = Pusher(world.pubsub, world.clock)
-    table = MethodTable(documents.load("gmail", "v1"), documents.load("pubsub", "v1"))
+    apis = ("gmail", "pubsub", "serviceusage")
+    table = MethodTable(*(documents.load(api, "v1") for api in apis))
     app[rest_web.DISPATCHER] = Dispatcher(world, table, _OPERATIONS)
     aiohttp_jinja2.setup(app, loader=jinja2.FileSystemLoader(Path(authorize.__file__).parent))
     app.router.add_get("/", _index)
@@ -80,6 +94,7 @@ def create_app(config: EmulatorConfig | None = None) -> web.Application:
         app.router.add_routes(module.routes())
     app.router.add_routes(rest_web.routes())
     app.cleanup_ctx.append(_deliveries)
+    app.cleanup_ctx.append(_grpc)
     return app
 
 
@@ -91,6 +106,7 @@ async def _index(request: web.Request) -> web.Response:
             "control": f"{origin}{control_http.PREFIX}",
             "openid_configuration": f"{origin}/.well-known/openid-configuration",
             "apis": f"{origin}/discovery/v1/apis",
+            "pubsub": request.app[PUBSUB].address,
         }
     )
 
@@ -101,3 +117,17 @@ async def _deliveries(app: web.Application) -> AsyncIterator[None]:
     yield
     app[WORLD].watches.close()
     await pusher.close()
+
+
+async def _grpc(app: web.Application) -> AsyncIterator[None]:
+    world = app[WORLD]
+    if world.config.pubsub_port is None:
+        yield
+        return
+    # It takes half a second to import: only for those who want the port.
+    from emulator.pubsub.rpc import server  # noqa: PLC0415 - see above
+
+    async with server.serving(world, world.config.pubsub_host, world.config.pubsub_port) as app[
+        PUBSUB
+    ].address:
+        yield

@@ -60,6 +60,9 @@ class EmulatorConfig(BaseModel):
         people: e-mail addresses that exist from the start.
         topics: full topic names (`projects/p/topics/t`) that exist from the start.
         push: a subscription of each of these topics that exists from the start, `<topic>-push`.
+        pull: whether each of these topics has a subscription to pull from, `<topic>-pull`.
+        pubsub_host: the address Pub/Sub's gRPC port listens on.
+        pubsub_port: that port; 0 takes a free one, None opens none.
         switches: see `Switches`.
     """
 
@@ -72,4 +75,7 @@ class EmulatorConfig(BaseModel):
     people: tuple[str, ...] = ()
     topics: tuple[str, ...] = ()
     push: PushTarget | None = None
+    pull: bool = False
+    pubsub_host: str = "127.0.0.1"
+    pubsub_port: int | None = None
     switches: Switches = Switches()

@@ -79,6 +79,7 @@ class World:
         self.usage = UsageLedger(self.clock)
         self.faults = Faults()
         self.uploads: Sessions[Any] = Sessions()
+        self.enabled: dict[str, set[str]] = {}
         self._mailboxes: dict[str, Mailbox] = {}
         self._vanishing: dict[str, int] = {}
         self.watches = Watches(self.clock, self._publish, lambda: self.switches, self.mailbox)
@@ -86,6 +87,8 @@ class World:
             self.pubsub.add_topic(topic)
             if self.config.push is not None:
                 self.pubsub.add_subscription(_pushed(topic, self.config.push))
+            if self.config.pull:
+                self.pubsub.add_subscription(_subscribed(topic, "pull", {}))
         for email in self.config.people:
             self.add_person(email)
 
@@ -99,14 +102,19 @@ class World:
 
 
 def _pushed(topic: str, push: PushTarget) -> Subscription:
-    name = topic.replace("/topics/", "/subscriptions/") + "-push"
     token = {
         "serviceAccountEmail": push.service_account,
         "audience": push.audience or push.endpoint,
     }
-    given = {"topic": topic, "pushConfig": {"pushEndpoint": push.endpoint, "oidcToken": token}}
-    resource = {**checks.subscription(given), "name": name, "state": "ACTIVE"}
-    return Subscription(name, topic, resource)
+    return _subscribed(
+        topic, "push", {"pushConfig": {"pushEndpoint": push.endpoint, "oidcToken": token}}
+    )
+
+
+def _subscribed(topic: str, kind: str, given: dict[str, Any]) -> Subscription:
+    name = f"{topic.replace('/topics/', '/subscriptions/')}-{kind}"
+    settings = checks.subscription({"topic": topic, **given})
+    return Subscription(name, topic, {**settings, "name": name, "state": "ACTIVE"})
 
 
 WORLD: web.AppKey[World] = web.AppKey("world", World)

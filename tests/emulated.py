@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from emulator.app import RUNNER_OPTIONS, create_app
+from emulator.app import PUBSUB, RUNNER_OPTIONS, create_app
 from emulator.config import EmulatorConfig
 
 TIMEOUT = aiohttp.ClientTimeout(total=15)
@@ -16,9 +16,18 @@ TIMEOUT = aiohttp.ClientTimeout(total=15)
 class Emulated:
     """A running emulator: its origin, and its control API in a few words."""
 
-    def __init__(self, origin: str, session: aiohttp.ClientSession) -> None:
+    def __init__(
+        self, origin: str, session: aiohttp.ClientSession, *, pubsub: str | None = None
+    ) -> None:
         self.origin = origin
         self._session = session
+        self._pubsub = pubsub
+
+    @property
+    def pubsub(self) -> str:
+        """Where Pub/Sub's gRPC port is, as `PUBSUB_EMULATOR_HOST` has it."""
+        assert self._pubsub, "this emulator was started without `pubsub_port`"
+        return self._pubsub
 
     async def control(self, method: str, path: str, body: Any = None) -> Any:
         """Call `/_emulator/{path}`; return the JSON it answers, None for an empty answer."""
@@ -49,6 +58,7 @@ async def running_emulator(**config: Any) -> AsyncIterator[Emulated]:
         await site.start()
         port = runner.addresses[0][1]
         async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
-            yield Emulated(f"http://127.0.0.1:{port}", session)
+            origin = f"http://127.0.0.1:{port}"
+            yield Emulated(origin, session, pubsub=app[PUBSUB].address)
     finally:
         await runner.cleanup()

@@ -1,6 +1,6 @@
 """Putting the stack together: servers, databases, Google, services, in this order."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 from cli.local import databases, environment
@@ -8,7 +8,7 @@ from cli.local.environment import WEB, Addresses
 from cli.local.members import Member
 from cli.local.postgres import PostgresServer
 from cli.local.process import free_ports, wait_until
-from cli.local.programs import Emulator, Program, Push, is_emulator
+from cli.local.programs import Emulator, Program, Pull, Push, is_emulator
 from cli.local.rabbitmq import RabbitServer
 from cli.local.state import Secrets, StateDirectory
 from cli.local.status import EMULATOR, POSTGRES, RABBITMQ, ready
@@ -115,12 +115,7 @@ class Assembly:
         origin = environment.google_origin(self._settings, addresses)
         if origin is None:
             return
-        push = Push(
-            topic=mail["CAUSEWAY_GMAIL_TOPIC"],
-            endpoint=addresses.url("mail") + environment.PUSH_PATH,
-            audience=mail["CAUSEWAY_PUSH_AUDIENCE"],
-            service_account=mail["CAUSEWAY_PUSH_SERVICE_ACCOUNT"],
-        )
+        push = _subscription(addresses, mail)
         if self._settings.google_origin:
             if is_emulator(origin):  # one that somebody runs for several stacks
                 push.subscribe(origin)
@@ -128,7 +123,10 @@ class Assembly:
         self._begin("starting the Google emulator")
         given = self._settings.environment()
         emulator = Emulator(
-            ["emulator", "--host", environment.HOST, "--port", str(addresses.emulator)],
+            [
+                *("emulator", "--host", environment.HOST, "--port", str(addresses.emulator)),
+                *("--pubsub-port", str(addresses.pubsub)),
+            ],
             {**given, **{name: mail[name] for name in CREDENTIALS if name in mail}},
             self._home.logs / "emulator.log",
             origin=origin,
@@ -149,7 +147,7 @@ class Assembly:
                 f"{service}/{role}": {
                     name: value
                     for name, value in env.items()
-                    if name.startswith(("CAUSEWAY_", "GOOGLE_"))
+                    if name.startswith(("CAUSEWAY_", "GOOGLE_", "PUBSUB_"))
                 }
                 for (service, role), env in environments.items()
             }
@@ -170,3 +168,16 @@ class Assembly:
         for member in programs:
             if not in_time and not ready(member.name, member.url):
                 raise member.fault("is not ready")
+
+
+def _subscription(addresses: Addresses, mail: Mapping[str, str]) -> Push | Pull:
+    """Return how notifications reach the mail service with this environment."""
+    topic = mail["CAUSEWAY_GMAIL_TOPIC"]
+    if subscription := mail.get("CAUSEWAY_GMAIL_SUBSCRIPTION"):
+        return Pull(topic=topic, subscription=subscription)
+    return Push(
+        topic=topic,
+        endpoint=addresses.url("mail") + environment.PUSH_PATH,
+        audience=mail["CAUSEWAY_PUSH_AUDIENCE"],
+        service_account=mail["CAUSEWAY_PUSH_SERVICE_ACCOUNT"],
+    )

@@ -28,6 +28,7 @@ class Addresses:
 
     ports: Mapping[tuple[str, str], int]  # by service and role
     emulator: int
+    pubsub: int  # the emulator's gRPC port
     postgres_admin: str | None  # superuser address of the server that gets our databases
     amqp: str
 
@@ -47,7 +48,7 @@ class Addresses:
             fixed = realgoogle.PORTS[name] if settings.uses_real_google() else None
             if wish := given.get(f"CAUSEWAY_{name.upper()}_PORT", fixed):
                 chosen[name, WEB] = int(wish)
-        return cls(chosen, next(ports), postgres_admin, amqp)
+        return cls(chosen, next(ports), next(ports), postgres_admin, amqp)
 
     def url(self, service: str, role: str = WEB) -> str:
         """Return the address of a service's process."""
@@ -124,9 +125,14 @@ def _google(settings: StackSettings, addresses: Addresses, secrets: Secrets) -> 
     own = {
         "CAUSEWAY_GOOGLE_ORIGIN": origin,
         "CAUSEWAY_GMAIL_TOPIC": TOPIC,
-        "CAUSEWAY_PUSH_AUDIENCE": addresses.url("mail") + PUSH_PATH,
-        "CAUSEWAY_PUSH_SERVICE_ACCOUNT": PUSH_ACCOUNT,
     }
+    if settings.google_origin is None:
+        own["PUBSUB_EMULATOR_HOST"] = f"{HOST}:{addresses.pubsub}"
+    if "CAUSEWAY_GMAIL_SUBSCRIPTION" not in given:
+        own |= {
+            "CAUSEWAY_PUSH_AUDIENCE": addresses.url("mail") + PUSH_PATH,
+            "CAUSEWAY_PUSH_SERVICE_ACCOUNT": PUSH_ACCOUNT,
+        }
     if "GOOGLE_CREDENTIALS_FILE" not in given:
         own |= {"GOOGLE_CLIENT_ID": CLIENT_ID, "GOOGLE_CLIENT_SECRET": secrets.google_client}
     return own

@@ -63,10 +63,10 @@ class Program:
 
 @dataclass
 class Emulator(Program):
-    """The emulator, whose Gmail topic pushes to the mail service."""
+    """The emulator, whose Gmail topic reaches the mail service: by push, or to be pulled."""
 
     origin: str = ""
-    push: "Push | None" = None
+    push: "Push | Pull | None" = None
 
     def start(self) -> None:
         """Start it, wait until it answers, and subscribe the mail service.
@@ -104,11 +104,33 @@ class Push:
             "ackDeadlineSeconds": ACK_DEADLINE_S,
             "pushConfig": {"pushEndpoint": self.endpoint, "oidcToken": token},
         }
-        for name, body in ((self.topic, {}), (f"{project}/{SUBSCRIPTION}", subscription)):
-            answer = web.request("PUT", f"{origin}/v1/{name}", body)
-            if answer is None or not (answer.ok or answer.status == HTTPStatus.CONFLICT):
-                status = answer.status if answer else "no answer"
-                raise LocalStackError(f"the emulator refused {name}: {status}")
+        _put(origin, self.topic, {})
+        _put(origin, f"{project}/{SUBSCRIPTION}", subscription)
+
+
+@dataclass(frozen=True)
+class Pull:
+    """A Pub/Sub topic and the subscription its messages are pulled from."""
+
+    topic: str
+    subscription: str
+
+    def subscribe(self, origin: str) -> None:
+        """Create topic and subscription at an emulator, unless it has them.
+
+        Raises:
+            LocalStackError: it refused.
+        """
+        _put(origin, self.topic, {})
+        body = {"topic": self.topic, "ackDeadlineSeconds": ACK_DEADLINE_S}
+        _put(origin, self.subscription, body)
+
+
+def _put(origin: str, name: str, body: dict[str, object]) -> None:
+    answer = web.request("PUT", f"{origin}/v1/{name}", body)
+    if answer is None or not (answer.ok or answer.status == HTTPStatus.CONFLICT):
+        status = answer.status if answer else "no answer"
+        raise LocalStackError(f"the emulator refused {name}: {status}")
 
 
 def is_emulator(origin: str) -> bool:

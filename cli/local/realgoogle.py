@@ -11,6 +11,10 @@ PUSH: Final = {
     "CAUSEWAY_PUSH_AUDIENCE": "the audience of the push subscription",
     "CAUSEWAY_PUSH_SERVICE_ACCOUNT": "the e-mail of the account the subscription signs as",
 }
+PULL: Final = {
+    "CAUSEWAY_GMAIL_TOPIC": PUSH["CAUSEWAY_GMAIL_TOPIC"],
+    "CAUSEWAY_GMAIL_SUBSCRIPTION": "the subscription to pull from",
+}
 # The redirect URI registered with Google and the push subscription name them.
 PORTS: Final = {"auth": "8081", "mail": "8082"}
 # What nobody at Google can own or sign: Gmail refuses the watch, and mailboxes are polled.
@@ -35,7 +39,7 @@ def check(settings: StackSettings) -> None:
 
 def own(given: Mapping[str, str]) -> dict[str, str]:
     """Return what the stack adds for the services: nothing but, without push, how they do."""
-    return {} if any(name in given for name in PUSH) else dict(NO_PUSH)
+    return {} if any(name in given for name in {*PUSH, *PULL}) else dict(NO_PUSH)
 
 
 def _missing(given: Mapping[str, str]) -> list[str]:
@@ -45,6 +49,7 @@ def _missing(given: Mapping[str, str]) -> list[str]:
             "GOOGLE_CLIENT_SECRET: the secret of the OAuth client; or GOOGLE_CREDENTIALS_FILE: "
             "the JSON file Google offers for download"
         )
-    if any(name in given for name in PUSH):  # none of them: no push, mailboxes are polled
-        lines += [f"{name}: {what}" for name, what in PUSH.items() if name not in given]
+    wanted = PULL if "CAUSEWAY_GMAIL_SUBSCRIPTION" in given else PUSH
+    if any(name in given for name in wanted):  # none of them: no push, mailboxes are polled
+        lines += [f"{name}: {what}" for name, what in wanted.items() if name not in given]
     return lines

@@ -12,7 +12,7 @@ from emulator.control.http import PREFIX, ControlError, body
 from emulator.control.people import shown
 from emulator.control.pushes import PUSHER
 from emulator.faults import FaultRule
-from emulator.pubsub.push import PushSwitches
+from emulator.pubsub.switches import PushSwitches
 from emulator.world import WORLD, World
 
 Json = dict[str, Any]

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from emulator.clock import rfc3339
 from emulator.control.http import PREFIX, ControlError, body
-from emulator.pubsub.push import Pusher, PushSwitches
+from emulator.pubsub.push import Pusher
+from emulator.pubsub.switches import PushSwitches
 from emulator.world import WORLD, World
 
 Json = dict[str, Any]
@@ -19,7 +20,7 @@ _FORGED_TIMEOUT_S: Final = 30.0
 
 
 class PushSetting(BaseModel):
-    """Faults of push delivery. `claims` override the token's; null takes a claim away.
+    """Faults of delivery. `claims` override the token's; null takes a claim away.
 
     Attributes:
         reorder: hold so many messages back, then deliver them one by one, the newest first.
@@ -52,10 +53,12 @@ class ForgedPush(PushSetting):
 async def get_pushes(request: web.Request) -> web.Response:
     """Show the last deliveries with what became of each, and what still waits."""
     pusher, world = request.app[PUSHER], request.app[WORLD]
-    waiting = {name: len(s.backlog) + len(s.held) for name, s in world.pubsub.subscriptions.items()}
+    found = world.pubsub.subscriptions.items()
+    waiting = {name: len(s.backlog) + len(s.held) + len(s.later) for name, s in found}
     answer = {
         "deliveries": list(pusher.log),
         "waiting": waiting,
+        "leased": {name: len(s.leased) for name, s in found},
         "notifications_dropped": world.watches.dropped,
         "notifications_sent": world.watches.sent,
     }

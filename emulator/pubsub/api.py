@@ -1,16 +1,13 @@
 """The REST methods of topics and subscriptions."""
 
-import secrets
 from typing import Any, Final
 
 from emulator.errors import ApiError, invalid_argument
-from emulator.pubsub import checks
+from emulator.pubsub import checks, leases
 from emulator.pubsub.state import Delivery, Subscription, Topic
 from emulator.rest.call import Call, Operation
 
 Json = dict[str, Any]
-
-_LONGEST_LEASE_S: Final = 600
 
 
 def create_topic(call: Call) -> Json:
@@ -120,43 +117,24 @@ def modify_push_config(call: Call) -> Json:
 
 def pull(call: Call) -> Json:
     """Lease up to `maxMessages` messages of a pull subscription."""
-    subscription = _subscription(call)
-    now_s = call.world.clock.now_s()
-    for ack_id, (delivery, until) in list(subscription.leased.items()):
-        if until <= now_s:
-            del subscription.leased[ack_id]
-            subscription.offer(delivery)
+    subscription, world = _subscription(call), call.world
     most = call.body.get("maxMessages", 0)
-    if most < 1:
-        raise invalid_argument("maxMessages must be at least 1.")
-    received = []
-    for _ in range(most):
-        taken = subscription.take(now_s)
-        if taken is None:
-            break
-        received.append(_leased(subscription, taken, now_s))
+    found = leases.lease(world.pubsub, world.clock, subscription, most=most)
+    received = [_received(subscription, ack_id, delivery) for ack_id, delivery in found]
     return {"receivedMessages": received} if received else {}
 
 
 def acknowledge(call: Call) -> Json:
     """Drop leased messages."""
-    subscription = _subscription(call)
-    for ack_id in call.body.get("ackIds", ()):
-        subscription.leased.pop(ack_id, None)
+    leases.acknowledge(call.world.pubsub, _subscription(call), call.body.get("ackIds", ()))
     return {}
 
 
 def modify_ack_deadline(call: Call) -> Json:
     """Move the end of leases; 0 gives the messages back at once."""
-    subscription = _subscription(call)
-    seconds = call.body.get("ackDeadlineSeconds", 0)
-    if not 0 <= seconds <= _LONGEST_LEASE_S:
-        raise invalid_argument(f"Invalid ack deadline given: {seconds}. It must be 0 to 600.")
-    for ack_id in call.body.get("ackIds", ()):
-        if ack_id in subscription.leased:
-            delivery, _ = subscription.leased[ack_id]
-            until = call.world.clock.now_s() + seconds
-            subscription.leased[ack_id] = (delivery, until)
+    subscription, world = _subscription(call), call.world
+    ids, seconds = call.body.get("ackIds", ()), call.body.get("ackDeadlineSeconds", 0)
+    leases.extend(world.pubsub, world.clock, subscription, ids, seconds)
     return {}
 
 
@@ -172,40 +150,37 @@ def get_policy(call: Call) -> Json:
     return {"etag": "ACAB", "version": 1, **_policy_holder(call).policy}
 
 
+def test_permissions(call: Call) -> Json:
+    """Return the permissions that were asked about: nobody has to show a token here."""
+    _policy_holder(call)
+    return {"permissions": call.body.get("permissions", [])}
+
+
 def _policy_holder(call: Call) -> Topic | Subscription:
     name = call.path["resource"]
     found = call.world.pubsub.topics.get(name) or call.world.pubsub.subscriptions.get(name)
     if found is None:
-        raise _missing(name)
+        raise leases.missing(name)
     return found
 
 
-def _leased(subscription: Subscription, delivery: Delivery, now_s: float) -> Json:
-    delivery.attempts += 1
-    ack_id = secrets.token_urlsafe(32)
-    subscription.leased[ack_id] = (delivery, now_s + subscription.ack_deadline_s)
-    message = delivery.message.json()
-    both = {k: v for k, v in message.items() if "_" not in k}
-    return {"ackId": ack_id, "message": both}
+def _received(subscription: Subscription, ack_id: str, delivery: Delivery) -> Json:
+    message = {k: v for k, v in delivery.message.json().items() if "_" not in k}
+    counted: Json = {}
+    if subscription.resource.get("deadLetterPolicy"):
+        counted = {"deliveryAttempt": delivery.attempts}
+    return {"ackId": ack_id, "message": message, **counted}
 
 
 def _topic(call: Call, name: str) -> Topic:
     found = call.world.pubsub.topics.get(name)
     if found is None:
-        raise _missing(name)
+        raise leases.missing(name)
     return found
 
 
 def _subscription(call: Call, parameter: str = "subscription") -> Subscription:
-    found = call.world.pubsub.subscriptions.get(call.path[parameter])
-    if found is None:
-        raise _missing(call.path[parameter])
-    return found
-
-
-def _missing(name: str) -> ApiError:
-    resource = name.rpartition("/")[2]
-    return ApiError(404, f"Resource not found (resource={resource}).", "notFound")
+    return leases.find(call.world.pubsub, call.path[parameter])
 
 
 def _exists(kind: str, name: str) -> ApiError:
@@ -228,6 +203,7 @@ _RUNS: Final = {
     f"{_TOPICS}publish": publish,
     f"{_TOPICS}setIamPolicy": set_policy,
     f"{_TOPICS}getIamPolicy": get_policy,
+    f"{_TOPICS}testIamPermissions": test_permissions,
     f"{_TOPICS}subscriptions.list": list_topic_subscriptions,
     f"{_SUBSCRIPTIONS}create": create_subscription,
     f"{_SUBSCRIPTIONS}get": get_subscription,
@@ -240,5 +216,6 @@ _RUNS: Final = {
     f"{_SUBSCRIPTIONS}modifyAckDeadline": modify_ack_deadline,
     f"{_SUBSCRIPTIONS}setIamPolicy": set_policy,
     f"{_SUBSCRIPTIONS}getIamPolicy": get_policy,
+    f"{_SUBSCRIPTIONS}testIamPermissions": test_permissions,
 }
 OPERATIONS: Final = {name: Operation(run, needs_token=False) for name, run in _RUNS.items()}

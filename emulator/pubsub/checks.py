@@ -17,9 +17,11 @@ _DURATION: Final = re.compile(r"([0-9]{1,12})(\.[0-9]{1,9})?s")
 _SNAKE: Final = re.compile(r"_([a-z])")
 _DEADLINES: Final = range(10, 601)
 _RETENTIONS: Final = range(600, 31 * 86_400 + 1)
+_ATTEMPTS: Final = range(5, 101)
 _CHANGEABLE: Final = frozenset(
     {
         "ackDeadlineSeconds",
+        "deadLetterPolicy",
         "enableExactlyOnceDelivery",
         "expirationPolicy",
         "labels",
@@ -50,7 +52,7 @@ def subscription(given: Json) -> Json:
     """Return the settings with the defaults filled in.
 
     Raises:
-        ApiError: 400; the ack deadline or the retention is outside its limits.
+        ApiError: 400; ack deadline, retention or attempts are outside their limits.
     """
     settings = {
         "pushConfig": {},
@@ -67,6 +69,9 @@ def subscription(given: Json) -> Json:
         raise invalid_argument(
             "Invalid messageRetentionDuration: it must be 10 minutes to 31 days."
         )
+    attempts = (given.get("deadLetterPolicy") or {}).get("maxDeliveryAttempts", 5)
+    if attempts not in _ATTEMPTS:
+        raise invalid_argument("Invalid maxDeliveryAttempts: it must be 5 to 100.")
     return settings
 
 

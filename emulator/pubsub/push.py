@@ -6,9 +6,8 @@ https://cloud.google.com/pubsub/docs/authenticate-push-subscriptions
 
 import asyncio
 import json
-from collections import deque
+import math
 from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import aiohttp
@@ -18,6 +17,7 @@ from emulator.clock import Clock
 from emulator.keys import ISSUER, signing_key, unsigned
 from emulator.oauth.idtoken import KEY_NAME
 from emulator.pubsub.state import Delivery, PubSub, Subscription
+from emulator.pubsub.switches import PushSwitches
 
 Json = dict[str, Any]
 _log = structlog.get_logger(__name__)
@@ -27,40 +27,28 @@ OTHER_KEY_NAME: Final = "stranger"
 _FIRST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 60.0
 _IN_FLIGHT: Final = 64
-_REMEMBERED: Final = 1000
 _TOKEN_TTL_S: Final = 3600
 _TOKEN_REUSE_S: Final = 60  # Google, too, signs one token for many deliveries
 _DROPPED: Final = "dropped"
 _AGENT: Final = "CloudPubSub-Google"
 
 
-@dataclass(slots=True)
-class PushSwitches:
-    """Faults of delivery that the control API sets; counters run down to nothing."""
-
-    paused: bool = False
-    delay_s: float = 0.0
-    drop: int = 0
-    duplicate: int = 0
-    reorder: int = 0
-    claims: Json = field(default_factory=dict)
-    key: str = "google"
-    alg: str = "RS256"
-    authorization: bool = True
-
-
 class Pusher:
     """Delivers every push subscription's backlog without ever holding up the API."""
 
     def __init__(self, pubsub: PubSub, clock: Clock) -> None:
-        self.switches = PushSwitches()
-        self.log: deque[Json] = deque(maxlen=_REMEMBERED)
+        self.log = pubsub.log
         self._pubsub = pubsub
         self._clock = clock
         self._loops: dict[str, asyncio.Task[None]] = {}
         self._resumed = asyncio.Event()
         self._tokens: dict[str, tuple[int, str]] = {}
         self._session: aiohttp.ClientSession | None = None
+
+    @property
+    def switches(self) -> PushSwitches:
+        """Return the faults in force."""
+        return self._pubsub.switches
 
     async def start(self) -> None:
         """Open the client session and serve the subscriptions there are."""
@@ -84,7 +72,7 @@ class Pusher:
 
     def set_switches(self, switches: PushSwitches) -> None:
         """Replace the faults; a pause that ends lets waiting messages go."""
-        self.switches = switches
+        self._pubsub.switches = switches
         self._release()
         if switches.paused:
             self._resumed.clear()
@@ -95,6 +83,7 @@ class Pusher:
         """Start, or start anew, the loop of a subscription that has an endpoint."""
         self.leave(subscription)
         if subscription.push.get("pushEndpoint"):
+            subscription.ripen(math.inf)
             task = asyncio.create_task(self._run(subscription), name=subscription.name)
             self._loops[subscription.name] = task
 
@@ -245,7 +234,7 @@ class Pusher:
         self._note(subscription, delivery, outcome)
         if outcome == _DROPPED or outcome in ACKED:
             return True
-        subscription.offer(delivery)
+        self._pubsub.give_back(subscription, delivery)
         return False
 
     async def _attempt(self, subscription: Subscription, delivery: Delivery) -> int | str:
@@ -269,12 +258,5 @@ class Pusher:
         )
 
     def _note(self, subscription: Subscription, delivery: Delivery, outcome: int | str) -> None:
-        entry = {
-            "subscription": subscription.name,
-            "messageId": delivery.message.id,
-            "attempt": delivery.attempts,
-            "outcome": outcome,
-            "at_ms": self._clock.now_ms(),
-        }
-        self.log.append(entry)
+        entry = self._pubsub.note(subscription, delivery, outcome)
         _log.info("push_delivered", **entry)

@@ -9,11 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from emulator.clock import Clock, rfc3339
+from emulator.pubsub import retrying
+from emulator.pubsub.switches import PushSwitches
 
 Json = dict[str, Any]
 
 DEFAULT_ACK_DEADLINE_S = 10
 DEFAULT_RETENTION_S = 7 * 86_400
+_REMEMBERED = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +64,11 @@ class Topic:
 
 @dataclass(slots=True)
 class Delivery:
-    """A message on its way to one subscription."""
+    """A message on its way to one subscription; it is not pulled before `ready_s`."""
 
     message: PubsubMessage
     attempts: int = 0
+    ready_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -79,6 +83,7 @@ class Subscription:
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     policy: Json = field(default_factory=dict)
     held: list[Delivery] = field(default_factory=list)
+    later: list[Delivery] = field(default_factory=list)
 
     @property
     def push(self) -> Json:
@@ -109,6 +114,13 @@ class Subscription:
             self.held.clear()
             self.arrived.set()
 
+    def ripen(self, now_s: float) -> None:
+        """Put what had to wait for another attempt into the backlog."""
+        ripe = [delivery for delivery in self.later if delivery.ready_s <= now_s]
+        for delivery in ripe:
+            self.later.remove(delivery)
+            self.offer(delivery)
+
     def take(self, now_s: float) -> Delivery | None:
         """Return the next message that is young enough, or None."""
         found = None
@@ -127,6 +139,8 @@ class PubSub:
     def __init__(self, clock: Clock) -> None:
         self.topics: dict[str, Topic] = {}
         self.subscriptions: dict[str, Subscription] = {}
+        self.switches = PushSwitches()
+        self.log: deque[Json] = deque(maxlen=_REMEMBERED)
         self.opened: Callable[[Subscription], None] = _ignore
         self.closed: Callable[[Subscription], None] = _ignore
         self._clock = clock
@@ -150,6 +164,57 @@ class PubSub:
             if subscription.topic == topic:
                 subscription.offer(Delivery(message))
         return message.id
+
+    def give_back(self, subscription: Subscription, delivery: Delivery) -> None:
+        """Deliver it again, at once or as the retry policy says, or make it a dead letter."""
+        if retrying.is_exhausted(subscription.resource, delivery.attempts) and self._bury(
+            subscription, delivery
+        ):
+            return
+        pause_s = 0.0 if subscription.push else self._pause_s(subscription, delivery)
+        if pause_s:
+            delivery.ready_s = self._clock.now_s() + pause_s
+            subscription.later.append(delivery)
+        else:
+            subscription.offer(delivery)
+
+    def note(self, subscription: Subscription, delivery: Delivery, outcome: int | str) -> Json:
+        """Remember what became of a delivery; return the entry."""
+        entry: Json = {
+            "subscription": subscription.name,
+            "messageId": delivery.message.id,
+            "attempt": delivery.attempts,
+            "outcome": outcome,
+            "at_ms": self._clock.now_ms(),
+        }
+        self.log.append(entry)
+        return entry
+
+    @staticmethod
+    def _pause_s(subscription: Subscription, delivery: Delivery) -> float:
+        return retrying.pause_s(subscription.resource, delivery.attempts)
+
+    def _bury(self, subscription: Subscription, delivery: Delivery) -> bool:
+        """Forward to the dead-letter topic; without the agent's two grants nothing is forwarded."""
+        topic = self.topics.get(subscription.resource["deadLetterPolicy"]["deadLetterTopic"])
+        if (
+            topic is None
+            or not retrying.has_agent(topic.policy, "roles/pubsub.publisher")
+            or not retrying.has_agent(subscription.policy, "roles/pubsub.subscriber")
+        ):
+            return False
+        project, _, name = subscription.name.partition("/subscriptions/")
+        message = delivery.message
+        attributes = {
+            **message.attributes,
+            "CloudPubSubDeadLetterSourceDeliveryCount": str(delivery.attempts),
+            "CloudPubSubDeadLetterSourceSubscription": name,
+            "CloudPubSubDeadLetterSourceSubscriptionProject": project.removeprefix("projects/"),
+            "CloudPubSubDeadLetterSourceTopicPublishTime": rfc3339(message.published_s),
+        }
+        self.publish(topic.name, message.data, attributes, key=message.ordering_key)
+        self.note(subscription, delivery, "dead-lettered")
+        return True
 
     def add_subscription(self, subscription: Subscription) -> None:
         """Keep a subscription and start to serve it."""

@@ -35,9 +35,11 @@ class MethodTable:
     def __init__(self, *documents: Json) -> None:
         self._found: dict[tuple[str, int], list[Method]] = defaultdict(list)
         self.uploads: dict[str, Method] = {}
+        self.by_id: dict[str, Method] = {}
         for document in documents:
             for method in _methods(document, document):
                 self._found[method.verb, method.segments].append(method)
+                self.by_id[method.id] = method
 
     def find(self, verb: str, path: str) -> tuple[Method, dict[str, str]] | None:
         """Return the method and its decoded path parameters, or None."""

@@ -85,9 +85,31 @@ async def claim(conn: Connection, request: web.Request, body: bytes) -> web.Resp
     hashed = _hash("request", request.rel_url.raw_query_string.encode(), body)
     if await conn.fetchval(CLAIM, mine.tenant_id, mine.scope, hashed, clock.now()):
         return None
-    row = await conn.fetchrow(FIND, mine.tenant_id, mine.scope)
-    if row is None or row["answer"] is None:  # purged meanwhile, or never kept
+    answered = await _answered(conn, mine, hashed)
+    if answered is None:  # purged meanwhile, or never kept
         raise Conflict("The first request has no answer yet.", slug="idempotency-key-in-use")
+    return answered
+
+
+async def replay(conn: Connection, request: web.Request, body: bytes) -> web.Response | None:
+    """Return the answer already given under this request's key; None: there is none yet.
+
+    For a handler that has much to do before it can `claim`: it need not do it twice.
+
+    Raises:
+        InvalidInput, Conflict: as `claim`.
+    """
+    mine = _claim_of(request)
+    if mine is None:
+        return None
+    hashed = _hash("request", request.rel_url.raw_query_string.encode(), body)
+    return await _answered(conn, mine, hashed)
+
+
+async def _answered(conn: Connection, mine: _Claim, hashed: bytes) -> web.Response | None:
+    row = await conn.fetchrow(FIND, mine.tenant_id, mine.scope)
+    if row is None or row["answer"] is None:
+        return None
     if row["request_hash"] != hashed:
         raise Conflict("This key was used for a different request.", slug="idempotency-key-reused")
     return _opened(mine, row["answer"])

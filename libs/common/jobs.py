@@ -1,6 +1,5 @@
 """Jobs: long work that somebody asked for and may want to watch; a feed does it."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,9 +12,7 @@ from libs.common.db import Connection, Pool
 from libs.common.errors import NotFound
 from libs.common.feeds.model import Feed
 from libs.common.ids import new_id
-
-FIRST_PAUSE_S = 0.05
-LONGEST_PAUSE_S = 1.0
+from libs.common.waiting import wait_until
 
 
 class JobState(StrEnum):
@@ -154,16 +151,13 @@ async def wait_for_job(pool: Pool, tenant_id: str, job_id: UUID, *, timeout_s: f
         NotFound: the tenant has no such job (any more).
         Transient: the database has no free connection.
     """
-    loop = asyncio.get_running_loop()
-    deadline, pause_s = loop.time() + timeout_s, FIRST_PAUSE_S
-    while True:
+
+    async def look() -> tuple[Job, bool]:
         async with db.transaction(pool) as conn:
             job = await get_job(conn, tenant_id, job_id)
-        left_s = deadline - loop.time()
-        if job.finished_at is not None or left_s <= 0:
-            return job
-        await asyncio.sleep(min(pause_s, left_s))
-        pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+        return job, job.finished_at is not None
+
+    return await wait_until(look, timeout_s=timeout_s)
 
 
 PURGE_JOBS = """

@@ -4,16 +4,22 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, TypeAdapter, ValidationError
 
+AWARE = TypeAdapter[datetime](AwareDatetime)
 DATE_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]", re.ASCII)
 
 
 def _as_written(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value
     # A bare number would be read as seconds since 1970, or as milliseconds if it is large.
-    if not isinstance(value, datetime) and not (isinstance(value, str) and DATE_TIME.match(value)):
+    if not (isinstance(value, str) and DATE_TIME.match(value)):
         raise ValueError("must be an RFC 3339 date-time")
-    return value
+    try:
+        return AWARE.validate_python(value)  # also where bodies are read strictly
+    except ValidationError:
+        raise ValueError("must be an RFC 3339 date-time with its offset") from None
 
 
 def _in_utc(value: datetime) -> datetime:

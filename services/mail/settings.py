@@ -6,7 +6,7 @@ import hmac
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
 
 from libs.common.settings import PostgresUrl, ServiceSettings, load_settings
 
@@ -41,15 +41,35 @@ class MailSettings(ServiceSettings):
         validation_alias="CAUSEWAY_MAIL_PORT",
         description="Port to listen on",
     )
-    push_audience: str = Field(
-        min_length=1,
-        validation_alias="CAUSEWAY_PUSH_AUDIENCE",
-        description="Audience the Pub/Sub push subscription claims",
+    gmail_subscription: str | None = Field(
+        default=None,
+        pattern=r"^projects/[^/\s]+/subscriptions/[^/\s]+$",
+        validation_alias="CAUSEWAY_GMAIL_SUBSCRIPTION",
+        description="Pub/Sub subscription that notifications are pulled from, "
+        "projects/<project>/subscriptions/<subscription>; unset: they are pushed",
     )
-    push_service_account: str = Field(
+    pubsub_emulator_host: str | None = Field(
+        default=None,
+        pattern=r"^[^/\s]+:[0-9]+$",
+        validate_default=True,
+        validation_alias="PUBSUB_EMULATOR_HOST",
+        description="host:port of an emulator that notifications are pulled from, not Google",
+    )
+    push_audience: str | None = Field(
+        default=None,
+        min_length=1,
+        validate_default=True,
+        validation_alias="CAUSEWAY_PUSH_AUDIENCE",
+        description="Audience the Pub/Sub push subscription claims; needed unless "
+        "CAUSEWAY_GMAIL_SUBSCRIPTION is set",
+    )
+    push_service_account: str | None = Field(
+        default=None,
         min_length=3,
+        validate_default=True,
         validation_alias="CAUSEWAY_PUSH_SERVICE_ACCOUNT",
-        description="E-mail of the service account the push subscription signs as",
+        description="E-mail of the service account the push subscription signs as; needed "
+        "unless CAUSEWAY_GMAIL_SUBSCRIPTION is set",
     )
     gmail_topic: str = Field(
         pattern=r"^projects/[^/\s]+/topics/[^/\s]+$",
@@ -120,6 +140,51 @@ class MailSettings(ServiceSettings):
         validation_alias="CAUSEWAY_GMAIL_BACKFILL_UNITS_PER_DAY",
         description="Gmail quota units per mailbox and day that backfill and repair may use",
     )
+    sends_per_day: int = Field(
+        default=2000,
+        ge=1,
+        validation_alias="CAUSEWAY_GMAIL_SENDS_PER_DAY",
+        description="Messages Google lets one account send within 24 hours (trial accounts: 500)",
+    )
+    recipients_per_day: int = Field(
+        default=10_000,
+        ge=1,
+        validation_alias="CAUSEWAY_GMAIL_RECIPIENTS_PER_DAY",
+        description="Recipients Google lets one account send to within 24 hours",
+    )
+    send_expiry: float = Field(
+        default=86400,
+        gt=0,
+        validation_alias="CAUSEWAY_MAIL_SEND_EXPIRY",
+        description="Seconds a message may wait past its time; later it fails and is not sent",
+    )
+    merge_policy: Literal["newest", "google", "crm", "manual"] = Field(
+        default="newest",
+        validation_alias="CAUSEWAY_MERGE_POLICY",
+        description="Whose value stays when both sides changed a field, each to another one; "
+        "manual: a person chooses",
+    )
+    write_timeout: float = Field(
+        default=20,
+        gt=0,
+        le=300,
+        validation_alias="CAUSEWAY_MAIL_WRITE_TIMEOUT",
+        description="Seconds Google is given for one change; uploads get more, by their size",
+    )
+    settle_after: float = Field(
+        default=15,
+        gt=0,
+        le=600,
+        validation_alias="CAUSEWAY_MAIL_SETTLE_AFTER",
+        description="Seconds for which a change whose answer was lost may still take effect; "
+        "then it is found out what became of it",
+    )
+    outgoing_retention: float = Field(
+        default=30 * 86400,
+        gt=0,
+        validation_alias="CAUSEWAY_MAIL_OUTGOING_RETENTION",
+        description="Seconds after which outgoing messages that ended, and ended changes, go",
+    )
     background_concurrency: int = Field(
         default=4,
         ge=1,
@@ -147,10 +212,35 @@ class MailSettings(ServiceSettings):
         description="Mailboxes one worker process reads at a time",
     )
 
+    @field_validator("pubsub_emulator_host", mode="after")
+    @classmethod
+    def _nothing_half_emulated(cls, value: str | None, info: ValidationInfo) -> str | None:
+        """Keep a service that knows an emulator from pulling at Google."""
+        pulls, origin = info.data.get("gmail_subscription"), info.data.get("google_origin")
+        if pulls and origin and value is None:
+            raise ValueError("must be set with both CAUSEWAY_GOOGLE_ORIGIN and a subscription")
+        return value
+
+    @field_validator("push_audience", "push_service_account", mode="after")
+    @classmethod
+    def _pushed_or_pulled(cls, value: str | None, info: ValidationInfo) -> str | None:
+        """Keep a service from starting that no notification could reach."""
+        pulls = info.data.get("gmail_subscription", "wrong")
+        if value is None and pulls is None:
+            raise ValueError("missing; or set CAUSEWAY_GMAIL_SUBSCRIPTION, to pull")
+        if "push_audience" in info.data and (info.data["push_audience"] is None) != (value is None):
+            raise ValueError("must be set, or left out, together with CAUSEWAY_PUSH_AUDIENCE")
+        return value
+
     @property
     def audit_every(self) -> timedelta:
         """Return the time between audits of a mailbox."""
         return timedelta(seconds=self.audit_interval)
+
+    @property
+    def send_expiry_time(self) -> timedelta:
+        """Return how long a message may wait past its time."""
+        return timedelta(seconds=self.send_expiry)
 
     @property
     def watch_every(self) -> timedelta:

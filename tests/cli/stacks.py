@@ -72,7 +72,7 @@ class Stack:
         inherited = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith(("CAUSEWAY_", "GOOGLE_"))
+            if not name.startswith(("CAUSEWAY_", "GOOGLE_", "PUBSUB_"))
         }
         return {**inherited, **self.settings, "CAUSEWAY_STATE_DIR": str(self.path)}
 

@@ -14,6 +14,8 @@ from cli.settings import StackSettings
 ADMIN = "postgresql://admin:secret@127.0.0.1:5433/postgres"
 AMQP = "amqp://u:p@127.0.0.1:5672/%2F"
 
+PULL = {"CAUSEWAY_GMAIL_SUBSCRIPTION": "projects/p/subscriptions/s"}
+
 Build = Callable[[], environment.ByProcess]
 
 
@@ -65,6 +67,19 @@ def test_callers_checked_by_jwks_get_no_shared_key(
     monkeypatch.setenv("CAUSEWAY_CALLER_JWKS_URL", "https://crm.example/jwks")
 
     assert "CAUSEWAY_CALLER_KEY" not in build()["auth", "web"]
+
+
+def test_a_stack_that_pulls_has_no_push_settings(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pushed = build()["mail", "web"]
+    monkeypatch.setenv(*next(iter(PULL.items())))
+    pulled = build()["mail", "web"]
+
+    assert pushed["PUBSUB_EMULATOR_HOST"].startswith("127.0.0.1:")
+    assert "CAUSEWAY_PUSH_AUDIENCE" in pushed
+    assert pulled["CAUSEWAY_GMAIL_SUBSCRIPTION"] == "projects/p/subscriptions/s"
+    assert "CAUSEWAY_PUSH_AUDIENCE" not in pulled
 
 
 def test_an_address_is_shown_without_its_login() -> None:
@@ -151,6 +166,8 @@ def test_the_real_google_without_push_is_polled(
             {"GOOGLE_CLIENT_ID": "id", "CAUSEWAY_GMAIL_TOPIC": "projects/p/topics/t"},
             ["GOOGLE_CLIENT_SECRET", "CAUSEWAY_PUSH_AUDIENCE", "CAUSEWAY_PUSH_SERVICE_ACCOUNT"],
         ),
+        ({**REAL, **PULL, "CAUSEWAY_GMAIL_TOPIC": "projects/p/topics/t"}, []),
+        ({**REAL, **PULL}, ["CAUSEWAY_GMAIL_TOPIC"]),
         ({}, []),
     ],
 )

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 import pytest
+from googleapiclient.http import MediaInMemoryUpload
 
 from cli.settings import PROJECT
 from libs.common.google import discovery
@@ -22,7 +23,9 @@ from services.auth.google import Client, GoogleAuth
 ROOTS = GoogleRoots()
 REDIRECT = "https://auth.crm.example/v1/oauth/callback"
 USERS = "https://gmail.googleapis.com/gmail/v1/users/me"
-PEOPLE = ["From", "To", "Cc", "Bcc"]
+PEOPLE = ["From", "To", "Cc", "Bcc", "X-Causeway-Send"]
+MEDIA = MediaInMemoryUpload(b"x", mimetype="message/rfc822")
+UPLOADS = "https://gmail.googleapis.com/upload/gmail/v1/users/me"
 LABELS: dict[str, list[str]] = {"addLabelIds": ["STARRED"], "removeLabelIds": ["UNREAD"]}
 
 # Each method of Gmail's API the mail service calls, with the parameters it calls it with.
@@ -60,7 +63,7 @@ GMAIL: list[tuple[str, str, Callable[[GmailResources], Any]]] = [
         "GET",
         (
             f"{USERS}/messages/18c?format=metadata&metadataHeaders=From&metadataHeaders=To"
-            "&metadataHeaders=Cc&metadataHeaders=Bcc&alt=json"
+            "&metadataHeaders=Cc&metadataHeaders=Bcc&metadataHeaders=X-Causeway-Send&alt=json"
         ),
         lambda api: api.messages.get(
             userId="me", id="18c", format="metadata", metadataHeaders=PEOPLE
@@ -87,6 +90,38 @@ GMAIL: list[tuple[str, str, Callable[[GmailResources], Any]]] = [
         f"{USERS}/messages/18c/modify?alt=json",
         lambda api: api.messages.modify(userId="me", id="18c", body=LABELS),
     ),
+    (
+        "POST",
+        f"{USERS}/messages/batchModify?",
+        lambda api: api.messages.batchModify(userId="me", body={"ids": ["18c"], **LABELS}),
+    ),
+    (
+        "POST",
+        f"{UPLOADS}/drafts?alt=json&uploadType=multipart",
+        lambda api: api.drafts.create(userId="me", body={}, media_body=MEDIA),
+    ),
+    (
+        "PUT",
+        f"{UPLOADS}/drafts/r1?alt=json&uploadType=multipart",
+        lambda api: api.drafts.update(userId="me", id="r1", body={}, media_body=MEDIA),
+    ),
+    (
+        "GET",
+        f"{USERS}/drafts/r1?format=minimal&alt=json",
+        lambda api: api.drafts.get(userId="me", id="r1", format="minimal"),
+    ),
+    (
+        "GET",
+        f"{USERS}/drafts?maxResults=500&alt=json",
+        lambda api: api.drafts.list(userId="me", maxResults=500),
+    ),
+    ("DELETE", f"{USERS}/drafts/r1?", lambda api: api.drafts.delete(userId="me", id="r1")),
+    (
+        "POST",
+        f"{USERS}/drafts/send?alt=json",
+        lambda api: api.drafts.send(userId="me", body={"id": "r1"}),
+    ),
+    ("GET", f"{USERS}/settings/sendAs?alt=json", lambda api: api.send_as.list(userId="me")),
 ]
 
 
@@ -184,9 +219,10 @@ def test_gmail_is_called_where_google_has_it(
 
 def test_the_table_holds_every_method_that_mail_calls() -> None:
     source = "".join(path.read_text() for path in (PROJECT / "services/mail").rglob("*.py"))
-    called = set(re.findall(r"_api\.(\w+\.\w+)\(", source))
+    called = set(re.findall(r"(?:_api|resources)\.(\w+\.\w+)[(,]", source))
     listed = {build(discovery.gmail(ROOTS)).method_id for _, _, build in GMAIL}
 
     assert called
     short = {name.removeprefix("gmail.").removeprefix("users.") for name in listed}
-    assert short == {name.removeprefix("users.") for name in called}
+    named = {name.replace("send_as", "settings.sendAs") for name in called}
+    assert short == {name.removeprefix("users.") for name in named}

@@ -1,5 +1,6 @@
 import asyncio
 import json
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -44,4 +45,6 @@ async def test_the_front_page_says_where_everything_is() -> None:
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session,
         session.get(origin) as answer,
     ):
-        assert (await answer.json())["control"] == f"{origin}/_emulator"
+        shown = await answer.json()
+        assert shown["control"] == f"{origin}/_emulator"
+        assert re.fullmatch(r"127\.0\.0\.1:\d+", shown["pubsub"])

@@ -56,6 +56,9 @@ class MessageSent(_MessageFacts):
 
     type: ClassVar[str] = "mail.message.sent.v1"
 
+    send_id: UUID | None = None
+    """Of the request by which the CRM sent it; None: it was sent in Gmail."""
+
 
 class MessageUpdated(_MessageEvent):
     """The labels of a message changed: read, starred, archived, moved to trash or back."""
@@ -71,6 +74,32 @@ class MessageDeleted(_MessageEvent):
     """The message is gone from the mailbox for good."""
 
     type: ClassVar[str] = "mail.message.deleted.v1"
+
+
+class _SendEvent(Event):
+    source: ClassVar[str] = "/causeway/mail"
+    aggregate: ClassVar[str] = "send"
+
+    send_id: UUID
+    connection_id: UUID
+    user_id: str
+    reason: str
+    """A short constant."""
+
+
+class SendFailed(_SendEvent):
+    """A message that the CRM wanted sent was not sent, and will not be."""
+
+    type: ClassVar[str] = "mail.send.failed.v1"
+
+
+class SendUnsettled(_SendEvent):
+    """Whether a message was sent cannot be found out; a person has to look. It is not sent again.
+
+    Should it show up later, `mail.message.sent.v1` tells of it.
+    """
+
+    type: ClassVar[str] = "mail.send.unsettled.v1"
 
 
 class EntityReference(BaseModel):
@@ -211,6 +240,8 @@ EVENTS: tuple[type[Event], ...] = (
     MessageSent,
     MessageUpdated,
     MessageDeleted,
+    SendFailed,
+    SendUnsettled,
     ActivityLogged,
     FeedDegraded,
     FeedRecovered,

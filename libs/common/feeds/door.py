@@ -100,7 +100,8 @@ class _Lane:
         except FAILURES as exc:
             log.warning("push_flush_failed", knocks=len(batch), error=type(exc).__name__)
             for knock in batch:
-                await self._flush_alone(knock)
+                if not knock[1].done():  # else whoever knocked has given up
+                    await self._flush_alone(knock)
         except asyncio.CancelledError:
             for _, done in batch:
                 _fail(done)

@@ -40,6 +40,7 @@ class ConnectedGoogle:
         *,
         connection_id: UUID,
         repeatable: bool | None = None,
+        timeout_s: float | None = None,
         charge: Charge | None = None,
     ) -> Any:
         """Return Google's answer; see `GoogleClient.execute` and `AuthClient.access_token`.
@@ -51,13 +52,18 @@ class ConnectedGoogle:
             request: what to ask.
             connection_id: whose behalf it is asked on.
             repeatable: see `GoogleClient.execute`.
+            timeout_s: see `GoogleClient.execute`.
             charge: asked each time before the request is sent; what it raises ends the call,
                 and nothing was sent.
         """
 
         async def ask(access_token: str, before: Before | None) -> Any:
             return await self._google.execute(
-                request, access_token=access_token, repeatable=repeatable, before=before
+                request,
+                access_token=access_token,
+                repeatable=repeatable,
+                timeout_s=timeout_s,
+                before=before,
             )
 
         return await self._charged(request, connection_id, charge, ask)

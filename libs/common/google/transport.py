@@ -71,6 +71,7 @@ class GoogleClient:
         *,
         access_token: str,
         repeatable: bool | None = None,
+        timeout_s: float | None = None,
         before: Before | None = None,
     ) -> Any:
         """Return the decoded JSON answer, or None when the answer has no body.
@@ -78,6 +79,8 @@ class GoogleClient:
         Args:
             request: what to ask.
             access_token: whose behalf it is asked on.
+            timeout_s: seconds for one attempt, if a long upload needs more than the usual; all
+                attempts together may take as long then.
             repeatable: whether sending it twice does no harm. None: as HTTP says (GET, PUT,
                 DELETE). A request that never left is tried again in any case.
             before: awaited before each attempt; what it raises ends the call.
@@ -91,14 +94,16 @@ class GoogleClient:
         if repeatable is None:
             repeatable = request.method in _SAFE_TO_REPEAT
         outgoing = _outgoing(request, access_token)
+        longest_s = self._timeout_s if timeout_s is None else timeout_s
+        policy = replace(self._policy, total_s=max(self._policy.total_s, longest_s))
 
         async def once(left_s: float) -> Any:
             if before is not None:
                 await before()
-            timeout_s = min(self._timeout_s, left_s)
-            return await self._measured(request.method_id, self._send(outgoing, timeout_s))
+            sending = self._send(outgoing, min(longest_s, left_s))
+            return await self._measured(request.method_id, sending)
 
-        return await retrying(self._policy, once, on=(Transient,) if repeatable else (Unreachable,))
+        return await retrying(policy, once, on=(Transient,) if repeatable else (Unreachable,))
 
     async def execute_raw(
         self,
@@ -181,6 +186,12 @@ def _outgoing(request: ApiRequest, access_token: str) -> Outgoing:
         "authorization": f"Bearer {access_token}",
         "user-agent": USER_AGENT,
     }
+    if request.stream is not None:
+        headers["content-type"] = request.stream.content_type
+        headers["content-length"] = str(request.stream.size)
+        return Outgoing(
+            method=request.method, url=request.uri, headers=headers, stream=request.stream.open
+        )
     if request.method != "GET" or len(request.uri) <= MAX_GET_URL:
         return Outgoing(method=request.method, url=request.uri, headers=headers, body=request.body)
     url, _, query = request.uri.partition("?")

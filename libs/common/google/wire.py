@@ -47,6 +47,8 @@ class Outgoing:
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes | None = field(default=None, repr=False)
+    stream: Callable[[], AsyncIterator[bytes]] | None = field(default=None, repr=False)
+    """Begins the body, of which `headers` say the length; instead of `body`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,7 @@ async def _exchange(
             outgoing.method,
             URL(outgoing.url, encoded=True),
             headers=outgoing.headers,
-            data=outgoing.body,
+            data=outgoing.body if outgoing.stream is None else outgoing.stream(),
             timeout=aiohttp.ClientTimeout(total=timeout_s),
             allow_redirects=False,
         ) as response:

@@ -74,6 +74,16 @@ async def iter_body(request: web.Request) -> AsyncIterator[bytes]:
         yield chunk
 
 
+async def begin_body(request: web.Request) -> None:
+    """Check what is announced of the body, and invite it; for who reads it in a way of their own.
+
+    Raises:
+        TooLarge, UnsupportedMediaType: as `read_bytes`.
+    """
+    _check_form(request)
+    await _invite(request)
+
+
 def _check_form(request: web.Request) -> None:
     check_length(request)
     encoding = request.headers.get(hdrs.CONTENT_ENCODING)

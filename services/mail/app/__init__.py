@@ -10,6 +10,7 @@ from libs.common.web import ALL_ROLES, background
 from services.mail import consumers
 from services.mail.app.loops import loops_of
 from services.mail.app.parts import CONNECTIONS, SERVICE, SETTINGS, parts
+from services.mail.app.pulling import pull_too
 from services.mail.settings import MailSettings
 from services.mail.web.routes import ROUTES
 
@@ -21,8 +22,10 @@ RESTORABLE = Restorable(
         ("activities", "sequence"),
         ("activity_numbers", "first"),
         ("feeds", "sequence"),
+        ("outgoing", "sequence"),
     ],
     has_feeds=True,
+    has_writes=True,
     queues={
         consumers.QUEUE: tuple(consumers.BY_TYPE),
         consumers.DIRECTORY_QUEUE: tuple(crm.BY_TYPE),
@@ -38,6 +41,7 @@ def migrations() -> tuple[migrate.MigrationSet, ...]:
         migrate.kernel("feeds"),
         migrate.kernel("quota"),
         migrate.kernel("directory"),
+        migrate.kernel("writes"),
         migrate.service(SERVICE),
     )
 
@@ -55,4 +59,6 @@ def create_app(settings: MailSettings, *, roles: frozenset[str] = ALL_ROLES) -> 
     app.cleanup_ctx.append(parts)
     for name, loop in loops_of(roles):
         app.cleanup_ctx.append(background(name, loop))
+    if settings.gmail_subscription and "web" in roles:
+        pull_too(app, settings.gmail_subscription)
     return app

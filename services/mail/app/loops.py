@@ -14,12 +14,19 @@ from libs.common.feeds.store import CHANNEL, PAYLOADS
 from libs.common.housekeeping import keep_house
 from libs.common.service import Loop
 from services.mail import consumers
-from services.mail.app.parts import BACKGROUND, CONNECTIONS, MAILBOX, SETTINGS, WORK
+from services.mail.app.parts import (
+    BACKGROUND,
+    CONNECTIONS,
+    DOOR,
+    MAILBOX,
+    OUTBOUND,
+    SETTINGS,
+    WORK,
+)
 from services.mail.sync import feeds
 from services.mail.sync.housekeeping import chores
 from services.mail.sync.telling import tell_of_feed
 from services.mail.web.entities import LINKER
-from services.mail.web.push import DOOR
 
 log = structlog.get_logger(__name__)
 
@@ -52,7 +59,9 @@ async def _run_door(app: web.Application) -> None:
 async def _run_feeds(app: web.Application) -> None:
     settings, tell = app[SETTINGS], tell_of_feed
     live = FeedKind(app[MAILBOX].run, poll_every_s=settings.poll_interval, on_change=tell)
-    await _runner(app, {feeds.LIVE: live}, settings.feed_concurrency).run()
+    write = FeedKind(app[OUTBOUND].run, poll_every_s=IDLE_S, on_change=tell)
+    kinds = {feeds.LIVE: live, feeds.WRITE: write}
+    await _runner(app, kinds, settings.feed_concurrency).run()
 
 
 async def _run_background(app: web.Application) -> None:

@@ -16,29 +16,39 @@ from libs.common.google.roots import GoogleRoots
 from libs.common.google.transport import GoogleClient
 from libs.common.google.wire import client_session
 from libs.common.quota import Budgets, Ledger
+from libs.common.writes import MergePolicy
 from services.mail.domain.connection import Connection
 from services.mail.domain.message import Content, Policy
 from services.mail.google import Gmail
+from services.mail.google.writing import Patience
 from services.mail.settings import MailSettings
+from services.mail.store import outgoing
 from services.mail.sync.asking import Asking
 from services.mail.sync.background import Background
 from services.mail.sync.connections import Connections
 from services.mail.sync.downloads import GmailDownloader
+from services.mail.sync.drafting import DraftCarrier
 from services.mail.sync.fetching import Fetcher, IsKnown
 from services.mail.sync.intake import Intake
 from services.mail.sync.label_names import LabelNames
-from services.mail.sync.labels import LabelWriter
+from services.mail.sync.label_writes import LabelCarrier
+from services.mail.sync.labels import LabelWishes
 from services.mail.sync.link_work import LinkWork
 from services.mail.sync.linking import Linker
 from services.mail.sync.mailbox import Mailbox
+from services.mail.sync.notices import Notices
+from services.mail.sync.outbound import Outbound
+from services.mail.sync.sending import Sender
+from services.mail.sync.submitting import Limits, Submissions
 from services.mail.sync.visibility import Retellings
 from services.mail.sync.watching import Watching
 from services.mail.sync.work import Work
 from services.mail.web.attachments import DOWNLOADER
 from services.mail.web.connections import LEDGER
 from services.mail.web.entities import LINKER
-from services.mail.web.messages import LABELS
-from services.mail.web.push import DOOR, VERIFIER
+from services.mail.web.label_changes import LABELS
+from services.mail.web.push import NOTICES, VERIFIER
+from services.mail.web.sending import SUBMISSIONS
 from services.mail.web.sync import ASKING
 
 SERVICE = "mail"
@@ -46,7 +56,9 @@ SETTINGS = web.AppKey("settings", MailSettings)
 MAILBOX = web.AppKey("mailbox", Mailbox)
 BACKGROUND = web.AppKey("background", Background)
 WORK = web.AppKey("work", Work)
+OUTBOUND = web.AppKey("outbound", Outbound)
 CONNECTIONS = web.AppKey("connections", Connections)
+DOOR = web.AppKey("door", Door)
 
 
 async def parts(app: web.Application) -> AsyncIterator[None]:
@@ -61,12 +73,14 @@ async def parts(app: web.Application) -> AsyncIterator[None]:
         google = ConnectedGoogle(GoogleClient(session), auth)
         gmail = Gmail(google, discovery.gmail(roots), ledger)
         _wire(app, pool, gmail, auth)
-        app[VERIFIER] = PushVerifier(
-            CertStore(session, roots.certs_url, roots.jwks_url),
-            audience=settings.push_audience,
-            service_account=settings.push_service_account,
-        )
+        if settings.push_audience and settings.push_service_account:
+            app[VERIFIER] = PushVerifier(
+                CertStore(session, roots.certs_url, roots.jwks_url),
+                audience=settings.push_audience,
+                service_account=settings.push_service_account,
+            )
         app[DOOR] = Door(pool, now=clock.now)
+        app[NOTICES] = Notices(pool, app[DOOR], now=clock.now)
         yield
         await auth.close()
 
@@ -103,13 +117,46 @@ def _wire(app: web.Application, pool: db.Pool, gmail: Gmail, auth: AuthClient) -
         audit_every=settings.audit_every,
         now=clock.now,
     )
-    app[LABELS] = LabelWriter(pool, gmail, now=clock.now)
-    app[DOWNLOADER] = GmailDownloader(gmail)
+    app[DOWNLOADER] = downloader = GmailDownloader(gmail)
+    app[LABELS] = LabelWishes(pool, gmail, now=clock.now)
+    app[SUBMISSIONS] = Submissions(
+        pool,
+        gmail,
+        downloader,
+        limits=Limits(messages=settings.sends_per_day, recipients=settings.recipients_per_day),
+        now=clock.now,
+    )
+    patience = Patience(timeout_s=settings.write_timeout, settle_after_s=settings.settle_after)
+    app[OUTBOUND] = Outbound(
+        pool,
+        [
+            LabelCarrier(pool, gmail, intake, patience=patience, now=clock.now),
+            DraftCarrier(
+                pool,
+                gmail,
+                policy=MergePolicy(settings.merge_policy),
+                patience=patience,
+                now=clock.now,
+            ),
+            Sender(
+                pool,
+                gmail,
+                patience=patience,
+                expiry=settings.send_expiry_time,
+                now=clock.now,
+            ),
+        ],
+        now=clock.now,
+    )
 
 
 def _is_known(pool: db.Pool, linker: Linker) -> IsKnown:
     async def is_known(connection: Connection, people: Content) -> bool:
         async with pool.acquire() as conn:
+            if people.send_id is not None and await outgoing.is_send(
+                conn, connection.tenant_id, connection.id, people.send_id
+            ):
+                return True
             return bool(await linker.match(conn, connection, people))
 
     return is_known

@@ -11,18 +11,26 @@ from libs.common.feeds.compare import Standing
 from services.mail.domain.connection import Connection
 from services.mail.domain.history import Relabelled
 from services.mail.domain.message import Direction, Fetched, Known, Person, direction
+from services.mail.domain.sending.outgoing import Outgoing, OutgoingState
 
 MOST_PEOPLE = 100
 """Recipients named in an event; the API has them all."""
 
 
 def arrived(
-    connection: Connection, message_id: UUID, message: Fetched, origin: Origin
+    connection: Connection,
+    message_id: UUID,
+    message: Fetched,
+    origin: Origin,
+    *,
+    send_id: UUID | None = None,
 ) -> events.MessageReceived | events.MessageSent:
-    """Return the event of a message that is new to us."""
+    """Return the event of a message that is new to us; `send_id` of one that we have sent."""
     content, way = message.content, direction(message.labels)
     kind = events.MessageSent if way is Direction.OUTBOUND else events.MessageReceived
+    more = {} if send_id is None else {"send_id": send_id}
     return kind(
+        **more,
         origin=origin,
         message_id=message_id,
         connection_id=connection.id,
@@ -70,6 +78,36 @@ def deleted(connection: Connection, known: Known, origin: Origin) -> events.Mess
         google_message_id=known.google_id,
         thread_id=known.thread_id,
         occurred_at=known.internal_date,
+    )
+
+
+def not_sent(
+    connection: Connection,
+    outgoing: Outgoing,
+    became: OutgoingState,
+    reason: str,
+    *,
+    sequence: int,
+    now: datetime,
+) -> Envelope:
+    """Return the event of an outgoing message that failed, or whose fate is unknown."""
+    is_unknown = became is OutgoingState.UNKNOWN
+    kind: type[events.SendFailed | events.SendUnsettled] = (
+        events.SendUnsettled if is_unknown else events.SendFailed
+    )
+    event = kind(
+        origin=Origin.CRM,
+        send_id=outgoing.id,
+        connection_id=connection.id,
+        user_id=connection.user_id,
+        reason=reason,
+    )
+    return Envelope.of(
+        event,
+        tenant_id=outgoing.tenant_id,
+        aggregate_id=str(outgoing.id),
+        sequence=sequence,
+        time=now,
     )
 
 

@@ -24,6 +24,8 @@ class Record:
 
     id: int
     added: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
+    """Added, and no mail as it was: a draft, or spam."""
     deleted: tuple[str, ...] = ()
     labels_added: tuple[Labelled, ...] = ()
     labels_removed: tuple[Labelled, ...] = ()
@@ -66,6 +68,19 @@ class Worn:
     labels: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Own:
+    """Labels that we have put on a message, or taken off it, at Google."""
+
+    added: frozenset[str]
+    removed: frozenset[str]
+
+    @property
+    def labels(self) -> frozenset[str]:
+        """Return all that it is about."""
+        return self.added | self.removed
+
+
 @dataclass(slots=True)
 class Change:
     """All that a chunk of records says about one message."""
@@ -77,6 +92,10 @@ class Change:
     steps: list[Step] = field(default_factory=list)
     worn: Worn | None = None
     """What Google says it wears, whatever the records were."""
+    own: Own | None = None
+    """What we have changed ourselves, whatever the records were; they tell of it later."""
+    echoes: Own | None = None
+    """What we have asked for: as far as the records say just that, it is no edit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +118,10 @@ class Relabelled:
     label_history_id: int
     added: frozenset[str]
     removed: frozenset[str]
+
+    def is_echo_of(self, own: Own | None) -> bool:
+        """Say whether this is what we have asked for, and nothing else."""
+        return own is not None and self.added <= own.added and self.removed <= own.removed
 
 
 def chunks(records: Iterable[Record], *, most_fetched: int = MOST_FETCHED) -> Iterator[Chunk]:
@@ -163,9 +186,27 @@ def relabel(known: Known, change: Change) -> Relabelled | None:
     if change.worn is not None and change.worn.record_id >= base:
         labels, base = change.worn.labels, change.worn.record_id
     labels, last = _after(labels, base, change.steps)
+    if change.own is not None:
+        labels = (labels | change.own.added) - change.own.removed
     if (labels, last) == (known.labels, known.label_history_id):
         return None
     return Relabelled(labels, last, labels - known.labels, known.labels - labels)
+
+
+def without_older(steps: Sequence[Step], own: Own, *, mark: int) -> list[Step]:
+    """Return the steps without what a write of ours has overruled since.
+
+    Args:
+        steps: of one message.
+        own: what the write changed.
+        mark: a record from before the write; up to it, steps on the same labels are history.
+    """
+    return [
+        replace(one, added=one.added - own.labels, removed=one.removed - own.labels)
+        if one.record_id <= mark
+        else one
+        for one in steps
+    ]
 
 
 def overtaken(message: Fetched, steps: Sequence[Step]) -> Fetched:

@@ -96,6 +96,8 @@ class Content:
     """The Date header, in UTC: what the sender claims."""
     calendar: tuple[CalendarPart, ...] = ()
     report: Report | None = None
+    send_id: UUID | None = None
+    """Which of our sends it says it is; anybody can write that into a message."""
 
     def people(self) -> tuple[Person, ...]:
         """Return everyone the headers name."""

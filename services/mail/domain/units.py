@@ -14,6 +14,14 @@ UNITS = {
     "gmail.users.messages.get": 20,
     "gmail.users.messages.attachments.get": 20,
     "gmail.users.messages.modify": 5,
+    "gmail.users.messages.batchModify": 50,
+    "gmail.users.drafts.create": 10,
+    "gmail.users.drafts.update": 15,
+    "gmail.users.drafts.get": 5,
+    "gmail.users.drafts.list": 5,
+    "gmail.users.drafts.delete": 10,
+    "gmail.users.drafts.send": 100,
+    "gmail.users.settings.sendAs.list": 1,
 }
 UNLISTED = 100
 """Of a method that is not in the table: too much rather than too little."""

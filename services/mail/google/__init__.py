@@ -2,5 +2,6 @@
 
 from services.mail.google.answers import Envelope
 from services.mail.google.api import Gmail, GmailBox
+from services.mail.google.writing import WritingBox
 
-__all__ = ["Envelope", "Gmail", "GmailBox"]
+__all__ = ["Envelope", "Gmail", "GmailBox", "WritingBox"]

@@ -1,6 +1,6 @@
 """Gmail's answers, checked: JSON in, the domain's values out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, TypeVar
@@ -10,6 +10,8 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from libs.common.google.wire import AnswerUnreadable
 from services.mail.domain.history import Labelled, Record
+from services.mail.domain.message import is_mail
+from services.mail.domain.sending.drafts import Part
 
 log = structlog.get_logger(__name__)
 
@@ -45,10 +47,16 @@ class LabelNamed(BaseModel):
     type: Literal["system", "user"] = "user"
 
 
+class Worn(Named):
+    """A message, and what it wears if Gmail says so."""
+
+    labels: list[Label] = Field(default=[], alias="labelIds")
+
+
 class Touched(BaseModel):
     """A message in a history record."""
 
-    message: Named
+    message: Worn
 
 
 class LabelTouch(Touched):
@@ -122,6 +130,89 @@ class ListAnswer(BaseModel):
     next_page_token: str | None = Field(default=None, alias="nextPageToken")
 
 
+class ThreadedId(Named):
+    """A message named by its id and thread."""
+
+    thread_id: Id = Field(alias="threadId")
+
+
+class DraftAnswer(Named):
+    """users.drafts.create, get and update."""
+
+    message: ThreadedId
+
+
+class PartBody(BaseModel):
+    """The content of a part, unless it has to be asked for."""
+
+    data: str | None = None
+    size: Number = 0
+
+
+class PartAnswer(BaseModel):
+    """A part of a message."""
+
+    mime_type: Text = Field(default="", alias="mimeType", max_length=1000)
+    filename: Text = Field(default="", max_length=1000)
+    headers: list[Header] = []
+    body: PartBody = PartBody()
+    parts: list["PartAnswer"] = []
+
+    def part(self) -> Part:
+        """Return it as the domain's value."""
+        return Part(
+            content_type=self.mime_type.lower(),
+            filename=self.filename,
+            headers={one.name.lower(): one.value for one in self.headers},
+            data=self.body.data,
+            size=self.body.size,
+            parts=[one.part() for one in self.parts],
+        )
+
+
+class FullMessage(ThreadedId):
+    """The message of a draft in the format `full`."""
+
+    internal_date: Millis = Field(alias="internalDate")
+    payload: PartAnswer
+
+
+class FullDraft(Named):
+    """users.drafts.get in the format `full`."""
+
+    message: FullMessage
+
+
+class DraftsAnswer(BaseModel):
+    """users.drafts.list."""
+
+    drafts: list[DraftAnswer] = []
+    next_page_token: str | None = Field(default=None, alias="nextPageToken")
+
+
+class SentAnswer(ThreadedId):
+    """users.drafts.send."""
+
+
+class SendAs(BaseModel):
+    """An address that a mailbox sends from."""
+
+    address: str = Field(alias="sendAsEmail", max_length=320)
+    name: Text = Field(default="", alias="displayName", max_length=1000)
+    verification: str = Field(default="accepted", alias="verificationStatus")
+
+    @property
+    def is_usable(self) -> bool:
+        """Say whether Gmail lets it be used."""
+        return self.verification == "accepted"
+
+
+class SendAsAnswer(BaseModel):
+    """users.settings.sendAs.list."""
+
+    send_as: list[SendAs] = Field(default=[], alias="sendAs")
+
+
 class LabelsAnswer(BaseModel):
     """users.labels.list."""
 
@@ -167,7 +258,7 @@ def next_page(token: str | None, *, after: str | None) -> str | None:
     return token or None
 
 
-def _ids(items: list[Touched]) -> tuple[str, ...]:
+def _ids(items: Iterable[Touched]) -> tuple[str, ...]:
     return tuple(item.message.id for item in items)
 
 
@@ -180,7 +271,8 @@ def record(one: HistoryRecord) -> Record:
     """Return a history record as the domain's value."""
     return Record(
         id=one.id,
-        added=_ids(one.added),
+        added=_ids(item for item in one.added if is_mail(frozenset(item.message.labels))),
+        hidden=_ids(item for item in one.added if not is_mail(frozenset(item.message.labels))),
         deleted=_ids(one.deleted),
         labels_added=tuple(_labelled(one.labels_added)),
         labels_removed=tuple(_labelled(one.labels_removed)),

@@ -1,12 +1,12 @@
 """Gmail's API: requests out, Google's answers in as the domain's values."""
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from libs.common.errors import Conflict, CursorExpired, NotFound, RateLimited
 from libs.common.google.connected import ConnectedGoogle
-from libs.common.google.discovery import ApiRequest, GmailResources, Template
+from libs.common.google.discovery import ApiRequest, GmailResources, Template, Upload
 from libs.common.google.errors import RequestRefused
 from libs.common.google.rawbody import Sink
 from libs.common.google.wire import AnswerUnreadable
@@ -14,6 +14,7 @@ from libs.common.quota import Lane, Ledger
 from services.mail.domain.connection import Connection
 from services.mail.domain.history import HistoryPage
 from services.mail.domain.label import Label
+from services.mail.domain.sending.outgoing import SEND_HEADER
 from services.mail.domain.units import units
 from services.mail.domain.watch import Watch
 from services.mail.google.answers import (
@@ -36,11 +37,26 @@ PAGE = 500
 RAW_TIMEOUT_S = 60.0
 """47 MB of JSON may be on their way."""
 ONLY_MAIL = " -in:spam -in:drafts"
-PEOPLE_HEADERS = ["From", "To", "Cc", "Bcc"]
+PEOPLE_HEADERS = ["From", "To", "Cc", "Bcc", SEND_HEADER]
+
+
+B = TypeVar("B", bound="GmailBox")
 
 
 class _Absent(NotFound):
     """Google says that there is no such thing."""
+
+
+class Uploads:
+    """The addresses that messages are uploaded to."""
+
+    def __init__(self, resources: GmailResources) -> None:
+        self.create = Upload(resources.drafts.create, userId=ME)
+        self._resources = resources
+
+    def update(self, draft_id: str) -> Upload:
+        """Return the address of one draft."""
+        return Upload(self._resources.drafts.update, userId=ME, id=draft_id)
 
 
 class Gmail:
@@ -58,15 +74,25 @@ class Gmail:
         self._google = google
         self._api = resources
         self._raw = Template(resources.messages.get, "id", userId=ME, format="raw")
+        self._uploads = Uploads(resources)
         self._ledger = ledger
 
     def box(self, connection: Connection, lane: Lane = Lane.LIVE) -> "GmailBox":
         """Return the connection's mailbox; what it costs is counted in `lane`."""
+        return self.box_as(GmailBox, connection, lane)
+
+    def box_as(self, kind: type[B], connection: Connection, lane: Lane) -> B:
+        """Return the connection's mailbox with the methods of `kind`."""
         charge = None
         if self._ledger is not None:
             charge = _Charge(self._ledger, connection.account_id, lane)
-        return GmailBox(
-            self._google, self._api, connection_id=connection.id, charge=charge, raw=self._raw
+        return kind(
+            self._google,
+            self._api,
+            connection_id=connection.id,
+            charge=charge,
+            raw=self._raw,
+            uploads=self._uploads,
         )
 
 
@@ -103,12 +129,14 @@ class GmailBox:
         connection_id: UUID,
         charge: _Charge | None,
         raw: Template,
+        uploads: Uploads,
     ) -> None:
         self._google = google
         self._api = resources
         self._raw = raw
         self._connection_id = connection_id
         self._charge = charge
+        self._uploads = uploads
 
     async def _execute(self, request: ApiRequest, **options: Any) -> Any:
         """Ask Google; what Google does not have is `_Absent`, what auth does not have is not.
@@ -122,6 +150,13 @@ class GmailBox:
         except NotFound as exc:
             _refuse_unconnected(exc)
             raise _Absent(exc.message) from exc
+
+    async def _absent_is_none(self, request: ApiRequest) -> Any:
+        """Ask Google; None: Google has no such thing (or answers nothing)."""
+        try:
+            return await self._execute(request)
+        except _Absent:
+            return None
 
     async def current_history_id(self) -> int:
         """Return the number of the mailbox's newest record (users.getProfile, 1 unit)."""
@@ -156,14 +191,22 @@ class GmailBox:
         request = self._api.users.stop(userId=ME)
         await self._execute(request, repeatable=True)
 
-    async def history(self, *, after: int, page_token: str | None) -> HistoryPage:
+    async def history(
+        self, *, after: int, page_token: str | None, label: str | None = None
+    ) -> HistoryPage:
         """Return a page of the records after `after`, oldest first.
+
+        Args:
+            after: the last record that is known.
+            page_token: of the page before.
+            label: only records of messages that wear it.
 
         Raises:
             CursorExpired: Gmail no longer knows `after`.
         Source: https://developers.google.com/workspace/gmail/api/reference/rest/v1/users.history/list
         """
         more = {} if page_token is None else {"pageToken": page_token}
+        more |= {} if label is None else {"labelId": label}
         request = self._api.history.list(
             userId=ME, startHistoryId=str(after), maxResults=PAGE, **more
         )
@@ -214,11 +257,8 @@ class GmailBox:
 
     async def _get(self, google_id: str, **options: Any) -> MessageAnswer | None:
         request = self._api.messages.get(userId=ME, id=google_id, **options)
-        try:
-            answer = await self._execute(request)
-        except _Absent:
-            return None
-        return parsed(MessageAnswer, answer)
+        answer = await self._absent_is_none(request)
+        return None if answer is None else parsed(MessageAnswer, answer)
 
     async def list_ids(
         self,

@@ -250,6 +250,9 @@ SELECT l.message_id
    AND NOT EXISTS (SELECT FROM message_addresses a
                     WHERE a.tenant_id = l.tenant_id AND a.message_id = l.message_id
                       AND a.hash = ANY($5::bytea[]))
+   AND NOT (l.explicit AND EXISTS (SELECT FROM entities e
+                    WHERE e.tenant_id = l.tenant_id AND e.entity_type = l.entity_type
+                      AND e.entity_id = l.entity_id AND e.deleted_at IS NULL))
  ORDER BY m.google_id
  LIMIT $6
 """
@@ -264,7 +267,10 @@ async def stale_links(
     hashes: Sequence[bytes],
     limit: int,
 ) -> list[UUID]:
-    """Return linked messages that concern the entity no more, in the order rows are locked."""
+    """Return linked messages that concern the entity no more, in the order rows are locked.
+
+    A link that somebody asked for stays as long as its entity does.
+    """
     rows = await conn.fetch(
         STALE_LINKS,
         tenant_id,

@@ -171,3 +171,18 @@ UPDATE messages
 async def reduce_to_trace(conn: Conn, tenant_id: str, message_id: UUID) -> None:
     """Keep of a whole message only what a trace has."""
     await conn.execute(REDUCE_TO_TRACE, tenant_id, message_id)
+
+
+MARK_EXPLICIT = """
+UPDATE message_links SET explicit = true
+ WHERE tenant_id = $1 AND message_id = $2
+   AND (entity_type, entity_id) IN (SELECT * FROM unnest($3::text[], $4::text[]))
+"""
+
+
+async def mark_explicit(
+    conn: Conn, tenant_id: str, message_id: UUID, refs: Sequence[EntityRef]
+) -> None:
+    """Keep links whatever the addresses of their entities are."""
+    types, ids = [one.entity_type for one in refs], [one.entity_id for one in refs]
+    await conn.execute(MARK_EXPLICIT, tenant_id, message_id, types, ids)

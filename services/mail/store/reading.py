@@ -1,5 +1,6 @@
 """SQL that reads messages for those who may see them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -124,6 +125,48 @@ async def get_message(
     if row is None:
         raise NotFound("There is no such message.")
     return stored(row)
+
+
+FIND_MESSAGES = """
+SELECT m.id, m.connection_id, m.google_id, m.thread_id, m.internal_date, m.direction, m.sender,
+       m.recipients, m.subject, m.snippet, m.body_text, m.rfc822_message_id, m.in_reply_to,
+       m.reference_ids, m.attachments, m.size, m.labels, m.body_html, m.new_text, m.sent_at,
+       m.calendar, m.report, c.user_id, c.visibility, c.own, c.in_full
+  FROM messages m
+  JOIN shown_mailboxes($1, $3) c ON c.connection_id = m.connection_id
+ WHERE m.tenant_id = $1 AND m.id = ANY($2::uuid[]) AND m.deleted_at IS NULL AND NOT m.traced
+   AND c.own
+"""
+
+
+async def get_messages(
+    conn: Conn, tenant_id: str, message_ids: Sequence[UUID], *, user_id: str | None
+) -> dict[UUID, StoredMessage]:
+    """Return those of the messages that the caller may change, by id: not colleagues'."""
+    rows = await conn.fetch(FIND_MESSAGES, tenant_id, list(message_ids), user_id)
+    return {row["id"]: stored(row) for row in rows}
+
+
+FIND_COPY = """
+SELECT m.id, m.connection_id, m.google_id, m.thread_id, m.internal_date, m.direction, m.sender,
+       m.recipients, m.subject, m.snippet, m.body_text, m.rfc822_message_id, m.in_reply_to,
+       m.reference_ids, m.attachments, m.size, m.labels, m.body_html, m.new_text, m.sent_at,
+       m.calendar, m.report, c.user_id, c.visibility, c.own, c.in_full
+  FROM messages m
+  JOIN shown_mailboxes($1, NULL) c ON c.connection_id = m.connection_id
+ WHERE m.tenant_id = $1 AND m.connection_id = $2 AND m.rfc822_message_id = $3
+   AND m.deleted_at IS NULL AND NOT m.traced
+ ORDER BY m.internal_date DESC
+ LIMIT 1
+"""
+
+
+async def find_copy(
+    conn: Conn, tenant_id: str, connection_id: UUID, rfc822_message_id: str
+) -> StoredMessage | None:
+    """Return the mailbox's copy of a message; None: it has none. Whose mailbox is not asked."""
+    row = await conn.fetchrow(FIND_COPY, tenant_id, connection_id, rfc822_message_id)
+    return None if row is None else stored(row)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from libs.common.feeds import FeedState
 from libs.common.feeds.store import list_feeds, stop_feeds
 from libs.common.google.accounts import ConnectionInfo
 from libs.common.jobs import JobState
+from libs.common.writes import store as ledger
 from services.mail.domain.connection import (
     RUNNING,
     Access,
@@ -28,7 +29,7 @@ from services.mail.domain.connection import (
 )
 from services.mail.domain.message import Policy
 from services.mail.store import connections as store
-from services.mail.store import copies, link_work, watches
+from services.mail.store import copies, link_work, outgoing, watches
 from services.mail.sync.activities import Activities, copy_of
 from services.mail.sync.feeds import LIVE, new_feed, open_all
 from services.mail.sync.watching import Watching
@@ -116,6 +117,7 @@ class Connections:
         )
         if over:
             await self._end_jobs(conn, new)
+            await self._end_writes(conn, new)
         if new.state is State.REAUTHORIZATION_REQUIRED:  # the watch ended with the grant
             await watches.make_due(conn, new.account_id)
         if not over or await store.is_account_in_use(conn, new.account_id):
@@ -129,6 +131,14 @@ class Connections:
             await jobs.finish_jobs(
                 conn, feed, state=JobState.FAILED, reason=new.state.value, now=self._now()
             )
+
+    async def _end_writes(self, conn: Conn, new: Connection) -> None:
+        """Nothing goes out any more; what was under way may have gone."""
+        now, reason = self._now(), new.state.value
+        uncertain = await ledger.cancel_all(conn, new.tenant_id, new.id, reason=reason, now=now)
+        await outgoing.cancel_outgoing(
+            conn, new.tenant_id, new.id, uncertain=uncertain, reason=reason, now=now
+        )
 
     async def _is_open(self, conn: Conn, connection: Connection) -> bool:
         feeds = await list_feeds(conn, connection.tenant_id, [connection.id])
@@ -159,6 +169,8 @@ class Connections:
                 count = await self._purge_some(conn, tenant_id, connection_id)
                 if count == 0:
                     await link_work.remove_work(conn, tenant_id, connection_id)
+                    await outgoing.delete_outgoing(conn, tenant_id, connection_id)
+                    await ledger.forget(conn, tenant_id, connection_id)
                     await store.purge_connection(conn, tenant_id, connection_id)
                     break
             removed += count

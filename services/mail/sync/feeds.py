@@ -2,7 +2,8 @@
 
 `mail.live` follows the history. Beside it, so that new mail never waits for old: `mail.backfill`
 takes in what was there before, `mail.repair` compares after a gap or on request, `mail.audit`
-compares every day, and `mail.work` does what entities and people ask for.
+compares every day, `mail.work` does what entities and people ask for, and `mail.write` carries
+what the CRM changes to Google.
 """
 
 from datetime import datetime, timedelta
@@ -12,17 +13,21 @@ from uuid import UUID
 from libs.common.db import Connection as Conn
 from libs.common.feeds import Feed, FeedState, NewFeed
 from libs.common.feeds.compare import Plan, Reason, Standing
-from libs.common.feeds.store import list_feeds, open_feed
-from services.mail.domain.connection import Connection
+from libs.common.feeds.store import list_feeds, open_feed, raise_signals
+from services.mail.domain.connection import RUNNING, Connection
 from services.mail.domain.push import fold_address
-from services.mail.store import snapshots
+from services.mail.store import connections, snapshots
 
 LIVE: Final = "mail.live"
 BACKFILL: Final = "mail.backfill"
 REPAIR: Final = "mail.repair"
 AUDIT: Final = "mail.audit"
 WORK: Final = "mail.work"
+WRITE: Final = "mail.write"
+PROMPT = frozenset({LIVE, WRITE})
+"""Somebody waits for these; their runs are short."""
 RESOURCE = "mailbox"
+SIGNAL_TIMEOUT_S = 5.0
 MARGIN = timedelta(days=1)
 """Arrivals are looked for from this long before the mailbox was last in step."""
 
@@ -57,7 +62,7 @@ def new_feed(kind: str, connection: Connection, standing: Standing | None = None
         address=address_of(kind, connection),
         cursor=None if standing is None else standing.model_dump_json(),
         restart=standing is not None,
-        background=kind != LIVE,
+        background=kind not in PROMPT,
     )
 
 
@@ -67,6 +72,7 @@ async def open_all(
     """Open what a mailbox always has, and let go on what was paused in the middle."""
     await open_feed(conn, new_feed(LIVE, connection), now=now)
     await open_feed(conn, new_feed(WORK, connection), now=now)
+    await open_feed(conn, new_feed(WRITE, connection), now=now)
     await open_feed(conn, new_feed(AUDIT, connection), now=now, due_at=now + audit_every)
     for feed in await list_feeds(conn, connection.tenant_id, [connection.id]):
         if feed.kind in (BACKFILL, REPAIR) and feed.state is FeedState.PAUSED:
@@ -75,6 +81,16 @@ async def open_all(
     here = connection.complete_since
     if connection.backfill_days and (here is None or since < here):
         await open_backfill(conn, connection, since=since, now=now)
+
+
+async def wake_writer(conn: Conn, tenant_id: str, connection_id: UUID, *, now: datetime) -> None:
+    """Let what was queued be carried to Google soon; call it before other rows are locked."""
+    address = f"write:{connection_id}"
+    known = await raise_signals(conn, [address], now=now, timeout_s=SIGNAL_TIMEOUT_S)
+    if address not in known:  # connected by a release that had no such feed
+        connection = await connections.find_connection(conn, tenant_id, connection_id)
+        if connection is not None and connection.state in RUNNING:
+            await open_feed(conn, new_feed(WRITE, connection), now=now)
 
 
 async def open_backfill(

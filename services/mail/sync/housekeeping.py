@@ -7,8 +7,9 @@ from libs.common import jobs
 from libs.common.db import Connection as Conn
 from libs.common.directory import store as directory
 from libs.common.housekeeping import Chore, idempotency_chore, inbox_chore, quota_chore
+from libs.common.writes import store as ledger
 from services.mail.settings import MailSettings
-from services.mail.store import messages
+from services.mail.store import messages, outgoing
 
 BATCH = 1_000
 JOBS_KEPT = timedelta(days=30)
@@ -27,6 +28,14 @@ def chores(settings: MailSettings, *, now: Callable[[], datetime]) -> tuple[Chor
     async def finished_jobs(conn: Conn) -> int:
         return await jobs.purge_jobs(conn, before=now() - JOBS_KEPT, limit=BATCH)
 
+    kept = timedelta(seconds=settings.outgoing_retention)
+
+    async def ended_outgoing(conn: Conn) -> int:
+        return await outgoing.purge_outgoing(conn, before=now() - kept, limit=BATCH)
+
+    async def ended_writes(conn: Conn) -> int:
+        return await ledger.purge(conn, before=now() - kept, limit=BATCH)
+
     return (
         idempotency_chore(settings.idempotency_retention, now=now),
         inbox_chore(settings.inbox_retention),
@@ -34,4 +43,6 @@ def chores(settings: MailSettings, *, now: Callable[[], datetime]) -> tuple[Chor
         Chore("entity_tombstones", entities),
         quota_chore(now=now),
         Chore("jobs", finished_jobs),
+        Chore("outgoing", ended_outgoing),
+        Chore("writes", ended_writes),
     )

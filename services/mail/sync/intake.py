@@ -15,6 +15,7 @@ from libs.common.feeds.dead_items import add_dead_item
 from services.mail.domain.connection import Connection
 from services.mail.domain.history import Change, Chunk, deleted_ids, fold, must_fetch
 from services.mail.store import messages as store
+from services.mail.sync.echoes import recognise
 from services.mail.sync.fetching import Fetcher, Fetches
 from services.mail.sync.linking import Linker
 from services.mail.sync.writes import Writes
@@ -91,6 +92,7 @@ class Intake:
         That begins with `directory.lock_shared`, before it locks rows.
         """
         known = await store.lock_known(conn, connection.tenant_id, connection.id, sorted(changes))
+        await recognise(conn, connection, changes, known, now=self._now())
         writes = Writes(conn, connection, self._linker, origin, self._now())
         for google_id in sorted(changes):
             if google_id in known:
@@ -104,6 +106,18 @@ class Intake:
         await writes.finish()
         await outbox.append(conn, *writes.told)
         _count(origin, changed=len(changes), fetches=fetches)
+
+    async def follow(self, conn: Conn, connection: Connection, changes: dict[str, Change]) -> None:
+        """Let messages we hold follow what we have changed at Google; that tells as the CRM's.
+
+        The caller has the directory's lock shared, and the messages' (`lock_known`).
+        """
+        known = await store.lock_known(conn, connection.tenant_id, connection.id, sorted(changes))
+        writes = Writes(conn, connection, self._linker, Origin.CRM, self._now())
+        for google_id in sorted(known):
+            await writes.change(known[google_id], changes[google_id])
+        await writes.finish()
+        await outbox.append(conn, *writes.told)
 
 
 def _count(origin: Origin, *, changed: int, fetches: Fetches) -> None:

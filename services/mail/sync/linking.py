@@ -34,9 +34,16 @@ class Arrival:
     """Of which activity it is a copy; None: it concerns nobody, or is only a trace."""
 
     @classmethod
-    def of(cls, tenant_id: str, message: Fetched, refs: tuple[EntityRef, ...]) -> "Arrival":
-        """Return a message that gets its id now."""
-        message_id = new_id()
+    def of(
+        cls,
+        tenant_id: str,
+        message: Fetched,
+        refs: tuple[EntityRef, ...],
+        *,
+        message_id: UUID | None = None,
+    ) -> "Arrival":
+        """Return a message under the id that was promised for it, or under one of its own."""
+        message_id = message_id or new_id()
         is_copy = bool(refs) and message.whole
         named = activity_id(tenant_id, message_id, message.content) if is_copy else None
         return cls(message_id, message, refs, named)

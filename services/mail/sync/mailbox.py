@@ -80,13 +80,14 @@ class Mailbox:
             return
         history_id = await self._gmail.box(connection).current_history_id()
         async with transaction(self._pool) as conn:
+            # In the order of whoever opens feeds: the connection, signals, feeds.
+            await connections.set_complete_since(
+                conn, connection.tenant_id, connection.id, self._now()
+            )
             await raise_signals(
                 conn, feeds.waiting_for_pin(connection), now=self._now(), timeout_s=SIGNAL_TIMEOUT_S
             )
             await lease.advance(conn, cursor=str(history_id))
-            await connections.set_complete_since(
-                conn, connection.tenant_id, connection.id, self._now()
-            )
 
     async def _begin_anew(self, lease: Lease, connection: Connection) -> Ending:
         """Go on from the present, and have what was missed found by a comparison beside us.

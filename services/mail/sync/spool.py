@@ -43,6 +43,10 @@ class Spool:
             self._go_to_disk()
         return self._file.write(octets)
 
+    def read(self, most: int, /) -> bytes:
+        """Return up to so many octets from the place on."""
+        return self._file.read(most)
+
     def seek(self, place: int, /) -> int:
         """Go to a place, from the beginning."""
         return self._file.seek(place)

@@ -17,6 +17,7 @@ from services.mail.store import links
 from services.mail.store import messages as store
 from services.mail.sync.activities import Activities, copy_of
 from services.mail.sync.linking import Arrival, Linker
+from services.mail.sync.returns import Return, claim_returns, keep_asked_links
 
 
 class Writes:
@@ -37,6 +38,7 @@ class Writes:
         self._linker = linker
         self._origin = origin
         self._activities = Activities(conn, connection, origin=origin)
+        self._returned: list[Return] = []
 
     async def arrive(self, messages: Sequence[Fetched]) -> None:
         """Add messages that are new, unless they are no mail: a statement for all of them each."""
@@ -45,8 +47,12 @@ class Writes:
         if not mail:
             return
         refs = await self._linker.match_all(conn, of, [one.content for one in mail])
+        ours = await claim_returns(conn, of, mail, now=self.now)
         arrivals = [
-            Arrival.of(of.tenant_id, one, some) for one, some in zip(mail, refs, strict=True)
+            ours[one.google_id].arrival(of.tenant_id, one, some)
+            if one.google_id in ours
+            else Arrival.of(of.tenant_id, one, some)
+            for one, some in zip(mail, refs, strict=True)
         ]
         whole = [
             store.NewMessage(one.id, one.message, one.activity_id)
@@ -61,13 +67,22 @@ class Writes:
         new = [one for one in arrivals if one.id in added]
         for one in new:
             if one.message.whole:
-                event = events.arrived(of, one.id, one.message, self._origin)
+                is_ours = one.message.google_id in ours
+                event = events.arrived(
+                    of,
+                    one.id,
+                    one.message,
+                    Origin.CRM if is_ours else self._origin,
+                    send_id=one.id if is_ours else None,
+                )
                 self._tell(event, one.id, sequence=1, time=one.message.internal_date)
         await self._linker.link_new(conn, of, new, self._activities)
+        self._returned += ours.values()
 
     async def finish(self) -> None:
         """Write and tell what all this does to activities: the last that locks anything."""
         self.told += await self._activities.tell()
+        await keep_asked_links(self._conn, self._connection, self._returned)
 
     async def change(self, known: Known, change: Change) -> None:
         """Apply to a message we hold what happened to it."""
@@ -113,7 +128,8 @@ class Writes:
             self._conn, self._connection.tenant_id, known.id, new, told=told
         )
         if told:
-            event = events.updated(self._connection, known, new, self._origin)
+            origin = Origin.CRM if new.is_echo_of(change.echoes) else self._origin
+            event = events.updated(self._connection, known, new, origin)
             self._tell(event, known.id, sequence=sequence, time=self.now)
 
     def _tell(self, event: Event, message_id: UUID, *, sequence: int, time: datetime) -> None:

@@ -6,19 +6,16 @@ from aiohttp import web
 
 from libs.common import pagination
 from libs.common.db import POOL, transaction
-from libs.common.errors import Conflict, Forbidden, InvalidInput, NotFound, Transient
-from libs.common.web import Access, Caller, Route, caller, path_uuid, read_body, read_query, reply
+from libs.common.errors import InvalidInput, NotFound
+from libs.common.web import Access, Caller, Route, caller, path_uuid, read_query, reply
 from services.mail.domain.message import Person
 from services.mail.store import reading as store
 from services.mail.store.entities import list_entities
 from services.mail.store.reading import StoredMessage
-from services.mail.sync.labels import LabelWriter
 from services.mail.web.models import (
     AttachmentOut,
     CalendarOut,
     EntityOut,
-    LabelChange,
-    Labels,
     MessageOut,
     MessagePage,
     MessagePosition,
@@ -27,10 +24,6 @@ from services.mail.web.models import (
     PersonOut,
     ReportOut,
 )
-
-LABELS = web.AppKey("labels", LabelWriter)
-MAX_BODY = 65_536
-"""Of requests that only name labels."""
 
 
 def seen_by(who: Caller) -> str | None:
@@ -65,20 +58,6 @@ async def read_message(request: web.Request) -> web.Response:
         row = await store.get_message(conn, who.tenant_id, message_id, user_id=seen_by(who))
         entities = await list_entities(conn, who.tenant_id, [message_id])
     return reply(whole(row, entities[message_id]))
-
-
-async def change_labels(request: web.Request) -> web.Response:
-    """POST /v1/mail/messages/{id}/labels: change them at Google; they come back by history."""
-    who, message_id = caller(request), path_uuid(request)
-    change = await read_body(request, LabelChange)
-    async with transaction(request.app[POOL]) as conn:
-        row = await store.get_message(conn, who.tenant_id, message_id, user_id=seen_by(who))
-    if not row.own:
-        raise Forbidden("The message is in a colleague's mailbox.", slug="not-your-mailbox")
-    labels = await request.app[LABELS].change(
-        who.tenant_id, row, add=change.add, remove=change.remove
-    )
-    return reply(Labels(labels=sorted(labels)))
 
 
 def position(row: StoredMessage) -> MessagePosition:
@@ -154,18 +133,6 @@ ROUTES = (
         summary="Read one message with its text",
         returns=MessageOut,
         errors=(NotFound,),
-        tags=("messages",),
-    ),
-    Route(
-        method="POST",
-        path="/v1/mail/messages/{id}/labels",
-        handler=change_labels,
-        access=Access.USER_OR_SERVICE,
-        summary="Put labels on a message, take others off; doing it twice changes nothing",
-        body=LabelChange,
-        max_body=MAX_BODY,
-        returns=Labels,
-        errors=(NotFound, Forbidden, Conflict, Transient),
         tags=("messages",),
     ),
 )

@@ -1,10 +1,10 @@
 """What goes in and out over HTTP."""
 
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from libs.common.moments import Moment
 from libs.common.pagination import Page, PageQuery
@@ -129,26 +129,3 @@ class MessageOut(MessageSummary):
 
 
 MessagePage = Page[MessageSummary]
-
-
-class LabelChange(BaseModel):
-    """Labels to put on and to take off, by Gmail's ids; read = without UNREAD."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    add: list[LabelId] = Field(default=[], max_length=100)
-    remove: list[LabelId] = Field(default=[], max_length=100)
-
-    @model_validator(mode="after")
-    def _asks_for_something(self) -> Self:
-        if not self.add and not self.remove:
-            raise ValueError("add or remove must name a label")
-        if set(self.add) & set(self.remove):
-            raise ValueError("a label cannot be added and removed at once")
-        return self
-
-
-class Labels(BaseModel):
-    """The labels a message has."""
-
-    labels: list[str]

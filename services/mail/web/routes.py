@@ -3,12 +3,15 @@
 from services.mail.web import (
     attachments,
     connections,
+    drafts,
     entities,
+    label_changes,
     labels,
     messages,
     operations,
     push,
     search,
+    sending,
     sync,
     threads,
 )
@@ -16,6 +19,9 @@ from services.mail.web import (
 ROUTES = (
     *push.ROUTES,
     *messages.ROUTES,
+    *sending.ROUTES,
+    *drafts.ROUTES,
+    *label_changes.ROUTES,
     *attachments.ROUTES,
     *search.ROUTES,
     *threads.ROUTES,

@@ -1,6 +1,6 @@
 """The catalogue: every mutant there is, by what it sabotages."""
 
-from tests.mutants.catalogue import auth, doors, events, feeds, mail, secrecy, tenants
+from tests.mutants.catalogue import auth, doors, events, feeds, mail, secrecy, tenants, writes
 
 MUTANTS = (
     *feeds.MUTANTS,
@@ -8,6 +8,7 @@ MUTANTS = (
     *events.MUTANTS,
     *auth.MUTANTS,
     *mail.MUTANTS,
+    *writes.MUTANTS,
     *tenants.MUTANTS,
     *secrecy.MUTANTS,
 )

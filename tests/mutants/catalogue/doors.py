@@ -5,6 +5,8 @@ from tests.mutants.mutant import mutant
 OIDC = "libs/common/google/oidc.py"
 JWT = "libs/common/jwt_rules.py"
 DOOR = "libs/common/feeds/door.py"
+NOTICES = "services/mail/sync/notices.py"
+PULLING = "services/mail/sync/pulling.py"
 PUSH = "services/mail/web/push.py"
 PUSHES = "tests/integration/common/google/test_oidc.py"
 CALLERS = "tests/integration/common/test_callers.py"
@@ -12,6 +14,7 @@ SERVICES = "tests/unit/common/test_service_tokens.py"
 WEB = "tests/integration/common/test_web.py"
 KEYS = "tests/integration/common/test_idempotency.py"
 KNOCKS = "tests/integration/common/feeds/test_door.py"
+PULLED = "tests/integration/mail/test_pulling.py"
 WEBHOOK = "tests/integration/mail/test_webhook.py"
 
 FORGED = f"{PUSHES}::test_a_forged_push_is_refused_with_its_reason"
@@ -144,12 +147,14 @@ MUTANTS = (
     mine = _claim_of(request)
     if mine is None:
         return None
-    hashed""",
+    hashed = _hash("request", request.rel_url.raw_query_string.encode(), body)
+    if await conn""",
             """\
     mine = _claim_of(request)
     if mine is None or conn is not None:
         return None
-    hashed""",
+    hashed = _hash("request", request.rel_url.raw_query_string.encode(), body)
+    if await conn""",
         ),
     ),
     mutant(
@@ -167,11 +172,11 @@ MUTANTS = (
         "Google is told 204 before the push is recorded.",
         f"{WEBHOOK}::test_while_the_database_is_away_google_is_told_to_come_back",
         edit=(
-            (PUSH, "import hashlib\n", "import asyncio\nimport hashlib\n"),
+            (NOTICES, "import hashlib\n", "import asyncio\nimport hashlib\n"),
             (
-                PUSH,
-                "known = await app[DOOR].knock(push.address)",
-                "known = asyncio.ensure_future(app[DOOR].knock(push.address)) is not None",
+                NOTICES,
+                "known = await self._door.knock(push.address)",
+                "known = asyncio.ensure_future(self._door.knock(push.address)) is not None",
             ),
         ),
     ),
@@ -203,9 +208,39 @@ MUTANTS = (
         ),
     ),
     mutant(
+        "pulled-acknowledged-uncommitted",
+        "A pulled notification that could not be committed is acknowledged all the same.",
+        f"{PULLED}::test_while_the_database_is_away_nothing_is_acknowledged_and_nothing_lost",
+        edit=(
+            PULLING,
+            """\
+            log.warning("notification_not_taken", error=type(exc).__name__)
+            return False
+""",
+            """\
+            log.warning("notification_not_taken", error=type(exc).__name__)
+""",
+        ),
+    ),
+    mutant(
+        "webhook-open-while-pulling",
+        "A service that only pulls takes pushes of anybody.",
+        f"{PULLED}::test_new_mail_is_told_without_a_single_push",
+        edit=(
+            PUSH,
+            """\
+    if VERIFIER not in app:
+        raise NotFound("No pushes are expected here.")
+    await app[VERIFIER]""",
+            """\
+    if VERIFIER in app:
+        await app[VERIFIER]""",
+        ),
+    ),
+    mutant(
         "unusable-push-not-kept",
         "A push that cannot be read is answered and forgotten.",
         f"{WEBHOOK}::test_an_unusable_body_is_answered_counted_and_kept",
-        edit=(PUSH, "        await _put_aside(app, body)\n", "        UNUSABLE.inc()\n"),
+        edit=(PUSH, "        await app[NOTICES].put_aside(body)\n", ""),
     ),
 )

@@ -72,11 +72,13 @@ MUTANTS = (
         FAILED_COMMIT,
         edit=(
             INTAKE,
-            "        await outbox.append(conn, *writes.told)\n",
+            """\
+        await outbox.append(conn, *writes.told)
+        _count(""",
             """\
         async with transaction(self._pool) as other:
             await outbox.append(other, *writes.told)
-""",
+        _count(""",
         ),
     ),
     mutant(

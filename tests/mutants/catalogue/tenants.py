@@ -204,7 +204,11 @@ async def find_connection(""",
         "colleagues-mail-changed",
         "Whoever sees a colleague's message changes its labels.",
         f"{SEEN}::test_only_the_owner_changes_labels",
-        edit=("services/mail/web/messages.py", "    if not row.own:\n", "    if not row.id:\n"),
+        edit=(
+            "services/mail/web/label_changes.py",
+            "    if not row.own:\n",
+            "    if not row.id:\n",
+        ),
     ),
     mutant(
         "activities-of-every-tenant",

@@ -9,7 +9,9 @@ from services.mail.domain.history import (
     MOST_RECORDS,
     Change,
     Labelled,
+    Own,
     Record,
+    Relabelled,
     Step,
     Worn,
     chunks,
@@ -18,6 +20,7 @@ from services.mail.domain.history import (
     must_fetch,
     relabel,
     settled_cursor,
+    without_older,
 )
 from services.mail.domain.message import (
     Direction,
@@ -175,3 +178,36 @@ def test_hashes_tell_addresses_apart_whatever_their_case() -> None:
     hashes = address_hashes(people, b"k" * 32)
     assert len(hashes) == 2
     assert hashes != address_hashes(people, b"j" * 32)
+
+
+def test_steps_from_before_a_write_of_ours_are_overruled() -> None:
+    own = Own(frozenset({"STARRED"}), frozenset({"UNREAD"}))
+    steps = [off(11, "STARRED", "INBOX"), on(12, "UNREAD"), on(14, "STARRED")]
+    left = without_older(steps, own, mark=13)
+    assert left == [off(11, "INBOX"), Step(12), on(14, "STARRED")]
+
+
+def test_what_we_have_changed_ourselves_is_worn_at_once() -> None:
+    own = Own(frozenset({"STARRED"}), frozenset({"UNREAD"}))
+    found = relabel(known("INBOX", "UNREAD"), Change("m", own=own))
+    assert found is not None
+    assert found.labels == {"INBOX", "STARRED"}
+    assert found.label_history_id == 10  # its record is still to come
+
+
+@pytest.mark.parametrize(
+    ("added", "removed", "echo"),
+    [
+        ({"STARRED"}, {"UNREAD"}, True),
+        ({"STARRED"}, set(), True),
+        ({"STARRED", "IMPORTANT"}, set(), False),
+        (set(), {"STARRED"}, False),
+    ],
+)
+def test_an_echo_is_what_was_asked_for_and_nothing_else(
+    added: set[str], removed: set[str], *, echo: bool
+) -> None:
+    own = Own(frozenset({"STARRED"}), frozenset({"UNREAD"}))
+    found = Relabelled(frozenset(), 1, frozenset(added), frozenset(removed))
+    assert found.is_echo_of(own) is echo
+    assert not found.is_echo_of(None)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from libs.common.errors import InvalidInput
-from services.mail.domain.push import Push
+from services.mail.domain.push import Pulled, Push, settlings
 
 
 def wrapped(notice: Any, **message: Any) -> bytes:
@@ -61,3 +61,29 @@ def test_a_mailbox_is_called_by_its_folded_address() -> None:
 def test_what_is_no_notification_is_refused(body: bytes) -> None:
     with pytest.raises(InvalidInput):
         Push.from_body(body)
+
+
+def pulled(ack_id: str, data: str) -> Pulled:
+    return Pulled(ack_id, data.encode(), None)
+
+
+def test_pulled_messages_of_one_mailbox_are_one_piece_of_work() -> None:
+    ada = [
+        pulled(f"ada-{n}", json.dumps({"emailAddress": "Ada@acme.test", "historyId": n}))
+        for n in (3, 9, 5)
+    ]
+    bob = pulled("bob", '{"emailAddress": "bob@acme.test", "historyId": 1}')
+
+    first, second = settlings([*ada, bob])
+
+    assert (first.push, first.pulled) == (Push("ada@acme.test", 9), tuple(ada))
+    assert (second.push, second.pulled) == (Push("bob@acme.test", 1), (bob,))
+
+
+def test_each_pulled_message_that_cannot_be_read_is_a_piece_of_work_of_its_own() -> None:
+    strange = [pulled("1", "{}"), pulled("2", "{}")]
+
+    assert [(one.push, one.pulled) for one in settlings(strange)] == [
+        (None, (strange[0],)),
+        (None, (strange[1],)),
+    ]

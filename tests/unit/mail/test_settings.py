@@ -71,3 +71,44 @@ def test_without_a_hash_key_one_is_derived_from_the_service_key(
 
     assert len(first) == 32
     assert load_settings(MailSettings).hash_key_bytes != first
+
+
+PULLS = {"CAUSEWAY_GMAIL_SUBSCRIPTION": "projects/p/subscriptions/gmail"}
+
+
+def test_a_service_that_pulls_needs_no_push_settings(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv(*next(iter(PULLS.items())))
+    environment.delenv("CAUSEWAY_PUSH_AUDIENCE")
+    environment.delenv("CAUSEWAY_PUSH_SERVICE_ACCOUNT")
+
+    settings = load_settings(MailSettings)
+
+    assert settings.gmail_subscription == "projects/p/subscriptions/gmail"
+    assert settings.push_audience is None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"CAUSEWAY_GMAIL_SUBSCRIPTION": "gmail"}, ["CAUSEWAY_GMAIL_SUBSCRIPTION"]),
+        ({**PULLS, "CAUSEWAY_PUSH_AUDIENCE": ""}, ["CAUSEWAY_PUSH_SERVICE_ACCOUNT"]),
+        ({**PULLS, "CAUSEWAY_PUSH_SERVICE_ACCOUNT": ""}, ["CAUSEWAY_PUSH_SERVICE_ACCOUNT"]),
+        (
+            {"CAUSEWAY_PUSH_AUDIENCE": "", "CAUSEWAY_PUSH_SERVICE_ACCOUNT": ""},
+            ["CAUSEWAY_PUSH_AUDIENCE", "CAUSEWAY_PUSH_SERVICE_ACCOUNT"],
+        ),
+        ({**PULLS, "CAUSEWAY_GOOGLE_ORIGIN": "http://google.test"}, ["PUBSUB_EMULATOR_HOST"]),
+        ({"PUBSUB_EMULATOR_HOST": "http://google.test:1"}, ["PUBSUB_EMULATOR_HOST"]),
+    ],
+)
+def test_a_service_that_no_notification_could_reach_does_not_start(
+    environment: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    wrong: dict[str, str],
+    named: list[str],
+) -> None:
+    for name, value in wrong.items():
+        environment.setenv(name, value)
+    with pytest.raises(SystemExit):
+        load_settings(MailSettings)
+    assert [line.partition(":")[0] for line in capsys.readouterr().err.splitlines()] == named

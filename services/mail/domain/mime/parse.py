@@ -6,6 +6,7 @@ from io import BytesIO
 from os import PathLike
 from pathlib import Path
 from typing import Any, BinaryIO
+from uuid import UUID
 
 from services.mail.domain.message import CalendarPart, Content
 from services.mail.domain.mime import bounds, headers, parts
@@ -14,6 +15,7 @@ from services.mail.domain.mime.quotes import new_text
 from services.mail.domain.mime.reports import read_calendar, read_report
 from services.mail.domain.mime.text import clean
 from services.mail.domain.mime.tree import Node, read_tree
+from services.mail.domain.sending.outgoing import SEND_HEADER
 
 
 def parse(raw: bytes) -> Content:
@@ -49,7 +51,16 @@ def _people(message: "Message[Any, Any]") -> Content:
         to=headers.people(message, "To"),
         cc=headers.people(message, "Cc"),
         bcc=headers.people(message, "Bcc"),
+        send_id=_send_id(message),
     )
+
+
+def _send_id(message: "Message[Any, Any]") -> UUID | None:
+    text = headers.field(message, SEND_HEADER).strip()
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        return None
 
 
 def _parse(file: BinaryIO) -> Content:
@@ -76,6 +87,7 @@ def _parse(file: BinaryIO) -> Content:
         date=read_date(headers.field(root, "Date")),
         calendar=_calendars(leaves),
         report=read_report(leaves),
+        send_id=people.send_id,
     )
 
 

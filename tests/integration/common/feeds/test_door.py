@@ -65,6 +65,24 @@ async def test_a_locked_row_delays_only_its_own_knock(pool: Pool, door: Door) ->
         assert await bob
 
 
+async def test_after_a_failed_flush_nobody_knocks_for_those_who_left(
+    pool: Pool, door: Door
+) -> None:
+    await opened(pool)
+    bobs = await opened(pool, new_feed(address="bob@example.com"))
+    async with db.transaction(pool) as conn:
+        await conn.execute("SELECT 1 FROM signals WHERE address = 'ada@example.com' FOR UPDATE")
+        ada = asyncio.create_task(door.knock("ada@example.com"))
+        bob = asyncio.create_task(door.knock("bob@example.com"))
+        await eventually(lambda: blocked(pool))
+        bob.cancel()
+        with pytest.raises(Transient):
+            await ada
+
+    assert await door.knock("ada@example.com")
+    assert (await signal(pool, bobs))["generation"] == 0
+
+
 async def test_a_knock_whose_commit_is_unknown_is_not_called_recorded(pool: Pool) -> None:
     await opened(pool)
     door = Door(pool, now=clock.now)

@@ -1,0 +1,26 @@
+"""Waiting, for a while, until something that others do is done."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+FIRST_PAUSE_S = 0.05
+LONGEST_PAUSE_S = 1.0
+
+T = TypeVar("T")
+
+
+async def wait_until(look: Callable[[], Awaitable[tuple[T, bool]]], *, timeout_s: float) -> T:
+    """Return what `look` finds once it says that this is final, or after about `timeout_s`.
+
+    It looks again after pauses that grow to a second.
+    """
+    loop = asyncio.get_running_loop()
+    deadline, pause_s = loop.time() + timeout_s, FIRST_PAUSE_S
+    while True:
+        found, is_final = await look()
+        left_s = deadline - loop.time()
+        if is_final or left_s <= 0:
+            return found
+        await asyncio.sleep(min(pause_s, left_s))
+        pause_s = min(2 * pause_s, LONGEST_PAUSE_S)

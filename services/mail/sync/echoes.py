@@ -1,0 +1,83 @@
+"""Our own changes coming back through the history: recognised by the ledger, they are no edits."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from libs.common.db import Connection as Conn
+from libs.common.writes import Write, WriteState
+from libs.common.writes import store as ledger
+from services.mail.domain.connection import Connection
+from services.mail.domain.history import Change, Own, Step, without_older
+from services.mail.domain.message import Known
+
+LABELS = "mail.labels"
+"""Kind of the writes that change labels."""
+
+
+async def recognise(
+    conn: Conn,
+    connection: Connection,
+    changes: Mapping[str, Change],
+    known: Mapping[str, Known],
+    *,
+    now: datetime,
+) -> None:
+    """Note in `changes` what of them we have asked for, and end the writes that asked.
+
+    Args:
+        conn: inside the transaction that has locked the messages.
+        connection: whose mailbox.
+        changes: what the history says, by message; altered in place.
+        known: what we hold.
+        now: the present.
+    """
+    items = [one for one, change in changes.items() if change.steps and one in known]
+    if not items:
+        return
+    found = await ledger.list_echoable(
+        conn, connection.tenant_id, connection.id, kind=LABELS, items=items
+    )
+    for write in found:
+        await _recognise(conn, write, changes[write.item], now=now)
+
+
+async def _recognise(conn: Conn, write: Write, change: Change, *, now: datetime) -> None:
+    own = own_of(write)
+    mark = 0
+    if write.answer is not None:
+        mark = int(write.answer["mark"])
+        change.steps = without_older(change.steps, own, mark=mark)
+    echo = _echo(change.steps, own, after=mark)
+    if echo is None:
+        return
+    change.echoes = own if change.echoes is None else _both(change.echoes, own)
+    if write.state is WriteState.DONE:
+        await ledger.acknowledge(conn, write, echo=echo)
+        return
+    # Its answer is still to come, or was lost: here is the proof that it was done, all of it.
+    answer = {"mark": echo, "echo": echo}
+    if await ledger.settle(conn, write.tenant_id, write.id, answer, now=now):
+        change.own = _untouched(own, change.steps)
+
+
+def own_of(write: Write) -> Own:
+    """Return what a write of labels changes."""
+    return Own(frozenset(write.desired["add"]), frozenset(write.desired["remove"]))
+
+
+def _echo(steps: Sequence[Step], own: Own, *, after: int) -> int | None:
+    """Return the first record that says what was asked for; None: there is none."""
+    for one in steps:
+        if one.record_id > after and (one.added & own.added or one.removed & own.removed):
+            return one.record_id
+    return None
+
+
+def _both(one: Own, other: Own) -> Own:
+    return Own(one.added | other.added, one.removed | other.removed)
+
+
+def _untouched(own: Own, steps: Sequence[Step]) -> Own:
+    """Return what of a write no step speaks of: its own record is still to come."""
+    touched = frozenset[str]().union(*(one.added | one.removed for one in steps))
+    return Own(own.added - touched, own.removed - touched)
