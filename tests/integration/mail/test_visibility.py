@@ -229,6 +229,12 @@ async def test_only_the_owner_changes_labels(desk: Desk) -> None:
     assert answer.status == 404
 
 
+async def test_nobody_changes_many_of_a_colleagues(desk: Desk) -> None:
+    change = {"message_ids": [str(desk.linked)], "add": ["STARRED"]}
+    answer = await desk.stand.call("POST", "/v1/mail/messages/labels", change, token=COLLEAGUE)
+    assert (answer.status, answer.fields) == (400, ["message_ids[0]"])
+
+
 async def test_a_mailbox_itself_stays_its_owners(desk: Desk) -> None:
     for path in (
         f"/v1/mail/connections/{desk.connection_id}/settings",
