@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from services.mail.domain.message import Policy
+from services.mail.domain.visibility import Visibility
 from services.mail.domain.watch import WatchState
 from services.mail.web.settings_models import MOST_DAYS, Paused
 
@@ -63,6 +64,7 @@ class ConnectionStatus(BaseModel):
     access: str
     paused: Paused | None = Field(description="Why it is not read although it could be")
     policy: Policy
+    visibility: Visibility
     backfill_days: int
     complete_since: datetime | None = Field(description="From when on the mailbox is here in full")
     feeds: list[FeedOut]

@@ -74,6 +74,7 @@ def _status(
         access=one.access,
         paused=Paused.of(one),
         policy=one.policy,
+        visibility=one.visibility,
         backfill_days=one.backfill_days,
         complete_since=one.complete_since,
         feeds=[_feed(feed, now=now) for feed in feeds],
