@@ -144,8 +144,9 @@ async def edit(request: web.Request) -> web.Response:
 
 
 async def mailbox(request: web.Request) -> web.Response:
-    """Show what is in the mailbox, without bodies."""
+    """Show what is in the mailbox, without bodies; `?header=` adds one header of each message."""
     box = request.app[WORLD].mailbox(person(request).email)
+    wanted = request.query.getall("header", [])
     messages = [
         {
             "id": m.id,
@@ -154,6 +155,9 @@ async def mailbox(request: web.Request) -> web.Response:
             "subject": mime.header(m.parsed(), "subject"),
             "messageId": m.message_id,
             "historyId": str(m.history_id),
+            **(
+                {"headers": {one: mime.header(m.parsed(), one) for one in wanted}} if wanted else {}
+            ),
         }
         for m in box.messages.values()
     ]
