@@ -164,6 +164,21 @@ async def mailbox(request: web.Request) -> web.Response:
     return web.json_response({"historyId": str(box.history_id), "messages": messages})
 
 
+def _shown(message: StoredMessage, wanted: list[str]) -> Json:
+    head = mime.parse_head(message.raw)
+    shown: Json = {
+        "id": message.id,
+        "threadId": message.thread_id,
+        "labels": list(message.labels),
+        "subject": mime.header(head, "subject"),
+        "messageId": message.message_id,
+        "historyId": str(message.history_id),
+    }
+    if wanted:
+        shown["headers"] = {name: mime.header(head, name) for name in wanted}
+    return shown
+
+
 async def change_history(request: web.Request) -> web.Response:
     """Make every history id that was given out too old, as after a long silence."""
     await body(request, HistoryAction)

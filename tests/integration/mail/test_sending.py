@@ -450,3 +450,36 @@ async def test_what_waits_when_a_person_disconnects_is_taken_back(mail: Stand) -
 
     await eventually(is_cancelled)
     assert answer.status == 202
+
+
+async def test_what_is_taken_back_leaves_no_draft(mail: Stand) -> None:
+    connection_id = await mail.connect(access="write")
+    wait = {"Retry-After": "3"}
+    await fault(
+        mail, path_prefix=SEND, times=1, status=429, reason="rateLimitExceeded", headers=wait
+    )
+    answer = await post(mail, letter(connection_id=connection_id))
+    path = f"/v1/mail/sends/{answer.body['id']}"
+    await eventually(lambda: is_put_off(mail, path))
+    assert (await mail.call("DELETE", path)).status == 204
+    await eventually(lambda: no_drafts(mail))
+    assert (await mail.get(path))["state"] == "cancelled"
+    assert await at_google(mail) == []
+
+
+async def is_put_off(mail: Stand, path: str) -> bool:
+    return (await mail.get(path))["reason"] is not None
+
+
+async def test_a_draft_that_cannot_be_thrown_away_yet_goes_later(quick: Stand) -> None:
+    connection_id = await quick.connect(access="write")
+    rules = [
+        {"path_prefix": SEND, "status": 400, "reason": "invalidArgument", "times": 1},
+        {"path_contains": "/drafts/", "method": "DELETE", "status": 503, "times": 5},
+    ]
+    await quick.google.control("PUT", "faults", {"rules": rules})
+    answer = await post(quick, letter(connection_id=connection_id))
+    done = await ended(quick, answer.body["id"])
+    assert (done["state"], done["reason"]) == ("failed", "google-request-refused")
+    await eventually(lambda: no_drafts(quick))
+    assert await at_google(quick) == []
