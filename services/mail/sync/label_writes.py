@@ -72,16 +72,15 @@ class LabelCarrier:
         """Change labels; a lost answer is settled by asking again, which changes nothing more.
 
         Raises:
-            AccessRevoked, Conflict, RateLimited, Unreachable: not now; they are queued again.
+            AccessRevoked, Conflict, RateLimited, Unreachable: not now; they wait.
             Transient: to be asked again after the deadline.
         """
-        del settle
         box = self._gmail.box_as(WritingBox, connection, Lane.SEND)
         try:
             # Records up to here were before our change: none of them undoes it.
             mark = await box.current_history_id()
         except AppError as exc:
-            await self._put_back(claimed, exc)
+            await self._put_back(claimed, exc, settle=settle)
             raise
         waiting = {one.id: one for one in claimed}
         for labels, alike in _alike(claimed).items():
@@ -92,7 +91,7 @@ class LabelCarrier:
                 # What was done before Google had enough is done.
                 await self._commit(connection, labels, asked, mark=mark)
                 if isinstance(exc, NOT_DONE):
-                    await self._put_back(asked.left_of(waiting), exc)
+                    await self._put_back(asked.left_of(waiting), exc, settle=settle)
                 raise
             await self._commit(connection, labels, asked, mark=mark)
             waiting = {one.id: one for one in asked.left_of(waiting)}
@@ -142,8 +141,8 @@ class LabelCarrier:
             for one, reason in asked.refused:
                 await _finish(conn, one, WriteState.FAILED, now=now, reason=reason)
 
-    async def _put_back(self, some: list[Write], exc: AppError) -> None:
-        """Queue them again, or give up on those that were tried often enough."""
+    async def _put_back(self, some: list[Write], exc: AppError, *, settle: bool) -> None:
+        """Let them wait, or give up on those that were tried often enough."""
         wait = timedelta(seconds=exc.retry_after_s) if isinstance(exc, RateLimited) else RETRY
         now = self._now()
         async with transaction(self._pool) as conn:
@@ -152,7 +151,9 @@ class LabelCarrier:
                     await _finish(conn, one, WriteState.FAILED, now=now, reason="gave-up")
                     continue
                 with suppress(WriteLost):
-                    await ledger.postpone(conn, one, due_at=now + wait, reason=exc.slug)
+                    await ledger.put_off(
+                        conn, one, until=now + wait, reason=exc.slug, settle=settle
+                    )
 
 
 @dataclass(slots=True)

@@ -234,3 +234,26 @@ async def test_what_was_done_before_google_had_enough_is_done(mail: Stand) -> No
 
     await eventually(are_told)
     assert {one.data["origin"] for one in mail.events("mail.message.updated")} == {"crm"}
+
+
+async def test_a_lost_change_is_the_crms_although_google_has_enough_in_between(
+    quick: Stand,
+) -> None:
+    (message,) = await received(quick)
+    await quick.google.control("PUT", "pushes", {"paused": True})
+    wait = {"Retry-After": "2"}
+    rules = [
+        {"path_contains": MODIFY, "times": 3, "lose_answer": True},
+        # The first request of whoever settles it.
+        {"path_contains": "/profile", "after": 1, "status": 429, "headers": wait},
+    ]
+    await quick.google.control("PUT", "faults", {"rules": rules})
+    await change(quick, message, STAR, wait=0)
+    await eventually(lambda: is_put_off(quick))
+    await quick.google.control("PUT", "pushes", {})
+    await quick.told("received", "updated")  # the mailbox is read; the change is refused for long
+    assert [one.data["origin"] for one in quick.events("mail.message.updated")] == ["crm"]
+
+
+async def is_put_off(mail: Stand) -> bool:
+    return bool(await mail.fetch("SELECT 1 FROM quota_pauses"))

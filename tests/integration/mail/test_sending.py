@@ -483,3 +483,19 @@ async def test_a_draft_that_cannot_be_thrown_away_yet_goes_later(quick: Stand) -
     assert (done["state"], done["reason"]) == ("failed", "google-request-refused")
     await eventually(lambda: no_drafts(quick))
     assert await at_google(quick) == []
+
+
+async def test_a_lost_draft_is_looked_for_although_google_has_enough_in_between(
+    quick: Stand,
+) -> None:
+    connection_id = await quick.connect(access="write")
+    wait = {"Retry-After": "1"}
+    rules = [
+        {"path_prefix": DRAFTS, "method": "POST", "times": 1, "lose_answer": True},
+        # The first look at what may be our draft.
+        {"path_contains": "/messages/", "times": 1, "status": 429, "headers": wait},
+    ]
+    await quick.google.control("PUT", "faults", {"rules": rules})
+    answer = await post(quick, letter(connection_id=connection_id))
+    assert (await ended(quick, answer.body["id"]))["state"] == "sent"
+    await settled(quick)
