@@ -79,7 +79,7 @@ def _told_links(
     found = []
     for mailbox in stage.mailboxes:
         for row in by_mailbox[mailbox.connection_id]:
-            expected = sorted(stage.expected(mailbox.tenant, row["google_id"]))
+            expected = sorted(stage.logged_with(mailbox, row["google_id"]))
             told = latest.get((mailbox.connection_id, row["google_id"]), [])
             if sorted(told) != expected:
                 found.append(f"{row['google_id']} was told of {told}, it concerns {expected}")
