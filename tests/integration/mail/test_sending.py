@@ -441,7 +441,8 @@ async def test_a_header_that_somebody_copied_is_nothing_to_us(mail: Stand) -> No
 async def test_what_waits_when_a_person_disconnects_is_taken_back(mail: Stand) -> None:
     connection_id = await mail.connect(access="write")
     later = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
-    answer = await post(mail, letter(connection_id=connection_id, send_at=later))
+    file = ("a.txt", "text/plain", b"content")
+    answer = await post(mail, letter(connection_id=connection_id, send_at=later), file)
     await mail.auth.call("DELETE", f"/v1/connections/{connection_id}")
 
     async def is_cancelled() -> bool:
@@ -450,6 +451,7 @@ async def test_what_waits_when_a_person_disconnects_is_taken_back(mail: Stand) -
 
     await eventually(is_cancelled)
     assert answer.status == 202
+    assert await mail.fetch("SELECT 1 FROM outgoing_chunks") == []
 
 
 async def test_what_is_taken_back_leaves_no_draft(mail: Stand) -> None:
