@@ -22,8 +22,10 @@ async def learn(stage: Stage) -> None:
                 one = sends[send_id]
                 person.letters.append(google_id)
                 stage.concerns[google_id] = one.people
+                where = (one.mailbox.connection_id, google_id)
+                stage.ours.add(where)
                 if one.about:
-                    stage.asked[one.mailbox.connection_id, google_id] = DEAL
+                    stage.asked[where] = DEAL
 
 
 async def unfulfilled(stage: Stage) -> list[str]:

@@ -94,6 +94,8 @@ class Stage:
     paused: set[str] = field(default_factory=set)
     """Connections that somebody paused."""
     sends: list[Send] = field(default_factory=list)
+    ours: set[tuple[str, str]] = field(default_factory=set)
+    """What the CRM sent, by connection and Google's id."""
     asked: dict[tuple[str, str], str] = field(default_factory=dict)
     """What a message is logged with because somebody said so, by connection and Google's id."""
     written: dict[str, set[str]] = field(default_factory=dict)
@@ -129,6 +131,8 @@ class Stage:
 
     def keeps(self, mailbox: Mailbox, google_id: str) -> bool:
         """Say whether a mailbox has more than a trace of a message."""
+        if (mailbox.connection_id, google_id) in self.ours:
+            return True
         kept = self.settings.get(mailbox.connection_id, Kept())
         if kept.policy == "none" or kept.blocked & self.concerns.get(google_id, frozenset()):
             return False
