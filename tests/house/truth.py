@@ -11,6 +11,7 @@ from uuid import UUID
 from libs.common.events.envelope import Envelope
 from services.mail.domain.message import HIDDEN
 from tests.house.house import House
+from tests.house.outgoing import outgoing_differences
 
 ROWS = """
 SELECT google_id, labels, deleted_at IS NOT NULL AS deleted, traced, sequence
@@ -70,6 +71,7 @@ async def differences(house: House) -> list[str]:
             found.append(f"the cursor {cursor} is behind the mailbox ({mailbox['historyId']})")
     found += await _activities(house, told)
     found += _orders(told)
+    found += await outgoing_differences(house, told)
     for what, sql in LEFT_OVER.items():
         if count := await house.mail_db.fetchval(sql):
             found.append(f"{count} {what}")

@@ -135,6 +135,7 @@ async def _edit(stage: Stage, person: Person, letter: str, action: str) -> None:
         own = [one["id"] for one in named if one["name"] == OWN_LABEL]
         more = {"add": own} if action == "label" else {"remove": own}
         action = "label"
+    stage.edited.add(letter)
     await stage.house.edit(person.email, letter, action, **more)
     if action == "delete":
         person.letters.remove(letter)

@@ -75,7 +75,7 @@ def _links(stage: Stage, by_mailbox: dict[str, list[Row]]) -> list[str]:
     found = []
     for mailbox in stage.mailboxes:
         for row in by_mailbox[mailbox.connection_id]:
-            expected = sorted(stage.expected(mailbox.tenant, row["google_id"]))
+            expected = sorted(stage.logged_with(mailbox, row["google_id"]))
             if sorted(row["entities"]) != expected:
                 found.append(f"{row['google_id']} is linked to {row['entities']}, not {expected}")
     return found

@@ -453,6 +453,10 @@ UPDATE outgoing
                     WHEN state = 'draft' THEN 'discarded' ELSE 'cancelled' END,
        reason = $4, ended_at = $5, draft_id = NULL, agreed = NULL
  WHERE tenant_id = $1 AND connection_id = $2 AND ended_at IS NULL
+RETURNING id
+"""
+DROP_ALL_CHUNKS = """
+DELETE FROM outgoing_chunks WHERE tenant_id = $1 AND outgoing_id = ANY($2::uuid[])
 """
 
 
@@ -465,8 +469,12 @@ async def cancel_outgoing(
     reason: str,
     now: datetime,
 ) -> None:
-    """End all outgoing messages of a connection that is over; `uncertain` ones may be sent."""
-    await conn.execute(CANCEL_OUTGOING, tenant_id, connection_id, list(uncertain), reason, now)
+    """End all outgoing messages of a connection that is over, and let their attachments go.
+
+    `uncertain` ones may be sent.
+    """
+    rows = await conn.fetch(CANCEL_OUTGOING, tenant_id, connection_id, list(uncertain), reason, now)
+    await conn.execute(DROP_ALL_CHUNKS, tenant_id, [row["id"] for row in rows])
 
 
 PURGE_OUTGOING = """
