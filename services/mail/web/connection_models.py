@@ -55,6 +55,15 @@ class QuotaOut(BaseModel):
     backfill_today: int
 
 
+class SendsOut(BaseModel):
+    """What the account has sent within 24 hours, of what Google lets it."""
+
+    messages: int
+    messages_allowed: int
+    recipients: int
+    recipients_allowed: int
+
+
 class ConnectionStatus(BaseModel):
     """One mailbox."""
 
@@ -73,6 +82,7 @@ class ConnectionStatus(BaseModel):
     traces: int = Field(description="Messages of which only ids, date and hashes are kept")
     dead_items: int
     quota: QuotaOut | None
+    sends: SendsOut
 
 
 class StatusOut(BaseModel):

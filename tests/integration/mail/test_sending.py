@@ -356,6 +356,9 @@ async def test_the_limit_of_a_day_is_told_before_google_says_so(stand: Stand) ->
         answer = await post(stand, letter(connection_id=connection_id))
         assert (answer.status, answer.problem) == (429, "daily-send-limit")
         assert 80_000 < int(answer.headers["Retry-After"]) <= 86_400
+        status = await stand.status(connection_id)
+        assert status is not None
+        assert status["sends"]["messages"] == status["sends"]["messages_allowed"] == 1
 
 
 async def test_another_address_of_the_mailbox_can_be_the_sender(
