@@ -23,7 +23,7 @@ from services.mail.domain.message import Policy
 from services.mail.google import Gmail
 from services.mail.google.writing import Patience
 from services.mail.settings import MailSettings
-from services.mail.store.outgoing import list_ours
+from services.mail.store.returns import list_ours
 from services.mail.sync.aging import Aging
 from services.mail.sync.asking import Asking
 from services.mail.sync.background import Background

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from libs.common.db import Connection as Conn
 from libs.common.directory import EntityRef
-from services.mail.domain.message import Person
 from services.mail.domain.sending.outgoing import Enclosure, Head, Outgoing, OutgoingState
+from services.mail.store import enclosures
 
 
 def outgoing_of(row: Any, enclosures: Sequence[Enclosure] = ()) -> Outgoing:
@@ -45,11 +45,6 @@ INSERT INTO outgoing
         entities, recipients, size, thread_id, created_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 """
-ADD_ENCLOSURE = """
-INSERT INTO outgoing_attachments
-       (tenant_id, outgoing_id, place, filename, content_type, size, sha256)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
-"""
 
 
 async def add_outgoing(conn: Conn, new: Outgoing) -> None:
@@ -71,48 +66,7 @@ async def add_outgoing(conn: Conn, new: Outgoing) -> None:
         new.thread_id,
         new.created_at,
     )
-    await _add_enclosures(conn, new)
-
-
-async def _add_enclosures(conn: Conn, new: Outgoing) -> None:
-    for one in new.enclosures:
-        await conn.execute(
-            ADD_ENCLOSURE,
-            new.tenant_id,
-            new.id,
-            one.place,
-            one.filename,
-            one.content_type,
-            one.size,
-            one.sha256,
-        )
-
-
-ADD_CHUNK = """
-INSERT INTO outgoing_chunks (tenant_id, outgoing_id, place, number, content)
-VALUES ($1, $2, $3, $4, $5)
-"""
-
-
-async def add_chunk(
-    conn: Conn, outgoing: Outgoing, place: int, number: int, content: bytes
-) -> None:
-    """Add the next chunk of an attachment; numbers begin at 0."""
-    await conn.execute(ADD_CHUNK, outgoing.tenant_id, outgoing.id, place, number, content)
-
-
-FIND_CHUNK = """
-SELECT content FROM outgoing_chunks
- WHERE tenant_id = $1 AND outgoing_id = $2 AND place = $3 AND number = $4
-"""
-
-
-async def find_chunk(conn: Conn, outgoing: Outgoing, place: int, number: int) -> bytes | None:
-    """Return a chunk of an attachment; None behind the last."""
-    content: bytes | None = await conn.fetchval(
-        FIND_CHUNK, outgoing.tenant_id, outgoing.id, place, number
-    )
-    return content
+    await enclosures.add_enclosures(conn, new)
 
 
 FIND_OUTGOING = """
@@ -123,10 +77,6 @@ SELECT o.tenant_id, o.id, o.connection_id, o.created_by, o.state, o.reason, o.se
  WHERE o.tenant_id = $1 AND o.id = $2
 """
 LOCK_OUTGOING = FIND_OUTGOING + "   FOR UPDATE"
-LIST_ENCLOSURES = """
-SELECT place, filename, content_type, size, sha256 FROM outgoing_attachments
- WHERE tenant_id = $1 AND outgoing_id = $2 ORDER BY place
-"""
 
 
 async def find_outgoing(
@@ -136,8 +86,7 @@ async def find_outgoing(
     row = await conn.fetchrow(LOCK_OUTGOING if lock else FIND_OUTGOING, tenant_id, outgoing_id)
     if row is None:
         return None
-    found = await conn.fetch(LIST_ENCLOSURES, tenant_id, outgoing_id)
-    return outgoing_of(row, [Enclosure(**dict(one)) for one in found])
+    return outgoing_of(row, await enclosures.list_enclosures(conn, tenant_id, outgoing_id))
 
 
 FIND_SIZE = "SELECT size FROM outgoing WHERE tenant_id = $1 AND id = $2"
@@ -240,7 +189,6 @@ UPDATE outgoing
  WHERE tenant_id = $1 AND id = $2 AND state = 'draft' AND version = $10
 RETURNING version
 """
-DROP_ENCLOSURES = "DELETE FROM outgoing_attachments WHERE tenant_id = $1 AND outgoing_id = $2"
 
 
 async def edit_draft(conn: Conn, draft: Outgoing, *, keep_enclosures: bool) -> int | None:
@@ -262,8 +210,7 @@ async def edit_draft(conn: Conn, draft: Outgoing, *, keep_enclosures: bool) -> i
         draft.version,
     )
     if version is not None and not keep_enclosures:
-        await conn.execute(DROP_ENCLOSURES, draft.tenant_id, draft.id)
-        await _add_enclosures(conn, draft)
+        await enclosures.replace_enclosures(conn, draft)
     return version
 
 
@@ -275,7 +222,6 @@ UPDATE outgoing
  WHERE tenant_id = $1 AND id = $2 AND (ended_at IS NULL OR ($3 = 'sent' AND state = 'unknown'))
 RETURNING sequence
 """
-DROP_CHUNKS = "DELETE FROM outgoing_chunks WHERE tenant_id = $1 AND outgoing_id = $2"
 
 
 async def end_outgoing(
@@ -309,7 +255,7 @@ async def end_outgoing(
         int(told),
     )
     if sequence is not None:
-        await conn.execute(DROP_CHUNKS, tenant_id, outgoing_id)
+        await enclosures.drop_chunks(conn, tenant_id, [outgoing_id])
     return sequence
 
 
@@ -333,131 +279,6 @@ async def queue_outgoing(conn: Conn, outgoing: Outgoing, *, send_at: datetime | 
     return bool(await conn.fetchval(QUEUE_OUTGOING, outgoing.tenant_id, outgoing.id, send_at))
 
 
-CLAIM_RETURN = """
-UPDATE outgoing SET google_id = $4, thread_id = $5
- WHERE tenant_id = $1 AND connection_id = $2 AND id = $3
-   AND (google_id IS NULL OR google_id = $4)
-   AND NOT EXISTS (SELECT FROM messages m WHERE m.tenant_id = $1 AND m.id = $3)
-RETURNING entities, state
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Returned:
-    """A send that came back through the mailbox."""
-
-    entities: tuple[EntityRef, ...]
-    state: OutgoingState
-
-
-async def claim_return(
-    conn: Conn,
-    tenant_id: str,
-    connection_id: UUID,
-    outgoing_id: UUID,
-    *,
-    google_id: str,
-    thread_id: str,
-) -> Returned | None:
-    """Note which message an outgoing one became; None: that message is not ours, or not the first.
-
-    Anybody can write our header into a message; only the first that names a send of this mailbox
-    is that send.
-    """
-    row = await conn.fetchrow(
-        CLAIM_RETURN, tenant_id, connection_id, outgoing_id, google_id, thread_id
-    )
-    if row is None:
-        return None
-    entities = tuple(EntityRef(*one) for one in row["entities"])
-    return Returned(entities, OutgoingState(row["state"]))
-
-
-LIST_OURS = """
-SELECT google_id FROM messages
- WHERE tenant_id = $1 AND connection_id = $2 AND google_id = ANY($3::text[]) AND sent_by_crm
-"""
-
-
-async def list_ours(
-    conn: Conn, tenant_id: str, connection_id: UUID, google_ids: Sequence[str]
-) -> frozenset[str]:
-    """Return which of these messages the CRM itself sent."""
-    rows = await conn.fetch(LIST_OURS, tenant_id, connection_id, list(google_ids))
-    return frozenset(row["google_id"] for row in rows)
-
-
-MARK_OURS = """
-UPDATE messages SET sent_by_crm = true WHERE tenant_id = $1 AND id = ANY($2::uuid[])
-"""
-
-
-async def mark_ours(conn: Conn, tenant_id: str, message_ids: Sequence[UUID]) -> None:
-    """Note that the CRM itself sent these messages: they are kept whatever is kept else."""
-    await conn.execute(MARK_OURS, tenant_id, list(message_ids))
-
-
-IS_SEND = """
-SELECT EXISTS (SELECT FROM outgoing WHERE tenant_id = $1 AND connection_id = $2 AND id = $3)
-"""
-
-
-async def is_send(conn: Conn, tenant_id: str, connection_id: UUID, outgoing_id: UUID) -> bool:
-    """Say whether that is an outgoing message of this mailbox."""
-    return bool(await conn.fetchval(IS_SEND, tenant_id, connection_id, outgoing_id))
-
-
-@dataclass(frozen=True, slots=True)
-class SentToday:
-    """What counts towards Google's limit of a day."""
-
-    messages: int
-    recipients: int
-    oldest: datetime | None
-    """When the first of them was asked for: a day later there is room again."""
-
-
-COUNT_SENT = """
-SELECT c.account_id, count(*) AS messages, COALESCE(sum(o.recipients), 0)::bigint AS recipients,
-       min(COALESCE(o.send_at, o.created_at)) AS oldest
-  FROM outgoing o
-  JOIN connections c ON c.tenant_id = o.tenant_id AND c.connection_id = o.connection_id
- WHERE c.account_id = ANY($1::uuid[]) AND o.state IN ('queued', 'sent', 'unknown')
-   AND o.created_at > $2::timestamptz - interval '400 days'
-   AND COALESCE(o.send_at, o.created_at) BETWEEN $2::timestamptz AND $3::timestamptz
- GROUP BY c.account_id
-"""
-COUNT_SENT_ELSEWHERE = """
-SELECT c.account_id, count(*) AS messages FROM messages m
-  JOIN connections c ON c.tenant_id = m.tenant_id AND c.connection_id = m.connection_id
- WHERE c.account_id = ANY($1::uuid[]) AND c.tenant_id = $2 AND m.direction = 'outbound'
-   AND m.internal_date > $3 AND NOT m.sent_by_crm AND m.deleted_at IS NULL AND NOT m.traced
- GROUP BY c.account_id
-"""
-
-
-async def count_sent(
-    conn: Conn, tenant_id: str, account_ids: Sequence[UUID], *, since: datetime, until: datetime
-) -> dict[UUID, SentToday]:
-    """Return what accounts send between two moments: by us for any tenant, and as far as seen.
-
-    A message sent elsewhere counts as one recipient: more of it is not known without reading.
-    """
-    ids = list(account_ids)
-    ours = {row["account_id"]: row for row in await conn.fetch(COUNT_SENT, ids, since, until)}
-    rows = await conn.fetch(COUNT_SENT_ELSEWHERE, ids, tenant_id, since)
-    elsewhere = {row["account_id"]: int(row["messages"]) for row in rows}
-    found: dict[UUID, SentToday] = {}
-    for one in ids:
-        row, more = ours.get(one), elsewhere.get(one, 0)
-        found[one] = (
-            SentToday(more, more, None)
-            if row is None
-            else SentToday(row["messages"] + more, row["recipients"] + more, row["oldest"])
-        )
-    return found
-
-
 CANCEL_OUTGOING = """
 UPDATE outgoing
    SET state = CASE WHEN id = ANY($3::uuid[]) THEN 'unknown'
@@ -465,9 +286,6 @@ UPDATE outgoing
        reason = $4, ended_at = $5, draft_id = NULL, agreed = NULL
  WHERE tenant_id = $1 AND connection_id = $2 AND ended_at IS NULL
 RETURNING id
-"""
-DROP_ALL_CHUNKS = """
-DELETE FROM outgoing_chunks WHERE tenant_id = $1 AND outgoing_id = ANY($2::uuid[])
 """
 
 
@@ -485,7 +303,7 @@ async def cancel_outgoing(
     `uncertain` ones may be sent.
     """
     rows = await conn.fetch(CANCEL_OUTGOING, tenant_id, connection_id, list(uncertain), reason, now)
-    await conn.execute(DROP_ALL_CHUNKS, tenant_id, [row["id"] for row in rows])
+    await enclosures.drop_chunks(conn, tenant_id, [row["id"] for row in rows])
 
 
 PURGE_OUTGOING = """
@@ -507,23 +325,3 @@ DELETE_OUTGOING = "DELETE FROM outgoing WHERE tenant_id = $1 AND connection_id =
 async def delete_outgoing(conn: Conn, tenant_id: str, connection_id: UUID) -> None:
     """Remove all outgoing messages of a connection whose data must go."""
     await conn.execute(DELETE_OUTGOING, tenant_id, connection_id)
-
-
-LIST_SEND_AS = "SELECT send_as FROM connections WHERE tenant_id = $1 AND connection_id = $2"
-
-
-async def list_send_as(conn: Conn, tenant_id: str, connection_id: UUID) -> list[Person] | None:
-    """Return whom the mailbox may send as, as Google last said; None: it was never asked."""
-    found = await conn.fetchval(LIST_SEND_AS, tenant_id, connection_id)
-    return None if found is None else [Person(**one) for one in found]
-
-
-SET_SEND_AS = "UPDATE connections SET send_as = $3 WHERE tenant_id = $1 AND connection_id = $2"
-
-
-async def set_send_as(
-    conn: Conn, tenant_id: str, connection_id: UUID, people: Sequence[Person]
-) -> None:
-    """Keep what Google says whom the mailbox may send as."""
-    stored = [{"address": one.address, "name": one.name} for one in people]
-    await conn.execute(SET_SEND_AS, tenant_id, connection_id, stored)

@@ -5,7 +5,7 @@ from services.mail.domain.connection import Connection
 from services.mail.domain.keeping import Rules
 from services.mail.domain.message import Content
 from services.mail.google import GmailBox
-from services.mail.store.outgoing import is_send
+from services.mail.store.returns import is_send
 from services.mail.sync.keeper import Keeper
 from services.mail.sync.label_names import LabelNames
 from services.mail.sync.linking import Linker

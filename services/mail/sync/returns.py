@@ -13,6 +13,7 @@ from services.mail.domain.message import SENT, Fetched
 from services.mail.domain.sending.outgoing import OutgoingState
 from services.mail.store import links
 from services.mail.store import outgoing as store
+from services.mail.store import returns as returns_store
 from services.mail.sync.linking import Arrival
 
 
@@ -52,7 +53,7 @@ async def _claim(
 ) -> Return | None:
     tenant_id = connection.tenant_id
     await ledger.find(conn, tenant_id, send_id, lock=True)  # as the sender does: the ledger first
-    returned = await store.claim_return(
+    returned = await returns_store.claim_return(
         conn,
         tenant_id,
         connection.id,
@@ -73,7 +74,7 @@ async def mark_returns(conn: Conn, connection: Connection, returns: Iterable[Ret
     found = list(returns)
     if not found:
         return
-    await store.mark_ours(conn, connection.tenant_id, [one.id for one in found])
+    await returns_store.mark_ours(conn, connection.tenant_id, [one.id for one in found])
     for one in found:
         if one.entities:
             await links.mark_explicit(conn, connection.tenant_id, one.id, one.entities)

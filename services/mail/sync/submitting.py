@@ -37,9 +37,11 @@ from services.mail.domain.sending.outgoing import (
     item_of,
 )
 from services.mail.google import Gmail, WritingBox
-from services.mail.store import connections, reading
+from services.mail.store import connections, reading, send_as
 from services.mail.store import outgoing as store
+from services.mail.store.enclosures import add_chunk
 from services.mail.store.reading import StoredMessage
+from services.mail.store.send_limits import count_sent
 from services.mail.sync import access
 from services.mail.sync.downloads import Downloader
 from services.mail.sync.drafting import PUT, queue_draft
@@ -209,7 +211,7 @@ class Submissions:
     ) -> None:
         """Refuse what Google would refuse, and say when there is room again."""
         account_id = connection.account_id
-        counted = await store.count_sent(
+        counted = await count_sent(
             conn, connection.tenant_id, [account_id], since=at - DAY, until=at
         )
         sent = counted[account_id]
@@ -228,7 +230,7 @@ class Submissions:
     async def _rules(self, connection: Connection, letter: Letter) -> Rules:
         """Return what the mailbox may send as; Google is asked once, and for what is not known."""
         async with self._pool.acquire() as conn:
-            known = await store.list_send_as(conn, connection.tenant_id, connection.id)
+            known = await send_as.list_send_as(conn, connection.tenant_id, connection.id)
         rules = _rules_of(connection, known or ())
         if known is not None and (letter.sender is None or may_be(letter.sender, rules)):
             return rules
@@ -240,7 +242,7 @@ class Submissions:
         except AccessRevoked as exc:
             raise access.revoked(connection) from exc
         async with transaction(self._pool) as conn:
-            await store.set_send_as(conn, connection.tenant_id, connection.id, found)
+            await send_as.set_send_as(conn, connection.tenant_id, connection.id, found)
         return _rules_of(connection, found)
 
     async def _enclose_passed_on(
@@ -335,7 +337,7 @@ class Submissions:
     ) -> None:
         for one in enclosed:
             for number, chunk in enumerate(iter(one.file.read_next, b"")):
-                await store.add_chunk(conn, outgoing, one.enclosure.place, number, chunk)
+                await add_chunk(conn, outgoing, one.enclosure.place, number, chunk)
 
 
 async def queue_send(conn: Conn, outgoing: Outgoing, *, now: datetime) -> None:

@@ -7,7 +7,7 @@ from libs.common.db import Pool
 from services.mail.domain.sending.composing import compose
 from services.mail.domain.sending.outgoing import Enclosure, Outgoing
 from services.mail.google.writing import Upload
-from services.mail.store import outgoing as store
+from services.mail.store import enclosures as store
 
 
 def upload_of(pool: Pool, outgoing: Outgoing, *, date: datetime) -> Upload:

@@ -17,7 +17,7 @@ from services.mail.domain.words import in_words
 from services.mail.store import connections as store
 from services.mail.store import watches
 from services.mail.store.connections import Counts
-from services.mail.store.outgoing import SentToday, count_sent
+from services.mail.store.send_limits import SentToday, count_sent
 from services.mail.store.watches import WatchRow
 from services.mail.sync.feeds import AUDIT, BACKFILL, LIVE, REPAIR
 from services.mail.sync.submitting import DAY, Limits

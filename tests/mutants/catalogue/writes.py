@@ -2,12 +2,13 @@
 
 from tests.mutants.mutant import mutant
 
-LEDGER = "libs/common/writes/store.py"
+LEDGER = "libs/common/writes/store/ledger.py"
+CLAIMS = "libs/common/writes/store/claims.py"
 SENDING = "services/mail/sync/sending.py"
 WRITES = "services/mail/sync/writes.py"
 ECHOES = "services/mail/sync/echoes.py"
 HISTORY = "services/mail/domain/history.py"
-RETURNS = "services/mail/store/outgoing.py"
+RETURNS = "services/mail/store/returns.py"
 LETTER = "services/mail/domain/sending/letter.py"
 
 SENDS = "tests/integration/mail/test_sending.py"
@@ -41,7 +42,7 @@ MUTANTS = (
         f"{ROWS}::test_a_write_that_is_being_sent_is_nobody_elses_before_its_deadline",
         f"{ROWS}::test_writes_of_one_item_go_out_one_after_the_other",
         edit=(
-            LEDGER,
+            CLAIMS,
             "w.state = 'queued' AND w.due_at <= $5",
             "w.state IN ('queued', 'sending') AND w.due_at <= $5",
         ),
@@ -51,7 +52,7 @@ MUTANTS = (
         "Two writes of one item are on their way at once.",
         f"{ROWS}::test_writes_of_one_item_go_out_one_after_the_other",
         edit=(
-            LEDGER,
+            CLAIMS,
             """\
                           AND e.item = w.item AND e.position < w.position
                           AND e.finished_at IS NULL)
@@ -71,7 +72,7 @@ MUTANTS = (
         "A new owner does not wait until Google cannot act on the old one's request any more.",
         f"{ROWS}::test_a_write_that_is_being_sent_is_nobody_elses_before_its_deadline",
         edit=(
-            LEDGER,
+            CLAIMS,
             "state = 'sending' AND deadline <= $5",
             "state = 'sending' AND $5::timestamptz IS NOT NULL",
         ),

@@ -1,0 +1,51 @@
+"""SQL of the write ledger: who carries what, what became of it, and what Google tells of it."""
+
+from libs.common.writes.store.claims import (
+    claim,
+    next_due,
+    next_kind,
+    take_over,
+)
+from libs.common.writes.store.echoes import (
+    acknowledge,
+    list_echoable,
+)
+from libs.common.writes.store.endings import (
+    cancel_all,
+    doubt_all,
+)
+from libs.common.writes.store.ledger import (
+    cancel,
+    find,
+    finish,
+    forget,
+    list_group,
+    note,
+    postpone,
+    purge,
+    put_off,
+    queue,
+    settle,
+)
+
+__all__ = [
+    "acknowledge",
+    "cancel",
+    "cancel_all",
+    "claim",
+    "doubt_all",
+    "find",
+    "finish",
+    "forget",
+    "list_echoable",
+    "list_group",
+    "next_due",
+    "next_kind",
+    "note",
+    "postpone",
+    "purge",
+    "put_off",
+    "queue",
+    "settle",
+    "take_over",
+]
