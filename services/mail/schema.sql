@@ -227,3 +227,9 @@ ALTER TABLE message_links ADD COLUMN explicit boolean NOT NULL DEFAULT false;
 
 -- Whom a mailbox may send as (address, name), as Google last said; null: it was never asked.
 ALTER TABLE connections ADD COLUMN send_as jsonb;
+
+-- Somebody's data was erased from it: what Google still has of it is never fetched again.
+ALTER TABLE messages ADD COLUMN erased_at timestamptz;
+
+-- Its user's data was erased: whatever comes late changes nothing.
+ALTER TABLE connections ADD COLUMN erased_at timestamptz;

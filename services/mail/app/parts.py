@@ -38,6 +38,7 @@ from services.mail.sync.linking import Linker
 from services.mail.sync.mailbox import Mailbox
 from services.mail.sync.notices import Notices
 from services.mail.sync.outbound import Outbound
+from services.mail.sync.privacy import desk
 from services.mail.sync.sending import Sender
 from services.mail.sync.submitting import Limits, Submissions
 from services.mail.sync.watching import Watching
@@ -46,6 +47,7 @@ from services.mail.web.attachments import DOWNLOADER
 from services.mail.web.connections import LEDGER
 from services.mail.web.entities import LINKER
 from services.mail.web.label_changes import LABELS
+from services.mail.web.privacy import DESK
 from services.mail.web.push import NOTICES, VERIFIER
 from services.mail.web.sending import SUBMISSIONS
 from services.mail.web.sync import ASKING
@@ -109,6 +111,7 @@ def _wire(app: web.Application, pool: db.Pool, gmail: Gmail, auth: AuthClient) -
         audit_every=settings.audit_every,
         now=clock.now,
     )
+    app[DESK] = desk(app[CONNECTIONS], hash_key=settings.hash_key_bytes, now=clock.now)
     app[DOWNLOADER] = downloader = GmailDownloader(gmail)
     app[LABELS] = LabelWishes(pool, gmail, now=clock.now)
     app[SUBMISSIONS] = Submissions(

@@ -101,6 +101,7 @@ ON CONFLICT (tenant_id, connection_id) DO UPDATE
        event_sequence = EXCLUDED.event_sequence,
        purge = EXCLUDED.purge, updated_at = EXCLUDED.updated_at
  WHERE c.event_sequence <= EXCLUDED.event_sequence
+   AND c.erased_at IS NULL
 RETURNING true
 """
 

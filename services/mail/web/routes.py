@@ -9,6 +9,7 @@ from services.mail.web import (
     labels,
     messages,
     operations,
+    privacy,
     push,
     search,
     sending,
@@ -30,4 +31,5 @@ ROUTES = (
     *connections.ROUTES,
     *sync.ROUTES,
     *operations.ROUTES,
+    *privacy.ROUTES,
 )

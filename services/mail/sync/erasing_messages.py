@@ -1,0 +1,226 @@
+"""Erasing a correspondent from the mail that is held, some messages at a time.
+
+Every message of the tenant is looked at, since what mentions an address is in no index. The place
+is in the request's row: a step that breaks off is done again, and finds what is left.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from libs.common import outbox
+from libs.common.db import Connection as Conn
+from libs.common.directory import EntityRef
+from libs.common.directory import privacy as directory_privacy
+from libs.common.directory import store as directory
+from libs.common.events.base import Origin
+from libs.common.events.envelope import Envelope
+from libs.common.privacy import Person, Request, Step
+from libs.common.scrubbing import Scrubber, needles
+from services.mail.domain import links as rules
+from services.mail.domain.connection import Connection, Purge
+from services.mail.domain.erasing import Fate, Remains, fate, told, without
+from services.mail.domain.links import Facts, OwnAddresses
+from services.mail.domain.message import Content, Direction
+from services.mail.store import connections, links
+from services.mail.store import privacy_messages as store
+from services.mail.store.privacy_messages import Held
+from services.mail.sync.linking import own_addresses, tell
+
+AT_ONCE = 200
+MOST_NAMES = 50
+MOST_ENTITIES = 1_000
+FIRST = UUID(int=0)
+REMOVED, REDACTED, TRACES = "messages", "messages with others", "traces of messages"
+
+
+class ErasedMessages:
+    """The part that goes through messages."""
+
+    name = "messages"
+
+    def __init__(self, *, hash_key: bytes, now: Callable[[], datetime]) -> None:
+        """Find traces by hashes under that key."""
+        self._hash_key = hash_key
+        self._now = now
+
+    async def step(self, conn: Conn, request: Request, person: Person) -> Step:
+        """Look through the next messages, and take the person out of those that concern them."""
+        if not person.addresses:
+            return Step()
+        hashes = rules.hashes_of(person.addresses, self._hash_key)
+        place = request.place or {"after": str(FIRST), "names": await self._names(conn, person)}
+        await directory.lock_shared(conn, person.tenant_id)  # before any row is locked
+        ids, last = await store.list_concerned(
+            conn,
+            person.tenant_id,
+            after=UUID(place["after"]),
+            limit=AT_ONCE,
+            hashes=hashes,
+            needles=needles(person.addresses),
+        )
+        found: Counter[str] = Counter()
+        if ids:
+            chunk = await _Chunk.begin(conn, person, place["names"], self._hash_key, self._now())
+            for held in await store.lock_content(conn, person.tenant_id, ids):
+                found[await chunk.treat(held, apply=request.erases)] += 1
+        del found[""]
+        return Step(found=found, place=_next(place, last))
+
+    async def _names(self, conn: Conn, person: Person) -> list[str]:
+        hashes = rules.hashes_of(person.addresses, self._hash_key)
+        return await store.list_names(
+            conn, person.tenant_id, hashes, person.addresses, limit=MOST_NAMES
+        )
+
+
+def _next(place: Mapping[str, Any], last: UUID | None) -> Mapping[str, Any] | None:
+    return None if last is None else {**place, "after": str(last)}
+
+
+class _Chunk:
+    """What one step knows of the tenant."""
+
+    def __init__(  # noqa: PLR0917 - made in one place
+        self,
+        conn: Conn,
+        person: Person,
+        scrubber: Scrubber,
+        own: OwnAddresses,
+        entities: Mapping[EntityRef, Sequence[bytes]],
+        hashes: Sequence[bytes],
+        now: datetime,
+    ) -> None:
+        self._conn = conn
+        self._tenant_id = person.tenant_id
+        self._scrubber = scrubber
+        self._own = own
+        self._entities = entities
+        self._hashes = hashes
+        self._now = now
+        self._mailboxes: dict[UUID, Connection | None] = {}
+
+    @classmethod
+    async def begin(
+        cls, conn: Conn, person: Person, names: Sequence[str], hash_key: bytes, now: datetime
+    ) -> "_Chunk":
+        """Read what decides on the messages of this step."""
+        named = await directory_privacy.list_named(
+            conn, person.tenant_id, person.addresses, after=None, limit=MOST_ENTITIES
+        )
+        entities = {
+            one.ref: rules.hashes_of(one.others(person.addresses), hash_key) for one in named
+        }
+        return cls(
+            conn,
+            person,
+            Scrubber(person.addresses, names),
+            await own_addresses(conn, person.tenant_id),
+            entities,
+            rules.hashes_of(person.addresses, hash_key),
+            now,
+        )
+
+    async def treat(self, held: Held, *, apply: bool) -> str:
+        """Take the person out of a message; return what kind of find it was, "" if it was none."""
+        if held.traced or held.deleted:
+            if apply:
+                await store.empty_message(
+                    self._conn, self._tenant_id, held.id, now=self._now, told=False
+                )
+            return TRACES
+        mailbox = await self._mailbox(held.connection_id)
+        became = fate(
+            held.content,
+            mailbox=mailbox.email if mailbox else "",
+            own=self._own,
+            erased=self._scrubber.addresses,
+        )
+        remains = without(held.content, held.snippet, self._scrubber)
+        if became is None and not self._is_named(held):
+            return ""
+        if apply and became is Fate.REMOVED:
+            await self._remove(held, mailbox)
+        elif apply:
+            await self._redact(held, remains, mailbox)
+        return REMOVED if became is Fate.REMOVED else REDACTED
+
+    def _is_named(self, held: Held) -> bool:
+        """Say whether an address really stands there, and not a longer one."""
+        content, mentions = held.content, self._scrubber.mentions
+        texts = (content.text, content.html, content.new_text, content.subject, held.snippet)
+        ids = (content.rfc822_message_id, content.in_reply_to, *content.references)
+        uids = (uid for one in content.calendar for uid in one.uids)
+        names = (one.name for one in content.people())
+        files = (one.filename for one in content.attachments)
+        reported = content.report.recipient if content.report else None
+        return any(mentions(one) for one in (*texts, *ids, *uids, *names, *files, reported))
+
+    async def _mailbox(self, connection_id: UUID) -> Connection | None:
+        if connection_id not in self._mailboxes:
+            found = await connections.find_connection(self._conn, self._tenant_id, connection_id)
+            is_going = found is not None and found.purge is not Purge.NONE
+            self._mailboxes[connection_id] = None if is_going else found
+        return self._mailboxes[connection_id]
+
+    async def _remove(self, held: Held, mailbox: Connection | None) -> None:
+        was_linked = bool(await links.list_links(self._conn, self._tenant_id, held.id))
+        sequence = await store.empty_message(
+            self._conn, self._tenant_id, held.id, now=self._now, told=True
+        )
+        nothing = Remains(content=Content(), snippet="")
+        await self._tell(held, nothing, mailbox, Fate.REMOVED, sequence, was_linked=was_linked)
+
+    async def _redact(self, held: Held, remains: Remains, mailbox: Connection | None) -> None:
+        was_linked = bool(await links.list_links(self._conn, self._tenant_id, held.id))
+        sequence = await store.rewrite_message(
+            self._conn, self._tenant_id, held.id, remains, hashes=self._hashes, now=self._now
+        )
+        for ref, hashes in self._entities.items() if was_linked else ():
+            entity = (ref.entity_type, ref.entity_id)
+            await store.drop_unexplained(
+                self._conn, self._tenant_id, held.id, entity=entity, hashes=hashes
+            )
+        await self._tell(held, remains, mailbox, Fate.REDACTED, sequence, was_linked=was_linked)
+
+    async def _tell(
+        self,
+        held: Held,
+        remains: Remains,
+        mailbox: Connection | None,
+        became: Fate,
+        sequence: int,
+        *,
+        was_linked: bool,
+    ) -> None:
+        """Tell consumers that their copy has to shrink too."""
+        if mailbox is None:
+            return
+        facts = _facts(held, remains)
+        envelopes = [
+            Envelope.of(
+                told(mailbox, facts, held.thread_id, became),
+                tenant_id=self._tenant_id,
+                aggregate_id=str(held.id),
+                sequence=sequence,
+                time=self._now,
+            )
+        ]
+        if was_linked:
+            envelopes.append(
+                await tell(self._conn, mailbox, facts, origin=Origin.REPAIR, time=self._now)
+            )
+        await outbox.append(self._conn, *envelopes)
+
+
+def _facts(held: Held, remains: Remains) -> Facts:
+    return Facts(
+        message_id=held.id,
+        google_id=held.google_id,
+        occurred_at=held.internal_date,
+        direction=held.direction or Direction.INBOUND,
+        content=remains.content,
+        snippet=remains.snippet,
+    )

@@ -1,0 +1,112 @@
+"""What mail brings along for one person's data: what is shown, what goes, and of which tables."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from libs.common.db import Connection as Conn
+from libs.common.privacy import Coverage, Desk
+from libs.common.privacy.outgoing_events import OutgoingEvents
+from services.mail.store.privacy_messages import list_erased
+from services.mail.sync.erasing_messages import ErasedMessages
+from services.mail.sync.erasing_rest import (
+    ErasedDeadItems,
+    ErasedFromDirectory,
+    ErasedOutgoing,
+    ErasedWrites,
+)
+from services.mail.sync.erasing_users import ErasedMailboxes, ErasedNames, Takes
+from services.mail.sync.exporting import extracts
+
+ARRIVALS = frozenset({"mail.message.received.v1", "mail.message.sent.v1"})
+ACTIVITY = "mail.activity.logged.v1"
+
+WITH_MESSAGE = "message"
+TECHNICAL = "no: nothing in it is about a person"
+COVERAGE = {
+    "connections": Coverage(shown="mailbox", erased="mailboxes"),
+    "watches": Coverage(shown="watch", erased="mailboxes"),
+    "feeds": Coverage(shown="feed", erased="mailboxes"),
+    "signals": Coverage(shown="feed", erased="mailboxes"),
+    "labels": Coverage(shown="label", erased="mailboxes"),
+    "messages": Coverage(shown=WITH_MESSAGE, erased="messages"),
+    "message_addresses": Coverage(
+        shown="no: keyed hashes of the addresses that a message shows", erased="messages"
+    ),
+    "message_links": Coverage(shown=WITH_MESSAGE, erased="messages"),
+    "link_work": Coverage(
+        shown="no: which entity's mail is looked for; gone once it was", erased="mailboxes"
+    ),
+    "outgoing": Coverage(shown="outgoing message", erased="outgoing"),
+    "outgoing_attachments": Coverage(shown="outgoing message", erased="outgoing"),
+    "outgoing_chunks": Coverage(shown="outgoing attachment", erased="outgoing"),
+    "writes": Coverage(shown="change", erased="writes"),
+    "jobs": Coverage(shown="job", erased="mailboxes"),
+    "holds": Coverage(shown="hold", erased="names"),
+    "dead_items": Coverage(shown="dead item", erased="dead_items"),
+    "item_attempts": Coverage(shown="no: how often an id at Google was tried", erased="mailboxes"),
+    "snapshot_items": Coverage(
+        shown="no: ids at Google, while they are compared", erased="mailboxes"
+    ),
+    "entities": Coverage(shown="entity", erased="directory"),
+    "entity_addresses": Coverage(shown="entity", erased="directory"),
+    "outbox": Coverage(shown="no: of what is shown, for milliseconds", erased="outbox"),
+    "outbox_dead": Coverage(shown="no: of what is shown", erased="outbox"),
+    "inbox": Coverage(shown=TECHNICAL, erased=TECHNICAL),
+    "idempotency_keys": Coverage(
+        shown="no: sealed under keys that only callers have",
+        erased="no: the same; and it is forgotten after CAUSEWAY_IDEMPOTENCY_RETENTION",
+    ),
+    "quota_usage": Coverage(
+        shown="no: units by account id and hour", erased="no: the same; gone after two days"
+    ),
+    "quota_pauses": Coverage(shown="no: by account id", erased="no: the same; gone after two days"),
+    "privacy_requests": Coverage(
+        shown="no: who asks knows what they asked",
+        erased="no: whose it is goes with its last step; counts and ids of entities stay",
+    ),
+    "schema_migrations": Coverage(shown=TECHNICAL, erased=TECHNICAL),
+}
+
+
+def desk(takes: Takes, *, hash_key: bytes, now: Callable[[], datetime]) -> Desk:
+    """Return mail's desk.
+
+    Args:
+        takes: ends connections.
+        hash_key: of the hashes of addresses.
+    """
+    return Desk(
+        extracts=extracts(hash_key),
+        parts=(
+            ErasedMailboxes(takes, now=now),
+            ErasedNames(),
+            ErasedOutgoing(now=now),
+            ErasedMessages(hash_key=hash_key, now=now),
+            ErasedWrites(),
+            ErasedDeadItems(),
+            ErasedFromDirectory(),
+            OutgoingEvents(drops_users=True, stale=_stale),
+        ),
+        coverage=COVERAGE,
+    )
+
+
+async def _stale(conn: Conn, tenant_id: str, events: Sequence[Any]) -> set[str]:
+    """Return the events that tell of messages as they were before somebody was erased."""
+    told = [(one, _message_of(one)) for one in events]
+    ids = [message_id for _, message_id in told if message_id is not None]
+    erased = await list_erased(conn, tenant_id, ids) if ids else {}
+    return {
+        one["id"]
+        for one, message_id in told
+        if message_id in erased
+        and (one["type"] in ARRIVALS or int(one["sequence"]) < erased[message_id])
+    }
+
+
+def _message_of(event: Any) -> UUID | None:
+    if event["type"] not in ARRIVALS and event["type"] != ACTIVITY:
+        return None
+    return UUID(event["subject"].rpartition("/")[2])
