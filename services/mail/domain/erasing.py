@@ -14,6 +14,8 @@ from services.mail.domain.links import Facts, OwnAddresses
 from services.mail.domain.message import Content, Person
 
 ERASED = Person(address=MARK)
+LONGEST_SNIPPET = 200
+"""Characters, as Gmail's are."""
 
 
 class Fate(StrEnum):
@@ -64,11 +66,11 @@ def names_of(content: Content, erased: frozenset[str]) -> frozenset[str]:
     return frozenset(one.name for one in named if one.name)
 
 
-def without(content: Content, snippet: str, scrubber: Scrubber) -> Remains:
+def without(content: Content, scrubber: Scrubber) -> Remains:
     """Return a message that stays, without the person.
 
-    What it quotes may be theirs, so the quoted history goes; and so does the HTML, in which an
-    address can be written in too many ways to be sure of.
+    What it quotes may be theirs, so the quoted history goes, also from the snippet; and so does
+    the HTML, in which an address can be written in too many ways to be sure of.
     """
     text = scrubber.text
     report = content.report
@@ -101,7 +103,7 @@ def without(content: Content, snippet: str, scrubber: Scrubber) -> Remains:
             if report is None
             else replace(report, recipient=_maybe(report.recipient, scrubber)),
         ),
-        snippet=text(snippet),
+        snippet=" ".join(text(content.new_text).split())[:LONGEST_SNIPPET],
     )
 
 

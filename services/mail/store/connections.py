@@ -213,6 +213,7 @@ DELETE FROM dead_items d USING feeds f
    AND d.tenant_id = f.tenant_id AND d.feed_id = f.id
 """
 PURGE_JOBS = "DELETE FROM jobs WHERE tenant_id = $1 AND connection_id = $2"
+PURGE_LABELS = "DELETE FROM labels WHERE tenant_id = $1 AND connection_id = $2"
 PURGE_FEEDS = "DELETE FROM feeds WHERE tenant_id = $1 AND connection_id = $2"
 PURGE_CONNECTION = """
 UPDATE connections SET purge = 'done', email = '', reauthorize_url = NULL
@@ -222,13 +223,14 @@ RETURNING true
 
 
 async def purge_connection(conn: Conn, tenant_id: str, connection_id: UUID) -> None:
-    """Remove the connection's feeds and jobs, and of itself all but ids and its newest number.
+    """Remove the connection's feeds, jobs and labels; of itself leave ids and its newest number.
 
     Those stay so that an event that comes late does not bring it back.
     """
     if await conn.fetchval(PURGE_CONNECTION, tenant_id, connection_id):
         await conn.execute(PURGE_DEAD_ITEMS, tenant_id, connection_id)
         await conn.execute(PURGE_JOBS, tenant_id, connection_id)
+        await conn.execute(PURGE_LABELS, tenant_id, connection_id)
         await conn.execute(PURGE_FEEDS, tenant_id, connection_id)
 
 

@@ -111,6 +111,8 @@ class DeadThing:
     """A dead item, as far as it may name somebody."""
 
     id: UUID
+    is_tenants: bool
+    """False: it could not be attributed; whether there is such a one is for no tenant to know."""
     words: str
     payload: bytes | None
 
@@ -120,7 +122,10 @@ async def list_dead_items(
 ) -> list[DeadThing]:
     """Return the next dead items of the tenant, and of nobody."""
     rows = await conn.fetch(LIST_DEAD_ITEMS, tenant_id, after, limit)
-    return [DeadThing(row["id"], row["words"], row["payload"]) for row in rows]
+    return [
+        DeadThing(row["id"], row["tenant_id"] is not None, row["words"], row["payload"])
+        for row in rows
+    ]
 
 
 DROP_DEAD_ITEMS = "DELETE FROM dead_items WHERE id = ANY($1::uuid[])"

@@ -138,7 +138,7 @@ class _Chunk:
             own=self._own,
             erased=self._scrubber.addresses,
         )
-        remains = without(held.content, held.snippet, self._scrubber)
+        remains = without(held.content, self._scrubber)
         if became is None and not self._is_named(held):
             return ""
         if apply and became is Fate.REMOVED:

@@ -105,11 +105,12 @@ class ErasedDeadItems:
             conn, person.tenant_id, after=_after(request), limit=AT_ONCE
         )
         scrubber = Scrubber(person.addresses)
-        ids = [one.id for one in rows if names_somebody(one, scrubber)]
+        named = [one for one in rows if names_somebody(one, scrubber)]
         if request.erases:
-            await store.drop_dead_items(conn, ids)
+            await store.drop_dead_items(conn, [one.id for one in named])
+        gone = sum(one.is_tenants for one in named)
         last = rows[-1].id if len(rows) == AT_ONCE else None
-        return Step(found={"dead items": len(ids)} if ids else {}, place=_at(last))
+        return Step(found={"dead items": gone} if gone else {}, place=_at(last))
 
 
 def names_somebody(one: DeadThing, scrubber: Scrubber) -> bool:

@@ -106,7 +106,7 @@ async def _dead_items_naming(conn: Conn, person: Person, after: str, /) -> Page:
     records = [
         Record("dead item", {"id": str(one.id), "item": one.words, "payload": text})
         for one in rows
-        if names_somebody(one, scrubber)
+        if one.is_tenants and names_somebody(one, scrubber)
         for text in [(one.payload or b"").decode(errors="replace")]
     ]
     return Page(records, str(rows[-1].id) if len(rows) == AT_ONCE else None)
