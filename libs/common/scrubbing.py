@@ -12,9 +12,10 @@ NAME_MARK = "[erased]"
 SHORTEST_NAME = 2
 AT = r"(?:@|%40|&#64;|&#x40;|&commat;)"
 AT_SIGNS = ("@", "%40", "&#64;", "&#x40;", "&commat;")
-BEFORE = r"(?:(?<![a-z0-9._+-])|(?<=%[0-9a-f]{2}))"
-"""Nothing that would make another address of it; an escaped character may be."""
-AFTER = r"(?![a-z0-9-]|\.[a-z0-9])"
+BEFORE = r"(?:(?<![a-z0-9])|(?<=%[0-9a-f]{2}))"
+AFTER = r"(?![a-z0-9-])"
+"""Nothing that makes a longer word of it. What stands behind a dot, or before one, may belong to
+another address, or be a file's name: then too much goes rather than too little."""
 
 
 def needles(addresses: Iterable[str]) -> list[str]:
@@ -27,7 +28,7 @@ def needles(addresses: Iterable[str]) -> list[str]:
 
 
 class Scrubber:
-    """Replaces addresses and names, whatever their case, and nothing that only contains them.
+    """Replaces addresses and names, whatever their case, and no longer words that contain them.
 
     Args:
         addresses: of the person.

@@ -115,6 +115,13 @@ class MailSettings(ServiceSettings):
         validation_alias="CAUSEWAY_MAIL_TOMBSTONE_RETENTION",
         description="Seconds after which what is left of deleted messages and entities goes",
     )
+    retention_days: int = Field(
+        default=0,
+        ge=0,
+        le=36_500,
+        validation_alias="CAUSEWAY_MAIL_RETENTION_DAYS",
+        description="Days after which what mail says is let go of, whosever it is; 0: never",
+    )
     units_per_minute: int = Field(
         default=6000,
         ge=100,

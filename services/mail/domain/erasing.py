@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Literal
 
-from libs.common.addresses import fold_address
+from libs.common.addresses import fold_address, is_address
 from libs.common.events import mail as events
 from libs.common.events.base import Origin
 from libs.common.scrubbing import MARK, Scrubber
@@ -114,7 +114,9 @@ def _people(people: Sequence[Person], scrubber: Scrubber) -> tuple[Person, ...]:
 def _person(person: Person, scrubber: Scrubber) -> Person:
     if fold_address(person.address) in scrubber.addresses:
         return ERASED
-    return Person(scrubber.text(person.address), _maybe(person.name, scrubber))
+    is_others = is_address(person.address) and person.address.count("@") == 1
+    address = person.address if is_others else scrubber.text(person.address)
+    return Person(address, _maybe(person.name, scrubber))
 
 
 def _maybe(text: str | None, scrubber: Scrubber) -> str | None:

@@ -234,6 +234,23 @@ async def purge_connection(conn: Conn, tenant_id: str, connection_id: UUID) -> N
         await conn.execute(PURGE_FEEDS, tenant_id, connection_id)
 
 
+DELETE_PURGED = """
+DELETE FROM connections
+ WHERE (tenant_id, connection_id) IN (
+       SELECT tenant_id, connection_id FROM connections
+        WHERE purge = 'done' AND updated_at < $1 LIMIT $2)
+"""
+
+
+async def delete_purged(conn: Conn, *, before: datetime, limit: int) -> int:
+    """Forget up to `limit` connections whose data went before then; return how many.
+
+    That must be longer ago than an event can be late: the age of the log stream.
+    """
+    tag: str = await conn.execute(DELETE_PURGED, before, limit)
+    return int(tag.rpartition(" ")[2])
+
+
 @dataclass(frozen=True, slots=True)
 class Counts:
     """What is held for a connection."""

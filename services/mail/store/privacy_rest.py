@@ -136,6 +136,19 @@ async def drop_dead_items(conn: Conn, ids: Sequence[UUID]) -> None:
     await conn.execute(DROP_DEAD_ITEMS, list(ids))
 
 
+PURGE_UNATTRIBUTED = """
+DELETE FROM dead_items
+ WHERE id IN (SELECT id FROM dead_items WHERE tenant_id IS NULL AND created_at < $1
+               ORDER BY created_at LIMIT $2)
+"""
+
+
+async def purge_unattributed(conn: Conn, *, before: datetime, limit: int) -> int:
+    """Forget up to `limit` notifications that nobody could read; return how many."""
+    tag: str = await conn.execute(PURGE_UNATTRIBUTED, before, limit)
+    return int(tag.rpartition(" ")[2])
+
+
 LIST_USERS_CONNECTIONS = """
 SELECT connection_id FROM connections
  WHERE tenant_id = $1 AND user_id = $2 AND erased_at IS NULL

@@ -10,24 +10,21 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from libs.common import outbox
 from libs.common.db import Connection as Conn
 from libs.common.directory import EntityRef
 from libs.common.directory import privacy as directory_privacy
 from libs.common.directory import store as directory
-from libs.common.events.base import Origin
-from libs.common.events.envelope import Envelope
 from libs.common.privacy import Person, Request, Step
 from libs.common.scrubbing import Scrubber, needles
 from services.mail.domain import links as rules
 from services.mail.domain.connection import Connection, Purge
 from services.mail.domain.erasing import Fate, Remains, fate, told, without
-from services.mail.domain.links import Facts, OwnAddresses
-from services.mail.domain.message import Content, Direction
+from services.mail.domain.links import OwnAddresses
 from services.mail.store import connections, links
 from services.mail.store import privacy_messages as store
 from services.mail.store.privacy_messages import Held
-from services.mail.sync.linking import own_addresses, tell
+from services.mail.sync.letting_go import facts_of, let_go, tell_both
+from services.mail.sync.linking import own_addresses
 
 AT_ONCE = 200
 MOST_NAMES = 50
@@ -128,7 +125,7 @@ class _Chunk:
         if held.traced or held.deleted:
             if apply:
                 await store.empty_message(
-                    self._conn, self._tenant_id, held.id, now=self._now, told=False
+                    self._conn, self._tenant_id, held.id, erased_at=self._now, told=False
                 )
             return TRACES
         mailbox = await self._mailbox(held.connection_id)
@@ -166,12 +163,7 @@ class _Chunk:
         return self._mailboxes[connection_id]
 
     async def _remove(self, held: Held, mailbox: Connection | None) -> None:
-        was_linked = bool(await links.list_links(self._conn, self._tenant_id, held.id))
-        sequence = await store.empty_message(
-            self._conn, self._tenant_id, held.id, now=self._now, told=True
-        )
-        nothing = Remains(content=Content(), snippet="")
-        await self._tell(held, nothing, mailbox, Fate.REMOVED, sequence, was_linked=was_linked)
+        await let_go(self._conn, self._tenant_id, held, mailbox, reason="erasure", now=self._now)
 
     async def _redact(self, held: Held, remains: Remains, mailbox: Connection | None) -> None:
         was_linked = bool(await links.list_links(self._conn, self._tenant_id, held.id))
@@ -183,44 +175,10 @@ class _Chunk:
             await store.drop_unexplained(
                 self._conn, self._tenant_id, held.id, entity=entity, hashes=hashes
             )
-        await self._tell(held, remains, mailbox, Fate.REDACTED, sequence, was_linked=was_linked)
-
-    async def _tell(
-        self,
-        held: Held,
-        remains: Remains,
-        mailbox: Connection | None,
-        became: Fate,
-        sequence: int,
-        *,
-        was_linked: bool,
-    ) -> None:
-        """Tell consumers that their copy has to shrink too."""
         if mailbox is None:
             return
-        facts = _facts(held, remains)
-        envelopes = [
-            Envelope.of(
-                told(mailbox, facts, held.thread_id, became),
-                tenant_id=self._tenant_id,
-                aggregate_id=str(held.id),
-                sequence=sequence,
-                time=self._now,
-            )
-        ]
-        if was_linked:
-            envelopes.append(
-                await tell(self._conn, mailbox, facts, origin=Origin.REPAIR, time=self._now)
-            )
-        await outbox.append(self._conn, *envelopes)
-
-
-def _facts(held: Held, remains: Remains) -> Facts:
-    return Facts(
-        message_id=held.id,
-        google_id=held.google_id,
-        occurred_at=held.internal_date,
-        direction=held.direction or Direction.INBOUND,
-        content=remains.content,
-        snippet=remains.snippet,
-    )
+        facts = facts_of(held, remains)
+        event = told(mailbox, facts, held.thread_id, Fate.REDACTED)
+        await tell_both(
+            self._conn, mailbox, facts, event, sequence, was_linked=was_linked, now=self._now
+        )
