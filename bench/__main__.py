@@ -22,7 +22,17 @@ from bench import machine, results
 from bench.rows import Row
 from tests.servers import Servers
 
-NAMES = ("intake", "relay", "latency", "claims", "backfill", "units", "restart", "memory")
+NAMES = (
+    "intake",
+    "relay",
+    "latency",
+    "claims",
+    "backfill",
+    "units",
+    "sending",
+    "restart",
+    "memory",
+)
 """Every bench, in the order in which they run and stand in the table."""
 ROUNDS = 5
 MISSED, UNUSABLE = 1, 2

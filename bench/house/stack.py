@@ -138,7 +138,7 @@ class Stack:
         )
         return bearer(token)
 
-    async def connect(self, people: list[str]) -> None:
+    async def connect(self, people: list[str], *, access: str = "read") -> None:
         """Connect the people's mailboxes as people do: through auth's API and Google's consent."""
         waiting = iter(people)
         async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
@@ -146,12 +146,12 @@ class Stack:
             async def some() -> None:
                 for email in waiting:
                     await self.control(session, "POST", "people", {"email": email})
-                    await self._connect_one(session, email)
+                    await self._connect_one(session, email, access)
 
             await asyncio.gather(*(some() for _ in range(AT_ONCE)))
 
-    async def _connect_one(self, session: aiohttp.ClientSession, email: str) -> None:
-        wish = {"products": [{"name": "mail", "access": "read"}], "return_url": RETURN_URL}
+    async def _connect_one(self, session: aiohttp.ClientSession, email: str, access: str) -> None:
+        wish = {"products": [{"name": "mail", "access": access}], "return_url": RETURN_URL}
         headers = self._headers(email)
         url = f"{self.auth}/v1/connections"
         async with session.post(url, json=wish, headers=headers) as answer:
@@ -160,6 +160,21 @@ class Stack:
         async with browser() as anyone:
             await anyone.consent(created["connect_url"], person=email)
         async with session.post(f"{url}/{created['id']}/confirm", headers=headers) as answer:
+            answer.raise_for_status()
+
+    async def send(
+        self, session: aiohttp.ClientSession, user: str, connection_id: str, *, key: str
+    ) -> None:
+        """Send a short message out of the CRM."""
+        letter = {
+            "connection_id": connection_id,
+            "to": [{"address": "bob@customer.example", "name": "Bob"}],
+            "subject": "Offer",
+            "text": "Hello Bob,\n\nhere is the offer.\n",
+        }
+        url = f"http://{HOST}:{self._ports['mail', 'web']}/v1/mail/messages"
+        headers = {**self._headers(user), "Idempotency-Key": key}
+        async with session.post(url, json=letter, headers=headers) as answer:
             answer.raise_for_status()
 
     async def control(

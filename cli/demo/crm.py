@@ -1,6 +1,7 @@
 """What the CRM does in the story: its calls to the auth and mail services."""
 
 import asyncio
+import secrets
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -12,6 +13,7 @@ from cli.demo.errors import StoryError
 
 POLL_S = 0.1
 PAGE = 200
+SEND_WAIT_S = 15
 BACKFILL = "mail.backfill"
 WATCHED = ("watching", "lapsing")
 
@@ -30,7 +32,7 @@ class Crm:
     async def start_connection(self, *, return_url: str, login_hint: str | None) -> str:
         """Ask for a mail connection; return the URL the person's browser must open."""
         body = {
-            "products": [{"name": "mail", "access": "read"}],
+            "products": [{"name": "mail", "access": "write"}],
             "return_url": return_url,
             **({"login_hint": login_hint} if login_hint else {}),
         }
@@ -79,6 +81,13 @@ class Crm:
         answer: dict[str, Any] = await self._call("GET", f"{self._mail_url}/v1/mail/jobs/{job_id}")
         return answer
 
+    async def answer(self, message_id: str, text: str) -> dict[str, Any]:
+        """Answer a message out of the CRM; return the outgoing message once it has ended."""
+        url = f"{self._mail_url}/v1/mail/messages?wait={SEND_WAIT_S}"
+        body = {"reply_to_message_id": message_id, "text": text}
+        sent: dict[str, Any] = await self._call("POST", url, body, key=secrets.token_hex(8))
+        return sent
+
     async def stored(self, connection_id: str) -> set[str]:
         """Return Google's ids of the mailbox's messages that the CRM can read."""
         url = f"{self._mail_url}/v1/mail/messages"
@@ -99,8 +108,8 @@ class Crm:
                 return
             query["cursor"] = following
 
-    async def _call(self, method: str, url: str, body: Any = None) -> Any:
-        headers = self._headers
+    async def _call(self, method: str, url: str, body: Any = None, *, key: str = "") -> Any:
+        headers = {**self._headers, **({"Idempotency-Key": key} if key else {})}
         async with self._session.request(method, url, json=body, headers=headers) as answer:
             if not answer.ok:
                 raise StoryError(f"{method} {answer.url.path} answered {answer.status}")

@@ -76,6 +76,14 @@ class Person:
         """Delete a message for good."""
         return await self._edit(message, "delete")
 
+    async def in_thread(self, thread_id: str) -> list[list[str]]:
+        """Return the labels of each message of a thread, oldest first."""
+        async with self._session.get(f"{self._mine}/mailbox") as answer:
+            if not answer.ok:
+                raise StoryError(f"the emulator answered {answer.status}")
+            found = (await answer.json())["messages"]
+        return [one["labels"] for one in found if one["threadId"] == thread_id]
+
     async def _message(self, way: dict[str, Any], letter: Letter) -> Change:
         body = {**way, "subject": letter.subject, "text": letter.text}
         answer = await self._post(f"{self._mine}/messages", body)

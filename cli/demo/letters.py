@@ -43,3 +43,7 @@ OFFER = Letter(
         "floor in the first week of March. The offer is in your inbox by noon.\n\nAlice\n"
     ),
 )
+ANSWER = (
+    "Hello Bruno,\n\none thing I forgot: we take the old desks with us, free of charge.\n\nAlice\n"
+)
+"""Written in the CRM, below the enquiry."""

@@ -13,7 +13,7 @@ from cli.demo.browser import consent
 from cli.demo.crm import Crm
 from cli.demo.errors import StoryError
 from cli.demo.google import Change, Person
-from cli.demo.letters import ADVERT, ENQUIRY, NEWS, OFFER, PERSON_NAME, Letter
+from cli.demo.letters import ADVERT, ANSWER, ENQUIRY, NEWS, OFFER, PERSON_NAME, Letter
 from cli.demo.listener import Arrival, Listener, of_kind
 from cli.demo.mailbag import samples
 from cli.demo.takein import fill, take_in
@@ -81,6 +81,7 @@ class Story:
         person, view = self._cast.person, self._cast.view
         view.step(f"{PERSON_NAME} answers: {OFFER.subject!r}")
         await self._expect(SENT, person.send(OFFER))
+        await self._answer(enquiry)
         view.step(f"{PERSON_NAME} reads {ENQUIRY.subject!r}")
         await self._expect(UPDATED, person.read(enquiry))
         view.step(f"{PERSON_NAME} deletes {ADVERT.subject!r}")
@@ -136,6 +137,23 @@ class Story:
         self._cast.view.step(f"mail arrives at Google: {letter.subject!r}")
         return await self._expect(RECEIVED, self._cast.person.receive(letter))
 
+    async def _answer(self, enquiry: Change) -> None:
+        """Answer out of the CRM: in the same thread at Google, and logged once."""
+        cast = self._cast
+        cast.view.step(f"{PERSON_NAME} answers once more, out of the CRM")
+        received = await self._seen(RECEIVED, enquiry.google_message_id)
+        thread_id = received.envelope.data["thread_id"]
+        sent = await cast.crm.answer(received.envelope.data["message_id"], ANSWER)
+        if sent["state"] != "sent" or sent["thread_id"] != thread_id:
+            raise StoryError(f"the answer is {sent['state']}, or in another thread")
+        await self._seen(SENT, sent["google_message_id"])
+        await cast.view.drain()
+        told = [one for one in cast.listener.arrivals if one.envelope.data.get("send_id")]
+        copies = [one for one in await cast.person.in_thread(thread_id) if "SENT" in one]
+        if len(told) != 1 or len(copies) != 1:
+            raise StoryError(f"the answer was told {len(told)} times, and sent {len(copies)} times")
+        cast.view.done("the answer stands in the same thread at Google, and was logged once")
+
     async def _expect(self, kind: str, change: Awaitable[Change]) -> Change:
         await asyncio.sleep(PACE_S)
         made = await change
@@ -144,7 +162,9 @@ class Story:
         await self._cast.view.drain()
         return made
 
-    async def _seen(self, kind: str, message: str | None) -> None:
+    async def _seen(self, kind: str, message: str | None) -> Arrival:
         match = of_kind(kind, message=message)
-        if await self._cast.listener.wait(match, timeout_s=STEP_TIMEOUT_S) is None:
+        arrival = await self._cast.listener.wait(match, timeout_s=STEP_TIMEOUT_S)
+        if arrival is None:
             raise StoryError(f"no {kind} came within {STEP_TIMEOUT_S:.0f} s")
+        return arrival

@@ -154,6 +154,7 @@ def _in_words(note: str) -> str:
     said = {
         "crm-entity": f"the CRM's own entity {rest} names them: correct or delete it there",
         "drafts-stay-in-gmail": "drafts that name them stay in Gmail: delete them there",
+        "blocklist-keeps-them-out": "a mailbox's blocklist names them, and keeps their mail out",
         "also-a-user": f"the address is a mailbox of the user {rest}: see --user",
         "account-kept": "a Google account stays: another connection uses it",
     }

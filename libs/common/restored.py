@@ -3,7 +3,8 @@
 Events that left between the backup and the restore are known to their consumers and not to the
 database: it would give their numbers again, and consumers that keep to `sequence` would take what
 is new for old. So every counter jumps past them. What others told meanwhile is read again from
-the log of events, and every feed looks at Google at once; the rest is what feeds do anyway.
+the log of events, and every feed looks at Google at once; the rest is what feeds do anyway. What
+waited to go out may have gone out since: it is looked for before it goes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,8 +14,9 @@ from datetime import datetime
 import structlog
 from pydantic import SecretStr
 
-from libs.common import bus, db
+from libs.common import bus, clock, db
 from libs.common.feeds.store import hurry
+from libs.common.writes.store import doubt_all
 
 JUMP = 1_000_000_000
 """More than one aggregate ever tells between a backup and its restore."""
@@ -30,11 +32,13 @@ class Restorable:
     Attributes:
         counters: table and column of every counter that its events are numbered by.
         has_feeds: whether it reads anything from Google.
+        has_writes: whether it changes anything there.
         queues: by queue, the types of the events that it takes from there.
     """
 
     counters: Sequence[tuple[str, str]]
     has_feeds: bool = False
+    has_writes: bool = False
     queues: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
@@ -75,5 +79,8 @@ async def _raise_counters(conn: db.Connection, restorable: Restorable) -> None:
             JUMP,
         )
         log.info("counters_raised", table=table, column=column, rows=count)
+    if restorable.has_writes:
+        doubted = await doubt_all(conn, now=clock.now())
+        log.info("writes_doubted", count=doubted)
     if restorable.has_feeds:
         await hurry(conn)

@@ -90,10 +90,11 @@ class MailSettings(ServiceSettings):
         validation_alias="CAUSEWAY_MAIL_WATCH_INTERVAL",
         description="Seconds between renewals of a mailbox's watch",
     )
-    policy: Literal["all", "known"] = Field(
+    policy: Literal["all", "known", "none"] = Field(
         default="known",
         validation_alias="CAUSEWAY_MAIL_POLICY",
-        description="What is kept of a new connection's mail: all, or known correspondents only",
+        description="What is kept of a new connection's mail: all, known correspondents only, or "
+        "none",
     )
     backfill_days: int = Field(
         default=30,
@@ -115,12 +116,13 @@ class MailSettings(ServiceSettings):
         validation_alias="CAUSEWAY_MAIL_TOMBSTONE_RETENTION",
         description="Seconds after which what is left of deleted messages and entities goes",
     )
-    retention_days: int = Field(
-        default=0,
-        ge=0,
+    retention_days: int | None = Field(
+        default=None,
+        ge=1,
         le=36_500,
         validation_alias="CAUSEWAY_MAIL_RETENTION_DAYS",
-        description="Days after which what mail says is let go of, whosever it is; 0: never",
+        description="Days after which mail is let go of in every mailbox; by default never, "
+        "but for what a mailbox's own settings say",
     )
     units_per_minute: int = Field(
         default=6000,

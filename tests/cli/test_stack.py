@@ -141,6 +141,7 @@ def told(running: Stack) -> str:
 def test_the_story_is_played_on_a_running_stack_which_stays(running: Stack, told: str) -> None:
     for kind in ("received", "sent", "updated", "deleted"):
         assert f"mail.message.{kind}.v1" in told
+    assert "in the same thread at Google, and was logged once" in told
     assert "33 loaded into Google" in told
     assert "0 missing" in told
     assert running.run("status").returncode == 0

@@ -175,6 +175,48 @@ def told_of(name: str) -> Envelope:
     return crm.envelope_of(event, tenant_id="acme", time=datetime.now(UTC))
 
 
+async def less(house: House) -> Begin:
+    """Somebody lets nothing be kept of a mailbox's mail any more."""
+    return await settings(house, before="all", after="none")
+
+
+async def more(house: House) -> Begin:
+    """Somebody lets everything be kept again."""
+    return await settings(house, before="none", after="all")
+
+
+async def settings(house: House, *, before: str, after: str) -> Begin:
+    """Somebody changes the policy, once all is as the one before has it."""
+    await set_policy(house, before)
+    await eventually((await policy_holds(house, before)), timeout_s=60)
+    await house.quiet()
+
+    async def begin() -> Done:
+        await set_policy(house, after)
+        return await policy_holds(house, after)
+
+    return begin
+
+
+async def set_policy(house: House, policy: str) -> None:
+    (connection_id,) = house.mailboxes
+    path = f"/v1/mail/connections/{connection_id}/settings"
+    status, said = await house.call_mail("PUT", path, {"policy": policy})
+    assert status == 200, said
+
+
+async def policy_holds(house: House, policy: str) -> Done:
+    """Return what says whether all mail is kept as the policy wants, and nothing is left to do."""
+
+    async def done() -> bool:
+        if await house.mail_db.fetchval("SELECT count(*) FROM keep_work"):
+            return False
+        rows = await house.mail_db.fetch("SELECT traced FROM messages WHERE deleted_at IS NULL")
+        return all(row["traced"] == (policy == "none") for row in rows)
+
+    return done
+
+
 async def connection(house: House) -> Begin:
     """Somebody connects a mailbox, which auth tells of."""
     house.mailboxes.clear()
@@ -250,6 +292,8 @@ PATHS = (
     Path("refresh", "auth", one_mailbox, stale_token),
     Path("publish", "relay", one_mailbox, arrival),
     Path("consume an entity", "consumer", one_mailbox, entity),
+    Path("keep less", "worker", one_mailbox, less),
+    Path("keep more", "worker", one_mailbox, more),
     Path("consume a connection", "consumer", House.start, connection),
     Path("connect", "auth", House.start, consent),
     Path("disconnect", "auth", House.start, farewell),

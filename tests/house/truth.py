@@ -13,7 +13,7 @@ from services.mail.domain.message import HIDDEN
 from tests.house.house import House
 
 ROWS = """
-SELECT google_id, labels, deleted_at IS NOT NULL AS deleted, sequence
+SELECT google_id, labels, deleted_at IS NOT NULL AS deleted, traced, sequence
   FROM messages WHERE connection_id = $1
 """
 CURSOR = "SELECT cursor FROM feeds WHERE connection_id = $1 AND kind = 'mail.live'"
@@ -25,6 +25,8 @@ LEFT_OVER = {
     "attempts": "SELECT count(*) FROM item_attempts",
 }
 BIRTHS = ("received", "sent")
+ENDS = ("deleted", "redacted")
+REDACTED = "mail.message.redacted."
 
 
 async def differences(house: House) -> list[str]:
@@ -62,16 +64,19 @@ def first_seen(events: Iterable[Envelope]) -> list[Envelope]:
 
 
 def _rows(mailbox: Any, rows: list[Any]) -> list[str]:
-    """The rows are the mailbox: spam and drafts need not be here, unless they were mail before."""
+    """The rows are the mailbox: spam and drafts need not be here, unless they were mail before.
+
+    Of mail that settings do not keep a trace is here, which has no labels.
+    """
     at_google = {one["id"]: set(one["labels"]) for one in mailbox["messages"]}
     mail = {one for one, labels in at_google.items() if not HIDDEN & labels}
-    here = {row["google_id"]: set(row["labels"]) for row in rows if not row["deleted"]}
+    here = {row["google_id"]: row for row in rows if not row["deleted"]}
     found = [f"{one} is missing" for one in mail - here.keys()]
     found += [f"{one} is here and not at Google" for one in here.keys() - at_google.keys()]
     found += [
-        f"{one} has {sorted(here[one])} and not {sorted(at_google[one])}"
+        f"{one} has {sorted(here[one]['labels'])} and not {sorted(at_google[one])}"
         for one in at_google.keys() & here.keys()
-        if at_google[one] != here[one]
+        if not here[one]["traced"] and at_google[one] != set(here[one]["labels"])
     ]
     return found
 
@@ -86,7 +91,12 @@ def _messages(told: list[Envelope], rows: list[Any]) -> list[str]:
     for row in rows:
         events = by_message.pop(row["google_id"], [])
         found += [f"{row['google_id']}: {wrong}" for wrong in _story(events, row)]
-    found += [f"{one} was told of and is not here" for one in by_message]
+    # Of what was taken back, and then deleted at Google, nothing is left to tell of.
+    found += [
+        f"{one} was told of and is not here"
+        for one, events in by_message.items()
+        if not events[-1].type.startswith(REDACTED)
+    ]
     return found
 
 
@@ -95,12 +105,14 @@ def _story(events: list[Envelope], row: Any) -> Iterable[str]:
     numbers = [int(one.sequence) for one in events]
     if numbers != list(range(1, row["sequence"] + 1)):
         yield f"events {numbers} and not 1 to {row['sequence']}"
-    births = sum(kind in BIRTHS for kind in kinds)
-    if births != 1 and not (births == 0 and row["deleted"]):
-        yield f"{kinds}: not born once"
+    is_told = False if kinds == ["deleted"] else _is_told(kinds)
+    if is_told is None:
+        yield f"{kinds}: not born once, nor once after it was taken back"
+    elif is_told != (not row["deleted"] and not row["traced"]):
+        yield f"{kinds} of a message that is {_standing(row)}"
     deaths = kinds.count("deleted")
     if deaths != int(row["deleted"]) or (deaths and kinds[-1] != "deleted"):
-        yield f"{kinds} of a message that is {'deleted' if row['deleted'] else 'here'}"
+        yield f"{kinds} of a message that is {_standing(row)}"
     labels: set[str] | None = None
     for one, kind in zip(events, kinds, strict=True):
         if kind == "updated":
@@ -108,10 +120,24 @@ def _story(events: list[Envelope], row: Any) -> Iterable[str]:
             now = set(one.data["labels"])
             if labels is not None and (now != (labels | added) - removed or now == labels):
                 yield f"an update from {sorted(labels)} to {sorted(now)} was told twice or wrongly"
-        if kind != "deleted":
+        if kind not in ENDS:
             labels = set(one.data["labels"])
-    if labels is not None and not row["deleted"] and labels != set(row["labels"]):
+    if labels is not None and is_told and labels != set(row["labels"]):
         yield f"told {sorted(labels)}, has {sorted(row['labels'])}"
+
+
+def _is_told(kinds: list[str]) -> bool | None:
+    """Say whether consumers have a message after these events; None: they make no sense."""
+    is_told = False
+    for kind in kinds:
+        if (kind in BIRTHS) == is_told:
+            return None
+        is_told = kind in BIRTHS or (is_told and kind not in ENDS)
+    return is_told
+
+
+def _standing(row: Any) -> str:
+    return "deleted" if row["deleted"] else "a trace" if row["traced"] else "here"
 
 
 def _orders(told: list[Envelope]) -> list[str]:

@@ -6,10 +6,11 @@ from libs.common.events import crm
 from libs.common.events.crm import EntityDeleted, EntityUpserted
 from tests import messaging
 from tests.soak.processes import ensure
-from tests.soak.stage import SEATS, STRANGERS, Entity, Mailbox, Person, Stage
+from tests.soak.stage import SEATS, STRANGERS, Entity, Kept, Mailbox, Person, Stage
 from tests.soak.steps import Step
 
 USERS = tuple(f"user{one}" for one in range(SEATS))
+POLICIES = ("all", "known", "none", "known")
 ENTITIES = ("ann", "ben", "cy")
 LABEL_ANSWERS = {200, 404, 409, 429, 502, 503}
 """The message may be gone, and Google may be in a bad mood."""
@@ -95,6 +96,46 @@ async def label(stage: Stage, step: Step) -> None:
         assert status in LABEL_ANSWERS, said
 
 
+async def keep(stage: Stage, step: Step) -> None:
+    """A user says what is kept of a mailbox's mail, of the past too."""
+    mailbox = stage.mailbox(step.which)
+    if mailbox is None:
+        return
+    await ensure(stage, "web")
+    policy = POLICIES[step.how % len(POLICIES)]
+    blocked = [STRANGERS[step.which % len(STRANGERS)]] if step.how % 4 == 3 else []
+    path = f"/v1/mail/connections/{mailbox.connection_id}/settings"
+    status, said = await stage.house.call_mail(
+        "PUT",
+        path,
+        {"policy": policy, "blocklist": blocked},
+        tenant=mailbox.tenant,
+        user=mailbox.user,
+    )
+    assert status in {200, 404}, said  # mail may not have heard of the connection yet
+    if status == 200:
+        stage.settings[mailbox.connection_id] = Kept(policy, frozenset(blocked))
+
+
+async def pause(stage: Stage, step: Step) -> None:
+    """A user pauses a mailbox, or lets it go on."""
+    mailbox = stage.mailbox(step.which)
+    if mailbox is not None:
+        await set_paused(stage, mailbox, paused=bool(step.how % 2))
+
+
+async def set_paused(stage: Stage, mailbox: Mailbox, *, paused: bool) -> None:
+    """Pause a mailbox, or let it go on."""
+    await ensure(stage, "web")
+    path = f"/v1/mail/connections/{mailbox.connection_id}/{'pause' if paused else 'resume'}"
+    status, said = await stage.house.call_mail(
+        "POST", path, tenant=mailbox.tenant, user=mailbox.user
+    )
+    assert status in {200, 404}, said
+    if status == 200:
+        (stage.paused.add if paused else stage.paused.discard)(mailbox.connection_id)
+
+
 async def entity(stage: Stage, step: Step) -> None:
     """An entity appears, or has other addresses."""
     tenant, name = _entity(stage, step)
@@ -155,6 +196,8 @@ RULES = {
     "exchange": exchange,
     "come_back": come_back,
     "label": label,
+    "keep": keep,
+    "pause": pause,
     "entity": entity,
     "entity_gone": entity_gone,
     "entity_again": entity_again,

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from tests.house.truth import differences
 from tests.soak import mail_rules
-from tests.soak.crm_rules import give_back
+from tests.soak.crm_rules import give_back, set_paused
 from tests.soak.processes import ensure, redeliver
 from tests.soak.stage import Stage
 from tests.soak.steps import Step
@@ -51,6 +51,9 @@ async def settle(stage: Stage, _step: Step | None = None) -> None:
         await give_back(stage, person)
         if person.forgotten:  # no push says that; the next change does
             await mail_rules.deliver(stage, person, Step("arrive"))
+    for mailbox in stage.mailboxes:
+        if mailbox.connection_id in stage.paused:
+            await set_paused(stage, mailbox, paused=False)
     lost = await _lost(stage)
     if lost:
         ids = [UUID(one.connection_id) for one in stage.mailboxes]

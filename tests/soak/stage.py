@@ -41,6 +41,15 @@ class Mailbox:
     user: str
 
 
+@dataclass(frozen=True)
+class Kept:
+    """What a user lets be kept of a mailbox's mail."""
+
+    policy: str = "all"
+    blocked: frozenset[str] = frozenset()
+    """Strangers whose mail is not."""
+
+
 @dataclass
 class Entity:
     """An entity of the CRM as it was told last."""
@@ -65,6 +74,10 @@ class Stage:
     """Strangers whom a message concerns, by Google's id."""
     entities: dict[tuple[str, str], Entity] = field(default_factory=dict)
     """By tenant and id; all are leads."""
+    settings: dict[str, Kept] = field(default_factory=dict)
+    """By connection."""
+    paused: set[str] = field(default_factory=set)
+    """Connections that somebody paused."""
     faults: list[dict[str, object]] = field(default_factory=list)
     quota_is_short: bool = False
     killed: Counter[str] = field(default_factory=Counter)
@@ -91,6 +104,13 @@ class Stage:
     def person(self, who: int) -> Person:
         """Return somebody."""
         return self.people[who % len(self.people)]
+
+    def keeps(self, mailbox: Mailbox, google_id: str) -> bool:
+        """Say whether a mailbox has more than a trace of a message."""
+        kept = self.settings.get(mailbox.connection_id, Kept())
+        if kept.policy == "none" or kept.blocked & self.concerns.get(google_id, frozenset()):
+            return False
+        return kept.policy == "all" or bool(self.expected(mailbox.tenant, google_id))
 
     def expected(self, tenant: str, google_id: str) -> set[str]:
         """Return the ids of the tenant's entities that a message concerns."""

@@ -4,11 +4,12 @@ from collections import defaultdict
 from typing import Any
 from uuid import UUID
 
+from services.mail.domain.message import HIDDEN
 from tests.house.truth import first_seen
 from tests.soak.stage import Mailbox, Stage
 
 ROWS = """
-SELECT id, google_id, connection_id FROM messages
+SELECT id, google_id, connection_id, traced FROM messages
  WHERE connection_id = ANY($1::uuid[]) AND deleted_at IS NULL
 """
 ILL = """
@@ -16,6 +17,7 @@ SELECT kind, state, reason FROM feeds
  WHERE connection_id = ANY($1::uuid[])
    AND state <> CASE WHEN kind IN ('mail.backfill', 'mail.repair') THEN 'closed' ELSE 'active' END
 """
+WAITING = "SELECT count(*) FROM keep_work WHERE connection_id = ANY($1::uuid[])"
 LEFT = "SELECT count(*) FROM messages WHERE connection_id = ANY($1::uuid[])"
 PAGE = 100
 Row = Any
@@ -25,23 +27,50 @@ async def misplaced(stage: Stage) -> list[str]:
     """Return all that is wrong; nothing if all is well."""
     ids = [UUID(one.connection_id) for one in stage.mailboxes]
     rows = await stage.house.mail_db.fetch(ROWS, ids)
-    by_mailbox = defaultdict(list)
+    by_mailbox: dict[str, list[Row]] = defaultdict(list)
+    traces: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
-        by_mailbox[str(row["connection_id"])].append(row)
+        (traces if row["traced"] else by_mailbox)[str(row["connection_id"])].append(row)
     found = [
         f"{row['kind']} is {row['state']} ({row['reason']})"
         for row in await stage.house.mail_db.fetch(ILL, ids)
     ]
     if left := await stage.house.mail_db.fetchval(LEFT, [UUID(one) for one in stage.purged]):
         found.append(f"{left} messages are left of what should be purged")
-    found += _told_links(stage, by_mailbox)
+    if waiting := await stage.house.mail_db.fetchval(WAITING, ids):
+        found.append(f"{waiting} mailboxes are not held against their settings")
+    for mailbox in stage.mailboxes:
+        one = mailbox.connection_id
+        found += await _kept(stage, mailbox, whole=by_mailbox[one], traces=traces[one])
+    found += _told_links(stage, by_mailbox, traces)
     for tenant, user in sorted({(one.tenant, one.user) for one in stage.mailboxes}):
         mine = [one for one in stage.mailboxes if (one.tenant, one.user) == (tenant, user)]
         found += await _shown(stage, mine, by_mailbox)
     return found
 
 
-def _told_links(stage: Stage, by_mailbox: dict[str, list[Row]]) -> list[str]:
+async def _kept(
+    stage: Stage, mailbox: Mailbox, *, whole: list[Row], traces: list[Row]
+) -> list[str]:
+    """What settings let be kept is here, and of the rest only traces."""
+    found = [
+        f"{row['google_id']} is kept, against the settings"
+        for row in whole
+        if not stage.keeps(mailbox, row["google_id"])
+    ]
+    path = f"people/{mailbox.person.email}/mailbox"
+    letters = (await stage.house.google.control("GET", path))["messages"]
+    hidden = {one["id"] for one in letters if HIDDEN & set(one["labels"])}
+    return found + [
+        f"{row['google_id']} is a trace, against the settings"
+        for row in traces
+        if row["google_id"] not in hidden and stage.keeps(mailbox, row["google_id"])
+    ]
+
+
+def _told_links(
+    stage: Stage, by_mailbox: dict[str, list[Row]], traces: dict[str, list[Row]]
+) -> list[str]:
     """The latest activity event of every message lists whom it concerns, and nobody else."""
     latest: dict[tuple[str, str], list[str]] = {}
     for one in first_seen(stage.house.events("mail.activity.logged.")):
@@ -54,6 +83,11 @@ def _told_links(stage: Stage, by_mailbox: dict[str, list[Row]]) -> list[str]:
             told = latest.get((mailbox.connection_id, row["google_id"]), [])
             if sorted(told) != expected:
                 found.append(f"{row['google_id']} was told of {told}, it concerns {expected}")
+        found += [
+            f"{row['google_id']} was told of, and only a trace of it is kept"
+            for row in traces[mailbox.connection_id]
+            if latest.get((mailbox.connection_id, row["google_id"]))
+        ]
     return found
 
 

@@ -9,7 +9,7 @@ wait for mail. Both must be taken before any row is locked, and in a statement o
 statement sees what was committed when it began.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -210,8 +210,10 @@ SELECT e.entity_type, e.entity_id, e.version, e.name, e.phones, e.owner_user_id,
 async def find_entity(conn: Connection, tenant_id: str, ref: EntityRef) -> Entity | None:
     """Return the tenant's entity, None when it is unknown or deleted."""
     row = await conn.fetchrow(FIND_ENTITY, tenant_id, ref.entity_type, ref.entity_id)
-    if row is None:
-        return None
+    return None if row is None else _entity(row)
+
+
+def _entity(row: Any) -> Entity:
     return Entity(
         entity_type=row["entity_type"],
         entity_id=row["entity_id"],
@@ -221,6 +223,49 @@ async def find_entity(conn: Connection, tenant_id: str, ref: EntityRef) -> Entit
         phones=tuple(row["phones"]),
         owner_user_id=row["owner_user_id"],
     )
+
+
+LIST_ENTITIES = """
+SELECT e.entity_type, e.entity_id, e.version, e.name, e.phones, e.owner_user_id,
+       ARRAY(SELECT a.address FROM entity_addresses a
+              WHERE a.tenant_id = e.tenant_id AND a.entity_type = e.entity_type
+                AND a.entity_id = e.entity_id ORDER BY a.address) AS emails
+  FROM entities e
+ WHERE e.tenant_id = $1 AND (e.entity_type, e.entity_id) > ($2, $3) AND e.deleted_at IS NULL
+ ORDER BY e.entity_type, e.entity_id
+ LIMIT $4
+"""
+
+
+async def list_entities(
+    conn: Connection, tenant_id: str, *, after: EntityRef | None, limit: int
+) -> list[Entity]:
+    """Return the tenant's next entities, in the order of type and id."""
+    place = ("", "") if after is None else (after.entity_type, after.entity_id)
+    return [_entity(row) for row in await conn.fetch(LIST_ENTITIES, tenant_id, *place, limit)]
+
+
+LIST_IN_DOMAINS = """
+SELECT e.entity_type, e.entity_id, e.version, e.name, e.phones, e.owner_user_id,
+       ARRAY(SELECT a.address FROM entity_addresses a
+              WHERE a.tenant_id = e.tenant_id AND a.entity_type = e.entity_type
+                AND a.entity_id = e.entity_id ORDER BY a.address) AS emails
+  FROM entities e
+ WHERE e.tenant_id = $1 AND e.deleted_at IS NULL
+   AND (e.entity_type, e.entity_id) IN (
+       SELECT m.entity_type, m.entity_id FROM entity_addresses m
+        WHERE m.tenant_id = $1
+          AND (m.address = ANY($2::text[]) OR split_part(m.address, '@', 2) = ANY($3::text[])))
+ ORDER BY e.entity_type, e.entity_id
+"""
+
+
+async def list_entities_at(
+    conn: Connection, tenant_id: str, *, addresses: Iterable[str], domains: Iterable[str]
+) -> list[Entity]:
+    """Return the tenant's entities that have one of the addresses, or one in the domains."""
+    rows = await conn.fetch(LIST_IN_DOMAINS, tenant_id, list(addresses), list(domains))
+    return [_entity(row) for row in rows]
 
 
 FIND_VERSION = """

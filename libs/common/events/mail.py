@@ -119,6 +119,26 @@ class SendUnsettled(_SendEvent):
     type: ClassVar[str] = "mail.send.unsettled.v1"
 
 
+class ContactSuggested(Event):
+    """A correspondent is nobody the CRM knows: told once for an address and a tenant."""
+
+    type: ClassVar[str] = "mail.contact.suggested.v1"
+    source: ClassVar[str] = "/causeway/mail"
+    aggregate: ClassVar[str] = "contact-suggestion"
+
+    suggestion_id: UUID
+    connection_id: UUID
+    user_id: str
+    address: str
+    """In small letters."""
+    name: str | None
+    direction: Literal["inbound", "outbound"]
+    """`outbound`: the mailbox's owner wrote to them."""
+    message_id: UUID | None
+    """None: the message itself is not kept."""
+    occurred_at: datetime
+
+
 class EntityReference(BaseModel):
     """A lead, deal or contact of the CRM."""
 
@@ -239,6 +259,7 @@ EVENTS: tuple[type[Event], ...] = (
     MessageRedacted,
     SendFailed,
     SendUnsettled,
+    ContactSuggested,
     ActivityLogged,
     FeedDegraded,
     FeedRecovered,

@@ -85,6 +85,26 @@ async def queue(
     await conn.execute(QUEUE, now, *zip(*rows, strict=True))
 
 
+NEXT_KIND = """
+SELECT w.kind FROM writes w
+ WHERE w.tenant_id = $1 AND w.connection_id = $2 AND w.finished_at IS NULL
+   AND CASE w.state WHEN 'sending' THEN w.deadline <= $3
+            ELSE w.due_at <= $3 AND NOT EXISTS (
+                 SELECT FROM writes e
+                  WHERE e.tenant_id = w.tenant_id AND e.connection_id = w.connection_id
+                    AND e.item = w.item AND e.position < w.position
+                    AND e.finished_at IS NULL) END
+ ORDER BY w.position
+ LIMIT 1
+"""
+
+
+async def next_kind(conn: Connection, feed: Feed, *, now: datetime) -> str | None:
+    """Return the kind of the write that is to be carried or settled next; None: there is none."""
+    kind: str | None = await conn.fetchval(NEXT_KIND, feed.tenant_id, feed.connection_id, now)
+    return kind
+
+
 CLAIM = """
 WITH due AS (
     SELECT w.tenant_id, w.id FROM writes w
@@ -258,6 +278,23 @@ async def finish(
     )
     if not held:
         raise WriteLost("The write is another's by now.")
+
+
+DOUBT_ALL = """
+UPDATE writes SET state = 'sending', epoch = 0, deadline = $1,
+       progress = progress || '{"doubted": true}'
+ WHERE finished_at IS NULL AND due_at <= $1
+"""
+
+
+async def doubt_all(conn: Connection, *, now: datetime) -> int:
+    """Treat every write that is due as if its answer had been lost; return how many.
+
+    For a database that was restored from a backup: what waited then may have gone out since, and
+    `doubted` in its progress says that nothing of what was noted is the last word.
+    """
+    done: str = await conn.execute(DOUBT_ALL, now)
+    return int(done.rpartition(" ")[2])
 
 
 SETTLE = """

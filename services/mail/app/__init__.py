@@ -24,6 +24,7 @@ RESTORABLE = Restorable(
         ("outgoing", "sequence"),
     ],
     has_feeds=True,
+    has_writes=True,
     queues={
         consumers.QUEUE: tuple(consumers.BY_TYPE),
         consumers.DIRECTORY_QUEUE: tuple(crm.BY_TYPE),

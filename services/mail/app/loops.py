@@ -17,6 +17,7 @@ from libs.common.service import Loop
 from services.mail import consumers
 from services.mail.app.parts import (
     BACKGROUND,
+    CHORES,
     CONNECTIONS,
     DOOR,
     MAILBOX,
@@ -25,7 +26,6 @@ from services.mail.app.parts import (
     WORK,
 )
 from services.mail.sync import feeds
-from services.mail.sync.housekeeping import chores
 from services.mail.sync.telling import tell_of_feed
 from services.mail.web.entities import LINKER
 from services.mail.web.privacy import DESK
@@ -99,9 +99,9 @@ def _runner(
 
 
 async def _run_housekeeping(app: web.Application) -> None:
-    settings = app[SETTINGS]
-    mine = chores(settings, now=clock.now)
-    await keep_house(app[POOL], mine, every_s=settings.housekeeping_interval, now=clock.now)
+    every_s = app[SETTINGS].housekeeping_interval
+    mine = app[CHORES]
+    await keep_house(app[POOL], mine, every_s=every_s, now=clock.now)
 
 
 async def _run_privacy(app: web.Application) -> None:

@@ -1,6 +1,6 @@
 """The parts of a mail process and how they fit together; they open nothing but Google's session."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from aiohttp import web
 
@@ -15,31 +15,40 @@ from libs.common.google.oidc import CertStore, PushVerifier
 from libs.common.google.roots import GoogleRoots
 from libs.common.google.transport import GoogleClient
 from libs.common.google.wire import client_session
-from libs.common.quota import Budgets, Ledger
+from libs.common.housekeeping import Chore
+from libs.common.quota import Budgets, Lane, Ledger
 from libs.common.writes import MergePolicy
 from services.mail.domain.connection import Connection
-from services.mail.domain.message import Content, Policy
+from services.mail.domain.message import Policy
 from services.mail.google import Gmail
 from services.mail.google.writing import Patience
 from services.mail.settings import MailSettings
-from services.mail.store import outgoing
+from services.mail.store.outgoing import list_ours
+from services.mail.sync.aging import Aging
 from services.mail.sync.asking import Asking
 from services.mail.sync.background import Background
 from services.mail.sync.connections import Connections
 from services.mail.sync.downloads import GmailDownloader
 from services.mail.sync.drafting import DraftCarrier
-from services.mail.sync.fetching import Fetcher, IsKnown
+from services.mail.sync.fetching import Fetcher
+from services.mail.sync.housekeeping import chores, chores_on_mail
 from services.mail.sync.intake import Intake
+from services.mail.sync.keep_work import KeepWorker, Refresh
+from services.mail.sync.keeper import Keeper
 from services.mail.sync.label_names import LabelNames
 from services.mail.sync.label_writes import LabelCarrier
 from services.mail.sync.labels import LabelWishes
 from services.mail.sync.link_work import LinkWork
 from services.mail.sync.linking import Linker
+from services.mail.sync.looking import Looking
 from services.mail.sync.mailbox import Mailbox
 from services.mail.sync.notices import Notices
 from services.mail.sync.outbound import Outbound
+from services.mail.sync.overtaking import Overtaking
+from services.mail.sync.pausing import Pausing
 from services.mail.sync.privacy import desk
 from services.mail.sync.sending import Sender
+from services.mail.sync.settings import SettingsWriter
 from services.mail.sync.submitting import Limits, Submissions
 from services.mail.sync.watching import Watching
 from services.mail.sync.work import Work
@@ -50,6 +59,7 @@ from services.mail.web.label_changes import LABELS
 from services.mail.web.privacy import DESK
 from services.mail.web.push import NOTICES, VERIFIER
 from services.mail.web.sending import SUBMISSIONS
+from services.mail.web.settings import PAUSING, WRITER
 from services.mail.web.sync import ASKING
 
 SERVICE = "mail"
@@ -60,6 +70,7 @@ WORK = web.AppKey("work", Work)
 OUTBOUND = web.AppKey("outbound", Outbound)
 CONNECTIONS = web.AppKey("connections", Connections)
 DOOR = web.AppKey("door", Door)
+CHORES: web.AppKey[tuple[Chore, ...]] = web.AppKey("chores", tuple)
 
 
 async def parts(app: web.Application) -> AsyncIterator[None]:
@@ -92,15 +103,40 @@ def _wire(app: web.Application, pool: db.Pool, gmail: Gmail, auth: AuthClient) -
         pool, gmail, topic=settings.gmail_topic, every=settings.watch_every, now=clock.now
     )
     linker = app[LINKER] = Linker(hash_key=settings.hash_key_bytes, now=clock.now)
-    fetcher = Fetcher(pool, gmail, is_known=_is_known(pool, linker))
-    intake = Intake(pool, fetcher, linker, now=clock.now)
+    keeper = Keeper(now=clock.now, sent_by_us=_sent_by_us, retention_days=settings.retention_days)
     names = LabelNames(pool, now=clock.now)
+    fetcher = Fetcher(pool, gmail, looking=Looking(pool, linker, keeper, names))
+    intake = Intake(pool, fetcher, linker, keeper=keeper, now=clock.now)
     app[MAILBOX] = Mailbox(
         pool, gmail, intake=intake, watching=watching, names=names, now=clock.now
     )
     app[BACKGROUND] = Background(pool, gmail, fetcher=fetcher, intake=intake, now=clock.now)
-    links = LinkWork(pool, linker, fetch=fetcher.fetch_whole, hold=_hold, now=clock.now)
-    app[WORK] = Work(pool, fetcher, intake=intake, links=links, now=clock.now)
+    overtaking = Overtaking(pool, gmail)
+    links = LinkWork(
+        pool,
+        linker,
+        fetch=fetcher.fetch_known,
+        hold=_hold,
+        keeper=keeper,
+        overtaking=overtaking,
+        now=clock.now,
+    )
+    keeping = KeepWorker(
+        pool,
+        linker,
+        keeper,
+        fetch=fetcher.fetch_again,
+        refresh=_refresh(gmail, names),
+        overtaking=overtaking,
+        now=clock.now,
+    )
+    app[WORK] = Work(
+        pool, fetcher, intake=intake, links=links, keeping=keeping, overtaking=overtaking
+    )
+    aging = Aging(keeper, now=clock.now)
+    app[CHORES] = (*chores(settings, now=clock.now), *chores_on_mail(aging, keeping))
+    app[WRITER] = SettingsWriter(linker, now=clock.now)
+    app[PAUSING] = Pausing(audit_every=settings.audit_every, now=clock.now)
     app[ASKING] = Asking(pool, gmail, now=clock.now)
     app[CONNECTIONS] = Connections(
         pool,
@@ -145,16 +181,17 @@ def _wire(app: web.Application, pool: db.Pool, gmail: Gmail, auth: AuthClient) -
     )
 
 
-def _is_known(pool: db.Pool, linker: Linker) -> IsKnown:
-    async def is_known(connection: Connection, people: Content) -> bool:
-        async with pool.acquire() as conn:
-            if people.send_id is not None and await outgoing.is_send(
-                conn, connection.tenant_id, connection.id, people.send_id
-            ):
-                return True
-            return bool(await linker.match(conn, connection, people))
+def _refresh(gmail: Gmail, names: LabelNames) -> Refresh:
+    async def refresh(connection: Connection) -> None:
+        await names.refresh(gmail.box(connection, Lane.BACKFILL), connection)
 
-    return is_known
+    return refresh
+
+
+async def _sent_by_us(
+    conn: db.Connection, connection: Connection, google_ids: Sequence[str]
+) -> frozenset[str]:
+    return await list_ours(conn, connection.tenant_id, connection.id, google_ids)
 
 
 async def _hold(

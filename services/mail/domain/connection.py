@@ -1,11 +1,13 @@
 """Connections as the mail service sees them, and what follows from what auth tells."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from services.mail.domain.message import Policy
+from services.mail.domain.preferences import DEFAULT, Preferences
 
 
 class Access(StrEnum):
@@ -57,6 +59,45 @@ class Connection:
     """Of mail from before the connection that is taken in."""
     complete_since: datetime | None = None
     """From when on the mailbox should be here in full; None: it was never read."""
+    preferences: Preferences = DEFAULT
+    preferences_version: int = 0
+    """Rises when policy or preferences change."""
+    paused_at: datetime | None = None
+    """Since when somebody has it paused; apart from `state`, which is auth's."""
+    paused_by: str | None = None
+    tenant_paused_at: datetime | None = None
+    """Since when all mailboxes of the tenant are paused."""
+
+    @property
+    def is_paused(self) -> bool:
+        """Say whether reading is paused, by whomever."""
+        return self.paused_at is not None or self.tenant_paused_at is not None
+
+    @property
+    def is_read(self) -> bool:
+        """Say whether the mailbox is read at present."""
+        return self.state in RUNNING and not self.is_paused
+
+
+OURS = (
+    "policy",
+    "backfill_days",
+    "complete_since",
+    "preferences",
+    "preferences_version",
+    "paused_at",
+    "paused_by",
+    "tenant_paused_at",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beginnings:
+    """How a new connection begins."""
+
+    policy: Policy
+    backfill_days: int
+    tenant_paused_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,27 +135,33 @@ def is_over(told: Told) -> bool:
 
 
 def updated(
-    told: Told, current: Connection | None, *, policy: Policy, backfill_days: int, now: datetime
+    told: Told, current: Connection | None, *, new: Beginnings, now: datetime
 ) -> Connection:
-    """Return the connection after what was told; a new one gets `policy` and `backfill_days`."""
+    """Return the connection after what was told; one that is new begins as `new` says."""
     over = is_over(told)
     known = current.event_sequence if current else 0
-    return Connection(
+    changed = Connection(
         tenant_id=told.tenant_id,
         id=told.id,
         account_id=told.account_id,
         user_id=told.user_id,
         email=told.email,
         access=told.access or (current.access if current else Access.READ),
-        policy=current.policy if current else policy,
+        policy=new.policy,
         state=State.DISCONNECTED if over else told.state,
         reauthorize_url=told.reauthorize_url,
         event_sequence=known if told.sequence is None else told.sequence,
         purge=_purge(told, current, over=over),
         updated_at=now,
-        backfill_days=current.backfill_days if current else backfill_days,
-        complete_since=current.complete_since if current else None,
+        backfill_days=new.backfill_days,
+        tenant_paused_at=new.tenant_paused_at,
     )
+    return changed if current is None else replace(changed, **_set_by_us(current))
+
+
+def _set_by_us(current: Connection) -> dict[str, Any]:
+    """Return what auth knows nothing of."""
+    return {name: getattr(current, name) for name in OURS}
 
 
 def _purge(told: Told, current: Connection | None, *, over: bool) -> Purge:

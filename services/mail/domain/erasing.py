@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Literal
 
 from libs.common.addresses import fold_address, is_address
 from libs.common.events import mail as events
@@ -128,8 +127,6 @@ def told(
     facts: Facts,
     thread_id: str,
     became: Fate,
-    *,
-    reason: Literal["erasure", "retention"] = "erasure",
 ) -> events.MessageRedacted:
     """Return the event of a message of which less is held from now on."""
     is_gone = became is Fate.REMOVED
@@ -143,5 +140,5 @@ def told(
         occurred_at=facts.occurred_at,
         what="removed" if is_gone else "reduced",
         kept="nothing" if is_gone else "others",
-        reason=reason,
+        reason="erasure",
     )

@@ -1,6 +1,7 @@
 """What the service tells others of messages: the events, made of the domain's values."""
 
 from datetime import datetime
+from typing import Protocol
 from uuid import UUID
 
 from libs.common.events import mail as events
@@ -10,8 +11,31 @@ from libs.common.feeds import Feed, FeedState
 from libs.common.feeds.compare import Standing
 from services.mail.domain.connection import Connection
 from services.mail.domain.history import Relabelled
-from services.mail.domain.message import Direction, Fetched, Known, Person, direction
+from services.mail.domain.keeping import Verdict
+from services.mail.domain.message import Direction, Fetched, Keep, Known, Person, direction
 from services.mail.domain.sending.outgoing import Outgoing, OutgoingState
+from services.mail.domain.suggesting import Correspondent
+
+
+class Identity(Protocol):
+    """Which message it is."""
+
+    @property
+    def id(self) -> UUID:
+        """Return ours."""
+
+    @property
+    def google_id(self) -> str:
+        """Return Google's."""
+
+    @property
+    def thread_id(self) -> str:
+        """Return its thread's."""
+
+    @property
+    def internal_date(self) -> datetime:
+        """Return when Google accepted it."""
+
 
 MOST_PEOPLE = 100
 """Recipients named in an event; the API has them all."""
@@ -108,6 +132,49 @@ def not_sent(
         aggregate_id=str(outgoing.id),
         sequence=sequence,
         time=now,
+    )
+
+
+def redacted(
+    connection: Connection, held: Identity, verdict: Verdict, origin: Origin
+) -> events.MessageRedacted:
+    """Return the event of a message of which less is kept; the verdict has its reason."""
+    return events.MessageRedacted.model_validate(
+        {
+            "origin": origin,
+            "message_id": held.id,
+            "connection_id": connection.id,
+            "user_id": connection.user_id,
+            "google_message_id": held.google_id,
+            "thread_id": held.thread_id,
+            "occurred_at": held.internal_date,
+            "what": "reduced" if verdict.keep > Keep.TRACE else "removed",
+            "kept": verdict.keep.name.lower(),
+            "reason": verdict.reason,
+        }
+    )
+
+
+def suggested(
+    connection: Connection,
+    one: Correspondent,
+    *,
+    suggestion_id: UUID,
+    message_id: UUID | None,
+    occurred_at: datetime,
+    origin: Origin,
+) -> events.ContactSuggested:
+    """Return the event of somebody who may be worth a contact."""
+    return events.ContactSuggested(
+        origin=origin,
+        suggestion_id=suggestion_id,
+        connection_id=connection.id,
+        user_id=connection.user_id,
+        address=one.address,
+        name=one.name,
+        direction=one.direction.value,
+        message_id=message_id,
+        occurred_at=occurred_at,
     )
 
 

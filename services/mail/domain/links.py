@@ -12,8 +12,10 @@ from libs.common.addresses import domain_of, fold_address
 from libs.common.directory import EntityRef
 from libs.common.events import mail as events
 from libs.common.events.base import Origin
+from services.mail.domain.blocklist import canonical
 from services.mail.domain.connection import Connection
 from services.mail.domain.message import Content, Direction, Fetched, direction
+from services.mail.domain.preferences import Preferences
 
 SHARED_DOMAINS = frozenset({"gmail.com", "googlemail.com"})
 """There everybody is a neighbour: only the exact address is one's own."""
@@ -31,7 +33,8 @@ class OwnAddresses:
 
     def __contains__(self, address: str) -> bool:
         """Say whether a folded address is the tenant's own."""
-        return address in self.addresses or domain_of(address) in self.domains
+        known = canonical(address)
+        return known in self.addresses or domain_of(known) in self.domains
 
     def others(self, addresses: Iterable[str]) -> frozenset[str]:
         """Return the addresses, folded, that are not the tenant's own."""
@@ -39,16 +42,35 @@ class OwnAddresses:
         return frozenset(one for one in folded if one not in self)
 
 
-def own_addresses(mailboxes: Iterable[str]) -> OwnAddresses:
-    """Return what is the tenant's own, by the addresses of its connected mailboxes."""
-    return _own_addresses(frozenset(mailboxes))
+def own_addresses(
+    mailboxes: Iterable[str], *, domains: Iterable[str] = (), aliases: Iterable[str] = ()
+) -> OwnAddresses:
+    """Return what is the tenant's own.
+
+    Args:
+        mailboxes: addresses of connected ones: everybody of their domains is a colleague.
+        domains: more of the tenant's domains.
+        aliases: more of its addresses, which say nothing of their domains.
+    """
+    return _own_addresses(frozenset(mailboxes), frozenset(domains), frozenset(aliases))
 
 
 @lru_cache(maxsize=256)  # asked with every message, and hardly ever another answer
-def _own_addresses(mailboxes: frozenset[str]) -> OwnAddresses:
-    addresses = frozenset(fold_address(one) for one in mailboxes)
-    domains = frozenset(domain_of(one) for one in addresses) - SHARED_DOMAINS - {""}
-    return OwnAddresses(addresses, domains)
+def _own_addresses(
+    mailboxes: frozenset[str], domains: frozenset[str], aliases: frozenset[str]
+) -> OwnAddresses:
+    addresses = frozenset(canonical(one) for one in mailboxes)
+    of_mailboxes = frozenset(domain_of(one) for one in addresses)
+    more = frozenset(canonical(one) for one in aliases)
+    return OwnAddresses(addresses | more, (of_mailboxes | domains) - SHARED_DOMAINS - {""})
+
+
+def moved_own(before: Preferences, after: Preferences) -> OwnAddresses:
+    """Return what one of both settings calls the tenant's own, and the other does not."""
+    return OwnAddresses(
+        frozenset(before.own_aliases) ^ frozenset(after.own_aliases),
+        frozenset(before.own_domains) ^ frozenset(after.own_domains),
+    )
 
 
 def matchable(content: Content, own: OwnAddresses) -> frozenset[str]:

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from uuid import UUID
 
 from services.mail.domain.push import fold_address
@@ -20,6 +20,22 @@ class Policy(StrEnum):
     ALL = "all"
     KNOWN = "known"
     """Only a trace (ids, date, keyed hashes of addresses) of mail with strangers."""
+    NONE = "none"
+    """Only traces, and nothing is told or linked."""
+
+
+class Keep(IntEnum):
+    """How much of a message is kept (or was fetched); more is more."""
+
+    NOTHING = 0
+    """That there is such a message, and when it came, so that it is not looked for again."""
+    TRACE = 1
+    """And keyed hashes of its addresses, by which an entity may find it."""
+    METADATA = 2
+    """Who wrote to whom, and when."""
+    SNIPPET = 3
+    """And the subject and Gmail's snippet."""
+    WHOLE = 4
 
 
 class Direction(StrEnum):
@@ -98,6 +114,8 @@ class Content:
     report: Report | None = None
     send_id: UUID | None = None
     """Which of our sends it says it is; anybody can write that into a message."""
+    automatic: bool = False
+    """Of a machine or a list: no person wrote it to another."""
 
     def people(self) -> tuple[Person, ...]:
         """Return everyone the headers name."""
@@ -118,8 +136,13 @@ class Fetched:
     snippet: str
     size: int
     content: Content
-    whole: bool = True
-    """False: only the people were looked at, and only a trace is kept."""
+    kept: Keep = Keep.WHOLE
+    """How much of it this is."""
+
+    @property
+    def whole(self) -> bool:
+        """Say whether it is more than a trace."""
+        return self.kept > Keep.TRACE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ REASONS = {
     "held-deletions": "many messages seem to be gone; a person has to say whether they are",
     "held-links": "an entity concerns very many messages; a person has to approve it",
     "reauthorization_required": "the person has to give access again",
+    "paused": "somebody paused it; it goes on from where it stands",
     "disconnected": "the mailbox was disconnected",
     "disabled": "the mailbox is switched off",
     "google-permission-denied": "Google does not permit it; asking again changes nothing",

@@ -14,6 +14,7 @@ from libs.common.quota import Lane, Ledger
 from services.mail.domain.connection import Connection
 from services.mail.domain.history import HistoryPage
 from services.mail.domain.label import Label
+from services.mail.domain.mime.automatic import HEADERS as AUTOMATIC_HEADERS
 from services.mail.domain.sending.outgoing import SEND_HEADER
 from services.mail.domain.units import units
 from services.mail.domain.watch import Watch
@@ -37,8 +38,8 @@ PAGE = 500
 RAW_TIMEOUT_S = 60.0
 """47 MB of JSON may be on their way."""
 ONLY_MAIL = " -in:spam -in:drafts"
-PEOPLE_HEADERS = ["From", "To", "Cc", "Bcc", SEND_HEADER]
-
+PEOPLE_HEADERS = ["From", "To", "Cc", "Bcc", SEND_HEADER, *AUTOMATIC_HEADERS]
+HEAD_HEADERS = [*PEOPLE_HEADERS, "Subject", "Date", "Message-ID", "In-Reply-To", "References"]
 
 B = TypeVar("B", bound="GmailBox")
 
@@ -242,9 +243,15 @@ class GmailBox:
             raise AnswerUnreadable("Google's answer lacks the message.")
         return envelope(found)
 
-    async def fetch_people(self, google_id: str) -> tuple[Envelope, list[tuple[str, str]]] | None:
-        """Return a message with only the headers that name people; None when it is gone."""
-        answer = await self._get(google_id, format="metadata", metadataHeaders=PEOPLE_HEADERS)
+    async def fetch_people(
+        self, google_id: str, *, whole_head: bool = False
+    ) -> tuple[Envelope, list[tuple[str, str]]] | None:
+        """Return a message with only the headers that name people; None when it is gone.
+
+        With `whole_head` also with its subject, date and ids; the body is never asked for.
+        """
+        wanted = HEAD_HEADERS if whole_head else PEOPLE_HEADERS
+        answer = await self._get(google_id, format="metadata", metadataHeaders=wanted)
         if answer is None:
             return None
         headers = answer.payload.headers if answer.payload else []

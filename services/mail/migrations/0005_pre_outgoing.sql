@@ -63,3 +63,6 @@ ALTER TABLE message_links ADD COLUMN explicit boolean NOT NULL DEFAULT false;
 
 -- Whom a mailbox may send as (address, name), as Google last said; null: it was never asked.
 ALTER TABLE connections ADD COLUMN send_as jsonb;
+
+-- The CRM itself sent it: it is kept whatever is kept else.
+ALTER TABLE messages ADD COLUMN sent_by_crm boolean NOT NULL DEFAULT false;

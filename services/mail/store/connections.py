@@ -10,6 +10,7 @@ from libs.common.db import Connection as Conn
 from libs.common.errors import NotFound
 from services.mail.domain.connection import Access, Connection, Purge, State
 from services.mail.domain.message import Policy
+from services.mail.domain.preferences import preferences_of
 
 
 def connection_of(row: Any) -> Connection:
@@ -29,12 +30,18 @@ def connection_of(row: Any) -> Connection:
         updated_at=row["updated_at"],
         backfill_days=row["backfill_days"],
         complete_since=row["complete_since"],
+        preferences=preferences_of(row["preferences"]),
+        preferences_version=row["preferences_version"],
+        paused_at=row["paused_at"],
+        paused_by=row["paused_by"],
+        tenant_paused_at=row["tenant_paused_at"],
     )
 
 
 FIND_CONNECTION = """
 SELECT tenant_id, connection_id, account_id, user_id, email, access, policy, state,
-       reauthorize_url, event_sequence, purge, updated_at, backfill_days, complete_since
+       reauthorize_url, event_sequence, purge, updated_at, backfill_days, complete_since,
+       preferences, preferences_version, paused_at, paused_by, tenant_paused_at
   FROM connections
  WHERE tenant_id = $1 AND connection_id = $2
 """
@@ -48,7 +55,8 @@ async def find_connection(conn: Conn, tenant_id: str, connection_id: UUID) -> Co
 
 LOCK_CONNECTION = """
 SELECT tenant_id, connection_id, account_id, user_id, email, access, policy, state,
-       reauthorize_url, event_sequence, purge, updated_at, backfill_days, complete_since
+       reauthorize_url, event_sequence, purge, updated_at, backfill_days, complete_since,
+       preferences, preferences_version, paused_at, paused_by, tenant_paused_at
   FROM connections
  WHERE tenant_id = $1 AND connection_id = $2
    FOR UPDATE
@@ -63,7 +71,8 @@ async def lock_connection(conn: Conn, tenant_id: str, connection_id: UUID) -> Co
 
 LIST_CONNECTIONS = """
 SELECT tenant_id, connection_id, account_id, user_id, email, access, policy, state,
-       reauthorize_url, event_sequence, purge, updated_at, backfill_days, complete_since
+       reauthorize_url, event_sequence, purge, updated_at, backfill_days, complete_since,
+       preferences, preferences_version, paused_at, paused_by, tenant_paused_at
   FROM connections
  WHERE tenant_id = $1 AND ($2::text IS NULL OR user_id = $2) AND purge = 'none'
  ORDER BY connection_id
@@ -92,8 +101,8 @@ async def get_connection(
 PUT_CONNECTION = """
 INSERT INTO connections AS c
        (tenant_id, connection_id, account_id, user_id, email, access, policy, state,
-        reauthorize_url, event_sequence, purge, updated_at, backfill_days)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+        reauthorize_url, event_sequence, purge, updated_at, backfill_days, tenant_paused_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 ON CONFLICT (tenant_id, connection_id) DO UPDATE
    SET account_id = EXCLUDED.account_id, user_id = EXCLUDED.user_id, email = EXCLUDED.email,
        access = EXCLUDED.access, state = EXCLUDED.state,
@@ -109,7 +118,7 @@ RETURNING true
 async def put_connection(conn: Conn, new: Connection) -> bool:
     """Add or replace a connection; False when what is there is newer.
 
-    Its policy and its days of backfill stay as the tenant set them.
+    What the tenant set of it (settings, pauses) stays.
     """
     put = await conn.fetchval(
         PUT_CONNECTION,
@@ -126,21 +135,32 @@ async def put_connection(conn: Conn, new: Connection) -> bool:
         new.purge.value,
         new.updated_at,
         new.backfill_days,
+        new.tenant_paused_at,
     )
     return bool(put)
 
 
 SET_SETTINGS = """
-UPDATE connections SET policy = $3, backfill_days = $4
+UPDATE connections
+   SET policy = $3, backfill_days = $4, preferences = $5, preferences_version = $6
  WHERE tenant_id = $1 AND connection_id = $2
 """
 
 
-async def set_settings(
-    conn: Conn, tenant_id: str, connection_id: UUID, *, policy: Policy, backfill_days: int
-) -> None:
-    """Set what is kept of this connection's mail from now on, and how far back it reaches."""
-    await conn.execute(SET_SETTINGS, tenant_id, connection_id, policy.value, backfill_days)
+async def set_settings(conn: Conn, changed: Connection) -> None:
+    """Set what is kept of this connection's mail, and how far back it reaches.
+
+    To be called under the directory's exclusive lock: whoever decides on mail has it shared.
+    """
+    await conn.execute(
+        SET_SETTINGS,
+        changed.tenant_id,
+        changed.id,
+        changed.policy.value,
+        changed.backfill_days,
+        changed.preferences.stored(),
+        changed.preferences_version,
+    )
 
 
 SET_COMPLETE_SINCE = """
@@ -158,7 +178,8 @@ async def set_complete_since(
 
 LIST_LIVE = """
 SELECT tenant_id, connection_id, account_id, user_id, email, access, policy, state,
-       reauthorize_url, event_sequence, purge, updated_at, backfill_days, complete_since
+       reauthorize_url, event_sequence, purge, updated_at, backfill_days, complete_since,
+       preferences, preferences_version, paused_at, paused_by, tenant_paused_at
   FROM connections
  WHERE state <> 'disconnected' AND updated_at < $1
    AND (tenant_id, connection_id) > ($2, $3)

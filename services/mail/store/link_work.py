@@ -74,6 +74,51 @@ async def queue_work(
     return {row["connection_id"] for row in queued}
 
 
+QUEUE_UNLINKED = """
+INSERT INTO link_work AS w
+       (tenant_id, connection_id, entity_type, entity_id, version, created_at)
+SELECT DISTINCT $1::text, $2::uuid, n.entity_type, n.entity_id, n.version, $7::timestamptz
+  FROM unnest($3::text[], $4::text[], $5::bigint[], $6::bytea[])
+       AS n (entity_type, entity_id, version, hash)
+ WHERE EXISTS (SELECT FROM message_addresses a
+                 JOIN messages m ON m.tenant_id = a.tenant_id AND m.id = a.message_id
+                WHERE a.tenant_id = $1 AND a.connection_id = $2 AND a.hash = n.hash
+                  AND m.deleted_at IS NULL
+                  AND NOT EXISTS (SELECT FROM message_links l
+                                   WHERE l.tenant_id = $1 AND l.entity_type = n.entity_type
+                                     AND l.entity_id = n.entity_id
+                                     AND l.message_id = a.message_id))
+ ORDER BY n.entity_type, n.entity_id
+ON CONFLICT (tenant_id, connection_id, entity_type, entity_id) DO UPDATE
+   SET created_at = EXCLUDED.created_at, after = '00000000-0000-0000-0000-000000000000'
+"""
+
+
+async def queue_unlinked(
+    conn: Conn,
+    tenant_id: str,
+    connection_id: UUID,
+    hits: Sequence[tuple[EntityRef, int, bytes]],
+    now: datetime,
+) -> None:
+    """Queue those entities for one mailbox that concern mail of it which is not linked to them.
+
+    What is held stays so.
+    """
+    if not hits:
+        return
+    await conn.execute(
+        QUEUE_UNLINKED,
+        tenant_id,
+        connection_id,
+        [ref.entity_type for ref, _, _ in hits],
+        [ref.entity_id for ref, _, _ in hits],
+        [version for _, version, _ in hits],
+        [hashed for _, _, hashed in hits],
+        now,
+    )
+
+
 QUEUE_ONE = """
 INSERT INTO link_work AS w
        (tenant_id, connection_id, entity_type, entity_id, version, created_at)

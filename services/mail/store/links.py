@@ -8,20 +8,26 @@ from uuid import UUID
 
 from libs.common.db import Connection as Conn
 from libs.common.directory import EntityRef
-from services.mail.domain.links import Facts
-from services.mail.domain.message import Content, Direction, Fetched
-from services.mail.store.messages import add_message
+from services.mail.domain.links import Facts, OwnAddresses, own_addresses
+from services.mail.domain.message import Content, Direction
 from services.mail.store.reading import people_of, person_of
 
-LIST_OWN_MAILBOXES = """
-SELECT DISTINCT email FROM connections
+LIST_OWN = """
+SELECT DISTINCT email, preferences -> 'own_domains' AS domains,
+       preferences -> 'own_aliases' AS aliases
+  FROM connections
  WHERE tenant_id = $1 AND state <> 'disconnected' AND email <> ''
 """
 
 
-async def list_own_mailboxes(conn: Conn, tenant_id: str) -> list[str]:
-    """Return the addresses of the tenant's connected mailboxes."""
-    return [row["email"] for row in await conn.fetch(LIST_OWN_MAILBOXES, tenant_id)]
+async def find_own(conn: Conn, tenant_id: str) -> OwnAddresses:
+    """Return what is the tenant's own: connected mailboxes, and what their settings name."""
+    rows = await conn.fetch(LIST_OWN, tenant_id)
+    return own_addresses(
+        [row["email"] for row in rows],
+        domains=[one for row in rows for one in row["domains"] or ()],
+        aliases=[one for row in rows for one in row["aliases"] or ()],
+    )
 
 
 ADD_HASHES = """
@@ -169,48 +175,6 @@ async def find_facts(conn: Conn, tenant_id: str, message_id: UUID) -> Facts | No
     """Return and lock what is told of a message; None of one that is gone or only traced."""
     row = await conn.fetchrow(FIND_FACTS, tenant_id, message_id)
     return None if row is None else _facts(row)
-
-
-TAKE_TRACE = """
-DELETE FROM messages WHERE tenant_id = $1 AND id = $2 AND traced AND deleted_at IS NULL
-RETURNING connection_id, sequence, activity_sequence
-"""
-KEEP_SEQUENCES = """
-UPDATE messages SET sequence = $3, activity_sequence = $4 WHERE tenant_id = $1 AND id = $2
-"""
-
-
-async def complete_trace(
-    conn: Conn, tenant_id: str, message_id: UUID, message: Fetched, now: datetime
-) -> int | None:
-    """Make a whole message of a trace, under the same id; return the sequence of its event.
-
-    None: it is no trace any more. The row is made anew, so its hashes and links must be too.
-    """
-    trace = await conn.fetchrow(TAKE_TRACE, tenant_id, message_id)
-    if trace is None:
-        return None
-    await add_message(
-        conn, tenant_id, trace["connection_id"], message_id=message_id, message=message, now=now
-    )
-    sequence: int = trace["sequence"] + 1
-    await conn.execute(KEEP_SEQUENCES, tenant_id, message_id, sequence, trace["activity_sequence"])
-    return sequence
-
-
-REDUCE_TO_TRACE = """
-UPDATE messages
-   SET traced = true, sender = NULL, recipients = NULL, subject = NULL, snippet = NULL,
-       body_text = NULL, body_html = NULL, new_text = NULL, sent_at = NULL, calendar = NULL,
-       report = NULL, search = NULL, attachments = NULL, rfc822_message_id = NULL,
-       in_reply_to = NULL, reference_ids = NULL, size = NULL, direction = NULL, labels = '{}'
- WHERE tenant_id = $1 AND id = $2 AND NOT traced
-"""
-
-
-async def reduce_to_trace(conn: Conn, tenant_id: str, message_id: UUID) -> None:
-    """Keep of a whole message only what a trace has."""
-    await conn.execute(REDUCE_TO_TRACE, tenant_id, message_id)
 
 
 MARK_EXPLICIT = """

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from libs.common.db import Connection as Conn
 from services.mail.domain.history import Relabelled
-from services.mail.domain.message import Fetched, Known, direction
+from services.mail.domain.message import Fetched, Keep, Known, direction
 from services.mail.domain.search import vector
 
 
@@ -77,21 +77,21 @@ INSERT INTO messages
         internal_date, direction, sender, recipients, subject, snippet, body_text,
         rfc822_message_id, in_reply_to, reference_ids, attachments, size, labels,
         label_history_id, body_html, new_text, sent_at, calendar, report, search,
-        activity_sequence)
+        activity_sequence, kept)
 SELECT $1, $2, false, 1, $3, n.id, n.google_id, n.thread_id, n.internal_date, n.direction,
        n.sender, n.recipients, n.subject, n.snippet, n.body_text, n.rfc822_message_id,
        n.in_reply_to, string_to_array(n.reference_ids, ' '), n.attachments, n.size,
        string_to_array(n.labels, ' '), n.label_history_id, n.body_html, n.new_text, n.sent_at,
-       n.calendar, n.report, n.search::tsvector, n.linked::int
+       n.calendar, n.report, n.search::tsvector, n.linked::int, n.kept
   FROM unnest($4::uuid[], $5::text[], $6::text[], $7::timestamptz[], $8::text[], $9::jsonb[],
               $10::jsonb[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[],
               $16::text[], $17::jsonb[], $18::bigint[], $19::text[], $20::bigint[], $21::text[],
               $22::text[], $23::timestamptz[], $24::jsonb[], $25::jsonb[], $26::text[],
-              $27::boolean[])
+              $27::boolean[], $28::text[])
        AS n (id, google_id, thread_id, internal_date, direction, sender, recipients, subject,
              snippet, body_text, rfc822_message_id, in_reply_to, reference_ids, attachments, size,
              labels, label_history_id, body_html, new_text, sent_at, calendar, report, search,
-             linked)
+             linked, kept)
  ORDER BY n.google_id
 ON CONFLICT (tenant_id, connection_id, google_id) DO NOTHING
 RETURNING id
@@ -107,14 +107,15 @@ async def add_messages(
     """
     if not new:
         return set()
-    columns = zip(*(_columns(one) for one in new), strict=True)
+    columns = zip(*(columns_of(one) for one in new), strict=True)
     rows = await conn.fetch(ADD_MESSAGES, tenant_id, connection_id, now, *columns)
     return {row["id"] for row in rows}
 
 
-def _columns(new: NewMessage) -> tuple[Any, ...]:
+def columns_of(new: NewMessage) -> tuple[Any, ...]:
     """Return a row as the statement unnests it; ids and labels hold no spaces."""
     message, content = new.message, new.message.content
+    text = content.text if message.kept is Keep.WHOLE else message.snippet
     return (
         new.id,
         message.google_id,
@@ -142,9 +143,10 @@ def _columns(new: NewMessage) -> tuple[Any, ...]:
             subject=content.subject,
             sender=content.sender,
             recipients=(*content.to, *content.cc, *content.bcc),
-            text=content.text,
+            text=text,
         ),
         new.linked,
+        message.kept.name.lower(),
     )
 
 
@@ -165,10 +167,11 @@ async def add_message(
 ADD_TRACES = """
 INSERT INTO messages
        (tenant_id, connection_id, traced, stored_at, id, google_id, thread_id, internal_date,
-        label_history_id)
-SELECT $1, $2, true, $3, n.id, n.google_id, n.thread_id, n.internal_date, n.label_history_id
-  FROM unnest($4::uuid[], $5::text[], $6::text[], $7::timestamptz[], $8::bigint[])
-       AS n (id, google_id, thread_id, internal_date, label_history_id)
+        label_history_id, kept)
+SELECT $1, $2, true, $3, n.id, n.google_id, n.thread_id, n.internal_date, n.label_history_id,
+       n.kept
+  FROM unnest($4::uuid[], $5::text[], $6::text[], $7::timestamptz[], $8::bigint[], $9::text[])
+       AS n (id, google_id, thread_id, internal_date, label_history_id, kept)
  ORDER BY n.google_id
 ON CONFLICT (tenant_id, connection_id, google_id) DO NOTHING
 RETURNING id
@@ -191,6 +194,7 @@ async def add_traces(
         [one.message.thread_id for one in new],
         [one.message.internal_date for one in new],
         [one.message.history_id for one in new],
+        [min(one.message.kept, Keep.TRACE).name.lower() for one in new],
     )
     return {row["id"] for row in rows}
 

@@ -373,6 +373,30 @@ async def claim_return(
     return Returned(entities, OutgoingState(row["state"]))
 
 
+LIST_OURS = """
+SELECT google_id FROM messages
+ WHERE tenant_id = $1 AND connection_id = $2 AND google_id = ANY($3::text[]) AND sent_by_crm
+"""
+
+
+async def list_ours(
+    conn: Conn, tenant_id: str, connection_id: UUID, google_ids: Sequence[str]
+) -> frozenset[str]:
+    """Return which of these messages the CRM itself sent."""
+    rows = await conn.fetch(LIST_OURS, tenant_id, connection_id, list(google_ids))
+    return frozenset(row["google_id"] for row in rows)
+
+
+MARK_OURS = """
+UPDATE messages SET sent_by_crm = true WHERE tenant_id = $1 AND id = ANY($2::uuid[])
+"""
+
+
+async def mark_ours(conn: Conn, tenant_id: str, message_ids: Sequence[UUID]) -> None:
+    """Note that the CRM itself sent these messages: they are kept whatever is kept else."""
+    await conn.execute(MARK_OURS, tenant_id, list(message_ids))
+
+
 IS_SEND = """
 SELECT EXISTS (SELECT FROM outgoing WHERE tenant_id = $1 AND connection_id = $2 AND id = $3)
 """

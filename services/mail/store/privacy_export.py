@@ -115,6 +115,13 @@ SELECT (e.entity_type || '/' || e.entity_id) COLLATE "C" AS position,
  ORDER BY position LIMIT $4
 """
 
+PAUSES = """
+SELECT p.tenant_id COLLATE "C" AS position, to_jsonb(p) - '{tenant_id}'::text[] AS record
+  FROM paused_tenants p
+ WHERE p.tenant_id = $1 AND p.paused_by = 'user:' || $2 AND p.tenant_id COLLATE "C" > $3
+ ORDER BY position LIMIT $4
+"""
+
 OF_A_USER = {
     "mailbox": MAILBOXES,
     "watch": WATCHES,
@@ -127,6 +134,7 @@ OF_A_USER = {
     "hold": HOLDS,
     "dead item": DEAD_ITEMS,
     "entity owned": OWNED,
+    "pause of all mailboxes": PAUSES,
 }
 """What is shown of a user besides messages, by kind."""
 
@@ -171,6 +179,20 @@ async def read_naming(
     """Return the next records that hold a needle; `kind` is a key of `OF_A_CORRESPONDENT`."""
     rows = await conn.fetch(OF_A_CORRESPONDENT[kind], tenant_id, list(needles), after, limit)
     return [(row["position"], row["record"]) for row in rows]
+
+
+LIST_SUGGESTIONS = """
+SELECT suggested_at FROM contact_suggestions
+ WHERE tenant_id = $1 AND hash = ANY($2::bytea[]) ORDER BY suggested_at LIMIT $3
+"""
+
+
+async def list_suggestions(
+    conn: Conn, tenant_id: str, hashes: Sequence[bytes], *, limit: int
+) -> list[dict[str, Any]]:
+    """Return when addresses were suggested as contacts; of each at most once."""
+    rows = await conn.fetch(LIST_SUGGESTIONS, tenant_id, list(hashes), limit)
+    return [{"suggested_at": row["suggested_at"]} for row in rows]
 
 
 LIST_USERS_MESSAGES = """

@@ -139,8 +139,8 @@ def _held(row: Any) -> Held:
 
 EMPTY_MESSAGE = """
 UPDATE messages
-   SET traced = true, erased_at = COALESCE($3, erased_at), sequence = sequence + $4, sender = NULL,
-       recipients = NULL,
+   SET traced = true, kept = 'nothing', erased_at = $3, sequence = sequence + $4,
+       sender = NULL, recipients = NULL,
        subject = NULL, snippet = NULL, body_text = NULL, body_html = NULL, new_text = NULL,
        sent_at = NULL, calendar = NULL, report = NULL, search = NULL, attachments = NULL,
        rfc822_message_id = NULL, in_reply_to = NULL, reference_ids = NULL, size = NULL,
@@ -153,15 +153,14 @@ DROP_ALL_LINKS = "DELETE FROM message_links WHERE tenant_id = $1 AND message_id 
 
 
 async def empty_message(
-    conn: Conn, tenant_id: str, message_id: UUID, *, erased_at: datetime | None, told: bool
+    conn: Conn, tenant_id: str, message_id: UUID, *, now: datetime, told: bool
 ) -> int:
     """Leave nothing of a message but its ids and date; return the sequence of its event.
 
     Args:
-        erased_at: when somebody's data was erased from it; None: it was not for that.
         told: an event tells of it.
     """
-    sequence: int = await conn.fetchval(EMPTY_MESSAGE, tenant_id, message_id, erased_at, int(told))
+    sequence: int = await conn.fetchval(EMPTY_MESSAGE, tenant_id, message_id, now, int(told))
     await conn.execute(DROP_ALL_HASHES, tenant_id, message_id)
     await conn.execute(DROP_ALL_LINKS, tenant_id, message_id)
     return sequence
@@ -259,31 +258,3 @@ async def list_erased(conn: Conn, tenant_id: str, ids: Sequence[UUID]) -> dict[U
     """Return those messages from which somebody was erased, with the number of their activity."""
     rows = await conn.fetch(LIST_ERASED, tenant_id, list(ids))
     return {row["id"]: row["activity_sequence"] for row in rows}
-
-
-FIND_TOO_OLD = """
-SELECT c.tenant_id, c.connection_id FROM connections c
- WHERE c.purge = 'none'
-   AND EXISTS (SELECT FROM messages m
-                WHERE m.tenant_id = c.tenant_id AND m.connection_id = c.connection_id
-                  AND m.internal_date < $1 AND m.deleted_at IS NULL AND NOT m.traced)
- LIMIT 1
-"""
-LIST_TOO_OLD = """
-SELECT id FROM messages
- WHERE tenant_id = $1 AND connection_id = $2 AND internal_date < $3
-   AND deleted_at IS NULL AND NOT traced
- LIMIT $4
-"""
-
-
-async def list_too_old(
-    conn: Conn, *, before: datetime, limit: int
-) -> tuple[str, UUID, list[UUID]] | None:
-    """Return some messages from before then that are held, of one mailbox; None: none are."""
-    found = await conn.fetchrow(FIND_TOO_OLD, before)
-    if found is None:
-        return None
-    place = (found["tenant_id"], found["connection_id"])
-    rows = await conn.fetch(LIST_TOO_OLD, *place, before, limit)
-    return (*place, [row["id"] for row in rows])

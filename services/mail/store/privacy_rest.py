@@ -149,6 +149,36 @@ async def purge_unattributed(conn: Conn, *, before: datetime, limit: int) -> int
     return int(tag.rpartition(" ")[2])
 
 
+COUNT_SUGGESTIONS = """
+SELECT count(*) FROM contact_suggestions WHERE tenant_id = $1 AND hash = ANY($2::bytea[])
+"""
+DROP_SUGGESTIONS = """
+DELETE FROM contact_suggestions WHERE tenant_id = $1 AND hash = ANY($2::bytea[])
+"""
+
+
+async def drop_suggestions(
+    conn: Conn, tenant_id: str, hashes: Sequence[bytes], *, erase: bool
+) -> int:
+    """Forget that addresses were suggested as contacts; return how many were."""
+    found: int = await conn.fetchval(COUNT_SUGGESTIONS, tenant_id, list(hashes))
+    if erase:
+        await conn.execute(DROP_SUGGESTIONS, tenant_id, list(hashes))
+    return found
+
+
+IS_BLOCKED = """
+SELECT EXISTS (SELECT FROM connections
+                WHERE tenant_id = $1 AND purge = 'none'
+                  AND preferences -> 'blocklist' ?| $2::text[])
+"""
+
+
+async def is_blocked(conn: Conn, tenant_id: str, addresses: Sequence[str]) -> bool:
+    """Say whether a mailbox's settings keep mail with one of the addresses out."""
+    return bool(await conn.fetchval(IS_BLOCKED, tenant_id, list(addresses)))
+
+
 LIST_USERS_CONNECTIONS = """
 SELECT connection_id FROM connections
  WHERE tenant_id = $1 AND user_id = $2 AND erased_at IS NULL
@@ -165,7 +195,8 @@ async def list_connections_of(conn: Conn, tenant_id: str, user_id: str) -> list[
 FORGET_USER = """
 UPDATE connections
    SET user_id = '', email = '', account_id = '00000000-0000-0000-0000-000000000000',
-       reauthorize_url = NULL, send_as = NULL, erased_at = $3
+       reauthorize_url = NULL, send_as = NULL, preferences = '{}', paused_by = NULL,
+       paused_at = NULL, erased_at = $3
  WHERE tenant_id = $1 AND connection_id = $2 AND purge = 'done'
 """
 
@@ -189,13 +220,22 @@ async def count_content(conn: Conn, tenant_id: str, connection_id: UUID) -> tupl
 
 COUNT_NAMED = """
 SELECT (SELECT count(*) FROM holds WHERE tenant_id = $1 AND decided_by = 'user:' || $2::text)
-           AS decisions,
+       + (SELECT count(*) FROM connections WHERE tenant_id = $1 AND paused_by = 'user:' || $2::text)
+       + (SELECT count(*) FROM paused_tenants
+           WHERE tenant_id = $1 AND paused_by = 'user:' || $2::text) AS decisions,
        (SELECT count(*) FROM outgoing WHERE tenant_id = $1 AND created_by = 'user:' || $2::text)
            AS letters,
        (SELECT count(*) FROM entities WHERE tenant_id = $1 AND owner_user_id = $2) AS entities
 """
 FORGET_DECISIONS = """
 UPDATE holds SET decided_by = 'user:erased' WHERE tenant_id = $1 AND decided_by = 'user:' || $2
+"""
+FORGET_PAUSER = """
+UPDATE connections SET paused_by = 'user:erased' WHERE tenant_id = $1 AND paused_by = 'user:' || $2
+"""
+FORGET_TENANTS_PAUSER = """
+UPDATE paused_tenants SET paused_by = 'user:erased'
+ WHERE tenant_id = $1 AND paused_by = 'user:' || $2
 """
 FORGET_AUTHOR = """
 UPDATE outgoing SET created_by = 'user:erased' WHERE tenant_id = $1 AND created_by = 'user:' || $2
@@ -226,6 +266,8 @@ async def count_named(conn: Conn, tenant_id: str, user_id: str) -> Named:
 async def forget_named(conn: Conn, tenant_id: str, user_id: str, *, limit: int) -> bool:
     """Name a user no more; False: there may be more entities of theirs."""
     await conn.execute(FORGET_DECISIONS, tenant_id, user_id)
+    await conn.execute(FORGET_PAUSER, tenant_id, user_id)
+    await conn.execute(FORGET_TENANTS_PAUSER, tenant_id, user_id)
     await conn.execute(FORGET_AUTHOR, tenant_id, user_id)
     tag: str = await conn.execute(FORGET_OWNER, tenant_id, user_id, limit)
     return int(tag.rpartition(" ")[2]) < limit

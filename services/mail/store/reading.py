@@ -13,6 +13,7 @@ from services.mail.domain.message import (
     CalendarPart,
     Content,
     Direction,
+    Keep,
     Person,
     Report,
 )
@@ -32,6 +33,8 @@ class StoredMessage:
     snippet: str
     size: int
     labels: tuple[str, ...]
+    kept: Keep = Keep.WHOLE
+    """What it lacks beyond that is not kept, whatever it says at Google."""
 
 
 def person_of(value: Any) -> Person:
@@ -76,6 +79,7 @@ def stored(row: Any) -> StoredMessage:
         snippet=row["snippet"],
         size=row["size"],
         labels=tuple(row["labels"]),
+        kept=Keep[row["kept"].upper()],
     )
 
 
@@ -83,7 +87,7 @@ FIND_MESSAGE = """
 SELECT m.id, m.connection_id, m.google_id, m.thread_id, m.internal_date, m.direction, m.sender,
        m.recipients, m.subject, m.snippet, m.body_text, m.rfc822_message_id, m.in_reply_to,
        m.reference_ids, m.attachments, m.size, m.labels, m.body_html, m.new_text, m.sent_at,
-       m.calendar, m.report
+       m.calendar, m.report, m.kept
   FROM messages m
   JOIN connections c ON c.tenant_id = m.tenant_id AND c.connection_id = m.connection_id
  WHERE m.tenant_id = $1 AND m.id = $2 AND m.deleted_at IS NULL AND NOT m.traced
@@ -168,7 +172,7 @@ LIST_MESSAGES = """
 SELECT m.id, m.connection_id, m.google_id, m.thread_id, m.internal_date, m.direction, m.sender,
        m.recipients, m.subject, m.snippet, m.body_text, m.rfc822_message_id, m.in_reply_to,
        m.reference_ids, m.attachments, m.size, m.labels, m.body_html, m.new_text, m.sent_at,
-       m.calendar, m.report
+       m.calendar, m.report, m.kept
   FROM connections c
  CROSS JOIN LATERAL (
        SELECT *
@@ -193,7 +197,7 @@ LIST_CONCERNING = """
 SELECT m.id, m.connection_id, m.google_id, m.thread_id, m.internal_date, m.direction, m.sender,
        m.recipients, m.subject, m.snippet, m.body_text, m.rfc822_message_id, m.in_reply_to,
        m.reference_ids, m.attachments, m.size, m.labels, m.body_html, m.new_text, m.sent_at,
-       m.calendar, m.report
+       m.calendar, m.report, m.kept
   FROM message_links l
   JOIN messages m ON m.tenant_id = l.tenant_id AND m.id = l.message_id
   JOIN connections c ON c.tenant_id = m.tenant_id AND c.connection_id = m.connection_id

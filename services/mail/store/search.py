@@ -49,7 +49,7 @@ MATCH_MESSAGES = """
 SELECT m.id, m.connection_id, m.google_id, m.thread_id, m.internal_date, m.direction, m.sender,
        m.recipients, m.subject, m.snippet, m.body_text, m.rfc822_message_id, m.in_reply_to,
        m.reference_ids, m.attachments, m.size, m.labels, m.body_html, m.new_text, m.sent_at,
-       m.calendar, m.report
+       m.calendar, m.report, m.kept
   FROM messages m
  WHERE m.tenant_id = $1 AND m.search @@ $14::text::tsquery
    AND m.deleted_at IS NULL AND NOT m.traced
@@ -77,7 +77,7 @@ FILTER_MESSAGES = """
 SELECT m.id, m.connection_id, m.google_id, m.thread_id, m.internal_date, m.direction, m.sender,
        m.recipients, m.subject, m.snippet, m.body_text, m.rfc822_message_id, m.in_reply_to,
        m.reference_ids, m.attachments, m.size, m.labels, m.body_html, m.new_text, m.sent_at,
-       m.calendar, m.report
+       m.calendar, m.report, m.kept
   FROM connections c
  CROSS JOIN LATERAL (
        SELECT *

@@ -23,10 +23,12 @@ def writable(connection: Connection | None) -> Connection:
     """Return the connection, whose mail can be changed now.
 
     Raises:
-        Conflict: as `readable`.
+        Conflict: as `readable`, or `connection-paused`: nothing goes out before it is resumed.
         Forbidden: `read-only-connection`: the person granted reading only.
     """
     found = readable(connection)
+    if found.is_paused:
+        raise Conflict("The mailbox is paused.", slug="connection-paused")
     if found.access is not Access.WRITE:
         raise Forbidden("The connection may only read.", slug="read-only-connection")
     return found

@@ -31,10 +31,10 @@ class Asking:
         """Take in the mail of the last `days` (default: the connection's own number).
 
         Raises:
-            Conflict: `not-connected`, `reauthorization-required`, `connection-disabled`, or
-                `nothing-to-do` when neither names a day.
+            Conflict: `not-connected`, `reauthorization-required`, `connection-disabled`,
+                `connection-paused`, or `nothing-to-do` when neither names a day.
         """
-        readable(connection)
+        _read(connection)
         wanted = connection.backfill_days if days is None else days
         if wanted == 0:
             raise Conflict("There is no day to take in.", slug="nothing-to-do")
@@ -45,7 +45,7 @@ class Asking:
 
     async def pin(self, connection: Connection) -> str:
         """Return the mailbox's number, to be read before `repair`, outside its transaction."""
-        readable(connection)
+        _read(connection)
         return str(await self._gmail.box(connection).current_history_id())
 
     async def repair(self, conn: Conn, connection: Connection, *, pin: str) -> Job:
@@ -55,3 +55,14 @@ class Asking:
             conn, connection, reason=Reason.REQUEST, pin=pin, missed_since=None, now=now
         )
         return await jobs.add_job(conn, feed, kind=REPAIR, now=now)
+
+
+def _read(connection: Connection) -> Connection:
+    """Return the connection, whose mailbox is being read.
+
+    Raises:
+        Conflict: as `readable`, or `connection-paused`.
+    """
+    if readable(connection).is_paused:
+        raise Conflict("The mailbox is paused.", slug="connection-paused")
+    return connection

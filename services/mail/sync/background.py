@@ -7,7 +7,7 @@ from libs.common.db import Pool, transaction
 from libs.common.feeds import Lease
 from libs.common.feeds.compare import Comparison, Phase, Reason, Standing
 from libs.common.feeds.store import list_feeds
-from services.mail.domain.connection import RUNNING, Connection
+from services.mail.domain.connection import Connection
 from services.mail.google import Gmail
 from services.mail.store import connections
 from services.mail.sync import feeds
@@ -66,7 +66,7 @@ class Background:
         feed = lease.feed
         async with self._pool.acquire() as conn:
             found = await connections.find_connection(conn, feed.tenant_id, feed.connection_id)
-        return found if found is not None and found.state in RUNNING else None
+        return found if found is not None and found.is_read else None
 
     async def _is_pinned(self, connection: Connection) -> bool:
         async with self._pool.acquire() as conn:

@@ -30,9 +30,10 @@ from services.mail.domain.label import Label
 from services.mail.domain.message import Known
 from services.mail.google import Gmail
 from services.mail.store import connections, runs, snapshots
-from services.mail.store import labels as label_store
 from services.mail.sync.fetching import Fetcher, Fetches
 from services.mail.sync.intake import Intake
+from services.mail.sync.keep_queue import queue_keeping
+from services.mail.sync.label_names import keep_names
 from services.mail.sync.overtaking import MOST_LOOKS, catch_up
 
 log = structlog.get_logger(__name__)
@@ -123,8 +124,7 @@ class MailSide:
 
     async def _keep_names(self, labels: Sequence[Label]) -> None:
         one = self._connection
-        async with transaction(self._pool) as conn:
-            await label_store.replace_labels(conn, one.tenant_id, one.id, labels)
+        await keep_names(self._pool, one, labels, now=self._now())
 
     async def count_missing(self, conn: Conn, lease: Lease) -> int:
         """Return how many listed messages are not held."""
@@ -155,6 +155,7 @@ class MailSide:
         async with self._pool.acquire() as conn:
             after = int(standing.place or 0)
             found = await snapshots.list_missing(conn, lease.feed, after=after, limit=MOST_FETCHED)
+            await self._refresh(conn)
             seen = await runs.live_cursor(conn, lease.feed)
         if not found:
             return None
@@ -173,6 +174,12 @@ class MailSide:
                     return moved
             seen = await catch_up(self._pool, self._box, lease.feed, fetches, since=seen)
         raise Transient("The mailbox changes faster than it can be compared.")
+
+    async def _refresh(self, conn: Conn) -> None:
+        """Go by the settings as they are: a comparison may take hours."""
+        one = self._connection
+        found = await connections.find_connection(conn, one.tenant_id, one.id)
+        self._connection = found or one
 
     async def _relabel(self, lease: Lease, standing: Standing) -> Standing | None:
         pin = int(standing.plan.pin)
@@ -269,6 +276,9 @@ class MailSide:
         for kind in (ADDED, RELABELLED, REMOVED, VANISHED):
             REPAIRED.labels(plan.reason.value, kind).inc(standing.counts.get(kind, 0))
         log.info("mailbox_compared", reason=plan.reason.value, **standing.counts)
+        if plan.whole and one.preferences.filters_labels and plan.reason is not Reason.AUDIT:
+            # Nobody knows which labels the traces lost or got in the gap.
+            await queue_keeping(conn, one, now=self._now())
         if plan.whole:
             sequence = await next_sequence(conn, lease.feed)
             told = events.resynced(lease.feed, one, standing, sequence=sequence, now=self._now())

@@ -10,6 +10,7 @@ import structlog
 from libs.common import jobs
 from libs.common.db import Connection as Conn
 from libs.common.db import Pool, transaction
+from libs.common.directory import store as directory
 from libs.common.errors import Transient
 from libs.common.feeds import FeedState
 from libs.common.feeds.store import list_feeds, stop_feeds
@@ -19,6 +20,7 @@ from libs.common.writes import store as ledger
 from services.mail.domain.connection import (
     RUNNING,
     Access,
+    Beginnings,
     Connection,
     Purge,
     State,
@@ -28,8 +30,10 @@ from services.mail.domain.connection import (
 )
 from services.mail.domain.message import Policy
 from services.mail.store import connections as store
-from services.mail.store import link_work, outgoing, watches
+from services.mail.store import keep_work, link_work, outgoing, watches
+from services.mail.store.pauses import find_tenant_pause
 from services.mail.sync.feeds import LIVE, new_feed, open_all
+from services.mail.sync.pausing import PAUSED
 from services.mail.sync.watching import Watching
 
 log = structlog.get_logger(__name__)
@@ -81,16 +85,11 @@ class Connections:
         Raises:
             Transient: what was held before is still being removed.
         """
+        await directory.lock_shared(conn, told.tenant_id)  # nobody pauses the tenant meanwhile
         current = await store.lock_connection(conn, told.tenant_id, told.id)
         if is_stale(told, current):
             return False
-        new = updated(
-            told,
-            current,
-            policy=self._policy,
-            backfill_days=self._backfill_days,
-            now=self._now(),
-        )
+        new = updated(told, current, new=await self._new(conn, told), now=self._now())
         if current is None and told.access is None and told.sequence is None:
             return False
         if current is not None and current.purge is Purge.WANTED and new.state in RUNNING:
@@ -100,7 +99,18 @@ class Connections:
         moved = current is not None and current.email != new.email
         return await self._apply(conn, new, fresh=told.fresh or moved)
 
+    async def _new(self, conn: Conn, told: Told) -> Beginnings:
+        """Return how a connection of the tenant begins."""
+        return Beginnings(
+            policy=self._policy,
+            backfill_days=self._backfill_days,
+            tenant_paused_at=await find_tenant_pause(conn, told.tenant_id),
+        )
+
     async def _apply(self, conn: Conn, new: Connection, *, fresh: bool) -> bool:
+        if new.state in RUNNING and new.is_paused:
+            await stop_feeds(conn, new.tenant_id, new.id, state=FeedState.PAUSED, reason=PAUSED)
+            return False
         if new.state in RUNNING:
             if fresh or not await self._is_open(conn, new):
                 await open_all(conn, new, audit_every=self._audit_every, now=self._now())
@@ -168,10 +178,7 @@ class Connections:
                     conn, tenant_id, connection_id, limit=PURGED_AT_ONCE
                 )
                 if count == 0:
-                    await link_work.remove_work(conn, tenant_id, connection_id)
-                    await outgoing.delete_outgoing(conn, tenant_id, connection_id)
-                    await ledger.forget(conn, tenant_id, connection_id)
-                    await store.purge_connection(conn, tenant_id, connection_id)
+                    await purge_rest(conn, tenant_id, connection_id)
                     break
             removed += count
         log.info("connection_purged", connection_id=str(connection_id), messages=removed)
@@ -198,6 +205,7 @@ class Connections:
         if told is None:
             return
         async with transaction(self._pool) as conn:
+            await directory.lock_shared(conn, told.tenant_id)
             current = await store.lock_connection(conn, told.tenant_id, told.id)
             if current is not None:
                 if current.updated_at >= started or current.purge is Purge.WANTED:
@@ -209,7 +217,7 @@ class Connections:
         await self.follow_up(told.tenant_id, told.id, unwatch=unwatch)
 
     async def _stands(self, conn: Conn, current: Connection) -> bool:
-        return current.state not in RUNNING or await self._is_open(conn, current)
+        return not current.is_read or await self._is_open(conn, current)
 
     async def _end_unlisted(self, listed: set[tuple[str, UUID]], started: datetime) -> None:
         after = ("", NOBODY)
@@ -225,12 +233,22 @@ class Connections:
 
     async def _end(self, connection: Connection, started: datetime) -> None:
         async with transaction(self._pool) as conn:
+            await directory.lock_shared(conn, connection.tenant_id)
             current = await store.lock_connection(conn, connection.tenant_id, connection.id)
             if current is None or current.updated_at >= started:
                 return
             unwatch = await self.take(conn, _ended(current))
         log.info("connection_ended_unlisted", connection_id=str(connection.id))
         await self.follow_up(connection.tenant_id, connection.id, unwatch=unwatch)
+
+
+async def purge_rest(conn: Conn, tenant_id: str, connection_id: UUID) -> None:
+    """Remove what is held of a connection besides messages, and note that all is gone."""
+    await link_work.remove_work(conn, tenant_id, connection_id)
+    await outgoing.delete_outgoing(conn, tenant_id, connection_id)
+    await ledger.forget(conn, tenant_id, connection_id)
+    await keep_work.end_keeping(conn, tenant_id, connection_id)
+    await store.purge_connection(conn, tenant_id, connection_id)
 
 
 def _told_by(info: ConnectionInfo) -> Told | None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import structlog
 
@@ -13,11 +14,11 @@ from libs.common.feeds import Feed
 from libs.common.google.errors import PermissionDenied, RequestRefused
 from libs.common.google.wire import Unreachable
 from libs.common.quota import Lane
-from libs.common.writes import MergePolicy, Write, WriteState
+from libs.common.writes import MergePolicy, NewWrite, Write, WriteState
 from libs.common.writes import store as ledger
 from services.mail.domain.connection import Connection
 from services.mail.domain.sending.drafts import fields_of, reconcile
-from services.mail.domain.sending.outgoing import Outgoing, OutgoingState, id_of
+from services.mail.domain.sending.outgoing import Outgoing, OutgoingState, id_of, item_of
 from services.mail.google import Gmail, WritingBox
 from services.mail.google.writing import Patience
 from services.mail.store import outgoing as store
@@ -205,6 +206,23 @@ class DraftCarrier:
         async with transaction(self._pool) as conn:
             await ledger.finish(conn, write, WriteState.FAILED, now=self._now(), reason=reason)
         log.warning("draft_not_written", write_id=str(write.id), reason=reason)
+
+
+async def queue_draft(
+    conn: Conn, draft: Outgoing, desired: Mapping[str, Any], *, now: datetime
+) -> UUID:
+    """Put an edit of a draft into the ledger; the writing feed has been woken. Return its id."""
+    write = NewWrite(
+        tenant_id=draft.tenant_id,
+        connection_id=draft.connection_id,
+        kind=DRAFT,
+        item=item_of(draft.id),
+        base=draft.agreed,
+        desired=desired,
+        due_at=now,
+    )
+    await ledger.queue(conn, [write], now=now)
+    return write.id
 
 
 def _search(box: WritingBox, write: Write) -> Search:

@@ -125,7 +125,7 @@ class _Chunk:
         if held.traced or held.deleted:
             if apply:
                 await store.empty_message(
-                    self._conn, self._tenant_id, held.id, erased_at=self._now, told=False
+                    self._conn, self._tenant_id, held.id, now=self._now, told=False
                 )
             return TRACES
         mailbox = await self._mailbox(held.connection_id)
@@ -163,7 +163,7 @@ class _Chunk:
         return self._mailboxes[connection_id]
 
     async def _remove(self, held: Held, mailbox: Connection | None) -> None:
-        await let_go(self._conn, self._tenant_id, held, mailbox, reason="erasure", now=self._now)
+        await let_go(self._conn, self._tenant_id, held, mailbox, now=self._now)
 
     async def _redact(self, held: Held, remains: Remains, mailbox: Connection | None) -> None:
         was_linked = bool(await links.list_links(self._conn, self._tenant_id, held.id))

@@ -16,6 +16,7 @@ from libs.common.directory import store as directory
 from libs.common.directory.privacy import Named
 from libs.common.privacy import Person, Request, Step
 from libs.common.scrubbing import Scrubber, needles
+from services.mail.domain.links import hashes_of
 from services.mail.domain.sending.outgoing import item_of
 from services.mail.store import privacy_rest as store
 from services.mail.store.privacy_rest import DeadThing
@@ -25,6 +26,7 @@ FIRST = UUID(int=0)
 UNDER_WAY_S = 2.0
 AT_GOOGLE = "drafts-stay-in-gmail"
 TO_CRM = "crm-entity:"
+BLOCKED = "blocklist-keeps-them-out"
 
 
 def _after(request: Request) -> UUID:
@@ -126,6 +128,26 @@ def names_somebody(one: DeadThing, scrubber: Scrubber) -> bool:
     except (orjson.JSONDecodeError, binascii.Error, KeyError, TypeError, ValueError):
         return False
     return scrubber.mentions(data.decode(errors="replace"))
+
+
+class ErasedSuggestions:
+    """That somebody was suggested as a contact. A mailbox's blocklist stays: it keeps them out."""
+
+    name = "suggestions"
+
+    def __init__(self, *, hash_key: bytes) -> None:
+        self._hash_key = hash_key
+
+    async def step(self, conn: Conn, request: Request, person: Person) -> Step:
+        """Forget it; the notes say whether a blocklist names them."""
+        if not person.addresses:
+            return Step()
+        hashes = hashes_of(person.addresses, self._hash_key)
+        gone = await store.drop_suggestions(conn, person.tenant_id, hashes, erase=request.erases)
+        is_blocked = await store.is_blocked(conn, person.tenant_id, person.addresses)
+        return Step(
+            found={"suggestions": gone} if gone else {}, notes=[BLOCKED] if is_blocked else []
+        )
 
 
 class ErasedFromDirectory:

@@ -7,10 +7,10 @@ from uuid import UUID
 
 from libs.common.db import Connection as Conn
 from libs.common.privacy import Person, Request, Step
-from libs.common.writes import store as ledger
 from services.mail.domain.connection import Connection, Purge, State, Told
-from services.mail.store import connections, link_work, outgoing
+from services.mail.store import connections
 from services.mail.store import privacy_rest as store
+from services.mail.sync.connections import purge_rest
 
 PURGED_AT_ONCE = 500
 ENTITIES_AT_ONCE = 500
@@ -60,10 +60,7 @@ class ErasedMailboxes:
         )
         if gone:
             return {"messages of theirs": gone}
-        await link_work.remove_work(conn, tenant_id, connection_id)
-        await outgoing.delete_outgoing(conn, tenant_id, connection_id)
-        await ledger.forget(conn, tenant_id, connection_id)
-        await connections.purge_connection(conn, tenant_id, connection_id)
+        await purge_rest(conn, tenant_id, connection_id)
         return {}
 
 

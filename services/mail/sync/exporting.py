@@ -98,6 +98,19 @@ class MessagesWith:
         return Page([Record("message", one) for one in found], None if last is None else str(last))
 
 
+@dataclass(frozen=True, slots=True)
+class Suggestions:
+    """That a correspondent was suggested as a contact."""
+
+    hash_key: bytes
+
+    async def __call__(self, conn: Conn, person: Person, _after: str, /) -> Page:
+        """Return all: there is one for an address."""
+        hashes = rules.hashes_of(person.addresses, self.hash_key)
+        found = await store.list_suggestions(conn, person.tenant_id, hashes, limit=len(hashes))
+        return Page([Record("suggestion", one) for one in found], None)
+
+
 async def _dead_items_naming(conn: Conn, person: Person, after: str, /) -> Page:
     if not person.addresses:
         return NOTHING
@@ -151,4 +164,5 @@ def extracts(hash_key: bytes) -> Mapping[str, Extract]:
         **of_others,
         "person: dead item": _dead_items_naming,
         "person: entity": _entities_naming,
+        "person: suggestion": Suggestions(hash_key),
     }

@@ -5,7 +5,7 @@ out and put aside; an attempt that ends in any ordinary way is taken back.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -20,8 +20,10 @@ from libs.common.isolation import Overrun, run_isolated
 from libs.common.quota import Lane
 from services.mail.domain import mime
 from services.mail.domain.connection import Connection
-from services.mail.domain.message import Content, Fetched, Policy
+from services.mail.domain.keeping import Rules
+from services.mail.domain.message import Content, Fetched, Keep, Policy
 from services.mail.google import Envelope, Gmail, GmailBox
+from services.mail.sync.looking import Looking
 from services.mail.sync.spool import Spool
 
 log = structlog.get_logger(__name__)
@@ -36,8 +38,6 @@ LONGEST_SNIPPET = 500
 MOST_FAILURES = 10
 """Runs in a row that failed, about half an hour: what then fails alone is put aside."""
 KILLED = "killed-the-worker"
-
-IsKnown = Callable[[Connection, Content], Awaitable[bool]]
 
 
 @dataclass(slots=True)
@@ -57,8 +57,7 @@ class Fetcher:
     Args:
         pool: where attempts are counted.
         gmail: the mailboxes.
-        is_known: says whether a message concerns anybody the CRM knows; under the policy
-            `known` only such a message is fetched whole.
+        looking: says what is kept of a message: no more of it is asked for.
         absent_retries_s: seconds to wait before asking again for a message that was announced
             and is not there: Gmail's notice can be ahead of Gmail.
     """
@@ -68,12 +67,12 @@ class Fetcher:
         pool: Pool,
         gmail: Gmail,
         *,
-        is_known: IsKnown,
+        looking: Looking,
         absent_retries_s: Sequence[float] = ABSENT_RETRIES_S,
     ) -> None:
         self._pool = pool
         self._gmail = gmail
-        self._is_known = is_known
+        self._looking = looking
         self._absent_retries_s = absent_retries_s
 
     async def fetch(
@@ -83,7 +82,7 @@ class Fetcher:
         google_ids: Iterable[str],
         *,
         lane: Lane = Lane.LIVE,
-        whole: bool = False,
+        known: bool = False,
         patient: bool = True,
     ) -> Fetches:
         """Fetch and read messages; those that stay absent are named, not waited for.
@@ -93,7 +92,7 @@ class Fetcher:
             connection: whose mailbox.
             google_ids: of the messages.
             lane: of the quota.
-            whole: fetch all of it, whatever the policy says.
+            known: they concern somebody the CRM knows: that need not be found out.
             patient: ask again for what is absent: it was just announced.
         """
         fetches, wanted = Fetches(), list(google_ids)
@@ -106,8 +105,9 @@ class Fetcher:
         reader = _Reader(
             box,
             connection,
-            self._is_known,
-            whole=whole,
+            self._looking,
+            rules=await self._looking.rules(connection),
+            known=known,
             stubborn=feed.failures >= MOST_FAILURES,
         )
         try:
@@ -120,13 +120,19 @@ class Fetcher:
                 await end_attempts(conn, feed, wanted)
         return fetches
 
-    async def fetch_whole(
+    async def fetch_known(
         self, feed: Feed, connection: Connection, google_ids: Iterable[str]
     ) -> Fetches:
         """Fetch messages that are known to concern somebody, in the lane of backfills."""
         return await self.fetch(
-            feed, connection, google_ids, lane=Lane.BACKFILL, whole=True, patient=False
+            feed, connection, google_ids, lane=Lane.BACKFILL, known=True, patient=False
         )
+
+    async def fetch_again(
+        self, feed: Feed, connection: Connection, google_ids: Iterable[str]
+    ) -> Fetches:
+        """Fetch messages that are held already, in the lane of backfills."""
+        return await self.fetch(feed, connection, google_ids, lane=Lane.BACKFILL, patient=False)
 
 
 async def _fetch_all(
@@ -179,7 +185,7 @@ async def _fetch_once(google_ids: list[str], reader: "_Reader", fetches: Fetches
 def _take(fetches: Fetches, envelope: Envelope, content: Content | str) -> None:
     """Note what a message says, or why it cannot be read."""
     if isinstance(content, Content):
-        fetches.read[envelope.google_id] = _fetched(envelope, content, whole=True)
+        fetches.read[envelope.google_id] = _fetched(envelope, content, kept=Keep.WHOLE)
     else:
         _put_aside(fetches, envelope.google_id, content)
 
@@ -204,29 +210,25 @@ class _Reader:
         self,
         box: GmailBox,
         connection: Connection,
-        is_known: IsKnown,
+        looking: Looking,
         *,
-        whole: bool,
+        rules: Rules,
+        known: bool,
         stubborn: bool,
     ) -> None:
         self._box = box
         self._connection = connection
-        self._is_known = is_known
+        self._looking = looking
         self._stubborn = stubborn
-        self._whole = whole or connection.policy is Policy.ALL
+        self._rules = rules
+        self._known = known
 
     async def fetch(self, google_id: str) -> "_Unread | Fetched | None":
-        """Return a message as far as the policy lets us look, None when it is gone."""
+        """Return a message as far as the settings let us look, None when it is gone."""
         try:
-            if self._whole:
+            if self._rules.takes_whole(known=self._known):
                 return await self._fetch_whole(google_id)
-            found = await self._box.fetch_people(google_id)
-            if found is None:
-                return None
-            people = mime.parse_people(found[1])
-            if await self._is_known(self._connection, people):
-                return await self._fetch_whole(google_id)
-            return _fetched(found[0], people, whole=False)
+            return await self._fetch_head(google_id)
         except (AnswerTooLarge, RequestRefused, AnswerUnreadable) as exc:
             raise _Unparsable(exc.slug) from exc
         except Transient as exc:
@@ -234,6 +236,32 @@ class _Reader:
             if isinstance(exc, RateLimited) or not self._stubborn:
                 raise
             raise _Unparsable(exc.slug) from exc
+
+    async def _fetch_head(self, google_id: str) -> "_Unread | Fetched | None":
+        """Return what the head of a message says, or all of it if that may be kept."""
+        rules = self._rules
+        whole_head = rules.most > Keep.TRACE and rules.most < Keep.WHOLE
+        found = await self._box.fetch_people(google_id, whole_head=whole_head)
+        if found is None:
+            return None
+        envelope, head = found[0], mime.parse_head(found[1])
+        if not rules.labels.knows(envelope.labels):
+            rules = self._rules = await self._looking.learn(
+                self._box, self._connection, envelope.labels
+            )
+        is_known = self._known or (
+            rules.policy is Policy.KNOWN and await self._looking.is_known(self._connection, head)
+        )
+        keep = rules.decide(
+            people=(person.address for person in head.people()),
+            labels=envelope.labels,
+            date=envelope.internal_date,
+            known=is_known,
+            sent_by_us=await self._looking.is_ours(self._connection, head),
+        ).keep
+        if keep is Keep.WHOLE:
+            return await self._fetch_whole(google_id)
+        return _fetched(envelope, head, kept=Keep.SNIPPET if whole_head else Keep.TRACE)
 
     async def _fetch_whole(self, google_id: str) -> _Unread | None:
         spool = Spool(in_memory=SMALL)
@@ -309,7 +337,7 @@ class _Unparsable(Exception):
         self.cause = cause
 
 
-def _fetched(envelope: Envelope, content: Content, *, whole: bool) -> Fetched:
+def _fetched(envelope: Envelope, content: Content, *, kept: Keep) -> Fetched:
     return Fetched(
         google_id=envelope.google_id,
         thread_id=envelope.thread_id,
@@ -319,7 +347,7 @@ def _fetched(envelope: Envelope, content: Content, *, whole: bool) -> Fetched:
         snippet=mime.clean(mime.unescape(envelope.snippet), LONGEST_SNIPPET),
         size=envelope.size,
         content=content,
-        whole=whole,
+        kept=kept,
     )
 
 

@@ -18,10 +18,19 @@ from libs.common.housekeeping import (
 from libs.common.writes import store as ledger
 from services.mail.settings import MailSettings
 from services.mail.store import connections, messages, outgoing, privacy_rest
-from services.mail.sync.expiring import Expiry
+from services.mail.sync.aging import Aging
+from services.mail.sync.keep_work import KeepWorker
 
 BATCH = 1_000
 JOBS_KEPT = timedelta(days=30)
+
+
+def chores_on_mail(aging: Aging, keeping: KeepWorker) -> tuple[Chore, ...]:
+    """Return the chores that go by what each mailbox's settings let be kept."""
+    return (
+        Chore("old_messages", aging.sweep),
+        Chore("unread_mailboxes", keeping.sweep),
+    )
 
 
 def chores(settings: MailSettings, *, now: Callable[[], datetime]) -> tuple[Chore, ...]:
@@ -57,7 +66,6 @@ def chores(settings: MailSettings, *, now: Callable[[], datetime]) -> tuple[Chor
         return await connections.delete_purged(conn, before=now() - retention, limit=BATCH)
 
     return (
-        Chore("old_mail", Expiry(days=settings.retention_days, now=now).sweep),
         Chore("unread_notices", unread_notices),
         Chore("decided_holds", decided_holds),
         Chore("purged_connections", purged_connections),

@@ -1,7 +1,6 @@
-"""Letting go of a message as a whole, and telling consumers of it."""
+"""Letting go of an erased person's message as a whole, and telling consumers of it."""
 
 from datetime import datetime
-from typing import Literal
 
 from libs.common import outbox
 from libs.common.db import Connection as Conn
@@ -26,7 +25,6 @@ async def let_go(
     held: Held,
     mailbox: Connection | None,
     *,
-    reason: Literal["erasure", "retention"],
     now: datetime,
 ) -> None:
     """Leave nothing of a message, whose row is locked, but its ids and date.
@@ -35,11 +33,10 @@ async def let_go(
         mailbox: in whose name events tell of it; None: nobody is told.
     """
     was_linked = bool(await links.list_links(conn, tenant_id, held.id))
-    erased_at = now if reason == "erasure" else None
-    sequence = await store.empty_message(conn, tenant_id, held.id, erased_at=erased_at, told=True)
+    sequence = await store.empty_message(conn, tenant_id, held.id, now=now, told=True)
     if mailbox is not None:
         facts = facts_of(held, NOTHING)
-        event = told(mailbox, facts, held.thread_id, Fate.REMOVED, reason=reason)
+        event = told(mailbox, facts, held.thread_id, Fate.REMOVED)
         await tell_both(conn, mailbox, facts, event, sequence, was_linked=was_linked, now=now)
 
 

@@ -1,6 +1,6 @@
 """The long part of linking: the mail of an entity that changed, some messages at a time."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
@@ -15,15 +15,21 @@ from libs.common.events.base import Origin
 from libs.common.events.envelope import Envelope
 from libs.common.feeds import Feed, Lease
 from libs.common.feeds.dead_items import add_dead_item
-from services.mail.domain import events
 from services.mail.domain.connection import Connection
 from services.mail.domain.history import MOST_FETCHED
-from services.mail.domain.message import Content, Fetched, Policy, is_mail
+from services.mail.domain.keeping import Rules
+from services.mail.domain.message import Content, Fetched, Policy
 from services.mail.store import link_work as store
 from services.mail.store import links
+from services.mail.store.keeping import lock_held
 from services.mail.store.link_work import FIRST, Hit, Work
 from services.mail.store.messages import remove_trace
+from services.mail.sync.fetching import Fetches
+from services.mail.sync.keeper import Keeper
 from services.mail.sync.linking import Linker, attach, tell
+from services.mail.sync.overtaking import Overtaking
+from services.mail.sync.raising import Raiser
+from services.mail.sync.redacting import judge, redact
 
 log = structlog.get_logger(__name__)
 
@@ -33,20 +39,8 @@ HOLD_KIND = "many-links"
 REMOVED_AT_ONCE = 100
 
 
-class Answers(Protocol):
-    """What became of messages that were asked for; one that is in neither is gone."""
-
-    @property
-    def read(self) -> Mapping[str, Fetched]:
-        """Whole messages by Google's id."""
-
-    @property
-    def unreadable(self) -> Mapping[str, str]:
-        """Why, by Google's id."""
-
-
-Fetch = Callable[[Feed, Connection, Sequence[str]], Awaitable[Answers]]
-"""Fetches messages whole, whatever the connection's policy."""
+Fetch = Callable[[Feed, Connection, Sequence[str]], Awaitable[Fetches]]
+"""Fetches messages that concern somebody, as much as the settings let it."""
 
 
 class Hold(Protocol):
@@ -68,6 +62,8 @@ class LinkWork:
         *,
         fetch: Fetch,
         hold: Hold,
+        keeper: Keeper,
+        overtaking: Overtaking,
         now: Callable[[], datetime],
         most: int = MANY_LINKS,
     ) -> None:
@@ -76,6 +72,8 @@ class LinkWork:
         self._linker = linker
         self._fetch = fetch
         self._hold = hold
+        self._keeper = keeper
+        self._overtaking = overtaking
         self._now = now
         self._most = most
 
@@ -97,18 +95,24 @@ class LinkWork:
             hits = await store.next_hits(
                 conn, tenant_id, connection.id, work=work, hashes=hashes, limit=MOST_FETCHED
             )
-        traced = [one.google_id for one in hits if one.traced]
+        is_kept = connection.policy is not Policy.NONE
+        traced = [one.google_id for one in hits if one.traced and is_kept]
         if work.after == FIRST:
             if await self._let_go(lease, connection, work):
                 return True
             if work.state != "approved" and await self._held(lease, connection, work):
                 return True
+        since = await self._overtaking.begin(lease.feed)
         answers = await self._fetch(lease.feed, connection, traced) if traced else None
-        async with transaction(self._pool) as conn:
+
+        async def write(conn: Conn) -> None:
             if await self._begin(conn, lease, connection, work) == hashes:
-                await _Chunk(conn, connection, lease.feed, work, self._linker, self._now()).write(
-                    hits, answers
-                )
+                chunk = _Chunk(conn, lease.feed, work, self._linker, self._keeper, self._now())
+                await chunk.write(connection, hits, answers)
+
+        await self._overtaking.commit(
+            lease.feed, connection, answers or Fetches(), write, since=since
+        )
         return True
 
     async def _begin(
@@ -158,6 +162,7 @@ class LinkWork:
                 hashes=hashes,
                 limit=REMOVED_AT_ONCE,
             )
+            now_is, rules = await self._keeper.current(conn, connection)
             told: list[Envelope] = []
             for message_id in stale:
                 facts = await links.find_facts(conn, tenant_id, message_id)
@@ -165,15 +170,30 @@ class LinkWork:
                 if facts is None:
                     continue
                 left = await links.list_links(conn, tenant_id, message_id)
-                if not left and connection.policy is Policy.KNOWN:
-                    await links.reduce_to_trace(conn, tenant_id, message_id)
                 if not left:
+                    told += await self._reduce(conn, now_is, rules, facts.google_id)
                     facts = replace(facts, content=Content(), snippet="")
                 told.append(
                     await tell(conn, connection, facts, origin=Origin.REPAIR, time=self._now())
                 )
             await outbox.append(conn, *told)
         return bool(stale)
+
+    async def _reduce(
+        self, conn: Conn, connection: Connection, rules: Rules, google_id: str
+    ) -> list[Envelope]:
+        """Keep of a message that concerns nobody any more what is kept of such."""
+        held = await lock_held(conn, connection.tenant_id, connection.id, [google_id])
+        verdicts = await judge(
+            conn, connection, held, rules=rules, keeper=self._keeper, linker=self._linker
+        )
+        told: list[Envelope] = []
+        for one, verdict in zip(held, verdicts, strict=True):
+            if verdict.keep < one.kept:
+                told += await redact(
+                    conn, connection, one, verdict, origin=Origin.REPAIR, now=self._now()
+                )
+        return told
 
 
 class _Chunk:
@@ -182,28 +202,29 @@ class _Chunk:
     def __init__(  # noqa: PLR0917 - made in one place
         self,
         conn: Conn,
-        connection: Connection,
         feed: Feed,
         work: Work,
         linker: Linker,
+        keeper: Keeper,
         now: datetime,
     ) -> None:
         self._conn = conn
-        self._connection = connection
         self._feed = feed
         self._work = work
         self._linker = linker
+        self._keeper = keeper
         self._now = now
         self._told: list[Envelope] = []
 
-    async def write(self, hits: list[Hit], answers: Answers | None) -> None:
+    async def write(self, connection: Connection, hits: list[Hit], answers: Fetches | None) -> None:
         """Link them, in the order rows are locked, and move the work on or end it."""
+        self._connection, self._rules = await self._keeper.current(self._conn, connection)
         for hit in sorted(hits, key=lambda one: one.google_id):
             if hit.deleted:
                 continue
             if hit.traced:
                 await self._complete(hit, answers)
-            else:
+            elif await self._is_linkable(hit):
                 await self._attach(hit)
         await outbox.append(self._conn, *self._told)
         place = (self._connection.tenant_id, self._connection.id, self._work.ref)
@@ -211,6 +232,12 @@ class _Chunk:
             await store.end_work(self._conn, *place)
         else:
             await store.move_work(self._conn, *place, hits[-1].message_id)
+
+    async def _is_linkable(self, hit: Hit) -> bool:
+        """Say whether it may be linked: under `none` only what the CRM sent."""
+        if self._connection.policy is not Policy.NONE:
+            return True
+        return bool(await self._keeper.ours(self._conn, self._connection, [hit.google_id]))
 
     async def _attach(self, hit: Hit) -> None:
         facts = await links.find_facts(self._conn, self._connection.tenant_id, hit.message_id)
@@ -221,7 +248,7 @@ class _Chunk:
         )
         self._told += [] if envelope is None else [envelope]
 
-    async def _complete(self, hit: Hit, answers: Answers | None) -> None:
+    async def _complete(self, hit: Hit, answers: Fetches | None) -> None:
         if answers is None:
             return
         tenant_id, google_id = self._connection.tenant_id, hit.google_id
@@ -238,31 +265,19 @@ class _Chunk:
         message = answers.read.get(google_id)
         if message is None:
             await remove_trace(self._conn, tenant_id, hit.message_id)
-        elif is_mail(message.labels):
-            await self._make_whole(hit, message)
+        else:
+            await self._raise(message)
 
-    async def _make_whole(self, hit: Hit, message: Fetched) -> None:
-        tenant_id = self._connection.tenant_id
-        sequence = await links.complete_trace(
-            self._conn, tenant_id, hit.message_id, message, self._now
-        )
-        if sequence is None:
-            return
-        arrived = events.arrived(self._connection, hit.message_id, message, Origin.REPAIR)
-        self._told.append(
-            Envelope.of(
-                arrived,
-                tenant_id=tenant_id,
-                aggregate_id=str(hit.message_id),
-                sequence=sequence,
-                time=message.internal_date,
-            )
-        )
-        envelope = await self._linker.link(
+    async def _raise(self, message: Fetched) -> None:
+        of = self._connection
+        raiser = Raiser(
             self._conn,
-            self._connection,
-            hit.message_id,
-            message=message,
+            of,
+            self._rules,
+            linker=self._linker,
+            keeper=self._keeper,
             origin=Origin.REPAIR,
+            now=self._now,
         )
-        self._told += [] if envelope is None else [envelope]
+        for held in await lock_held(self._conn, of.tenant_id, of.id, [message.google_id]):
+            self._told += await raiser.raise_(held, message)

@@ -15,6 +15,7 @@ from services.mail.domain import links as rules
 from services.mail.domain.connection import Connection
 from services.mail.domain.links import Facts, OwnAddresses
 from services.mail.domain.message import Content, Fetched, address_hashes
+from services.mail.domain.preferences import Preferences
 from services.mail.store import link_work
 from services.mail.store import links as store
 from services.mail.sync.feeds import work_address
@@ -41,6 +42,10 @@ class Linker:
     def __init__(self, *, hash_key: bytes, now: Callable[[], datetime]) -> None:
         self._hash_key = hash_key
         self._now = now
+
+    def digest(self, address: str) -> bytes:
+        """Return the keyed hash of a folded address."""
+        return rules.hashes_of([address], self._hash_key)[0]
 
     async def match(
         self, conn: Conn, connection: Connection, content: Content
@@ -174,6 +179,32 @@ class Linker:
         own = await own_addresses(conn, tenant_id)
         return rules.hashes_of(own.others(entity.emails), self._hash_key)
 
+    async def reown(
+        self, conn: Conn, tenant_id: str, before: Preferences, after: Preferences
+    ) -> None:
+        """Queue the mail of entities whose addresses become, or cease to be, the tenant's own."""
+        now = self._now()
+        moved = rules.moved_own(before, after)
+        entities = await directory.list_entities_at(
+            conn, tenant_id, addresses=moved.addresses, domains=moved.domains
+        )
+        changes = [
+            Change(ref=one.ref, version=one.version, added=frozenset(one.emails))
+            for one in entities
+        ]
+        await self._queue(conn, tenant_id, changes, now)
+
+    async def hits(
+        self, conn: Conn, tenant_id: str, entities: Sequence[Entity]
+    ) -> list[tuple[EntityRef, int, bytes]]:
+        """Return entities, with version and hash, by each address their mail is found by."""
+        own = await own_addresses(conn, tenant_id)
+        return [
+            (one.ref, one.version, hashed)
+            for one in entities
+            for hashed in rules.hashes_of(own.others(one.emails), self._hash_key)
+        ]
+
     async def _queue(
         self, conn: Conn, tenant_id: str, changes: Iterable[Change], now: datetime
     ) -> None:
@@ -187,7 +218,7 @@ class Linker:
 
 async def own_addresses(conn: Conn, tenant_id: str) -> OwnAddresses:
     """Return what is the tenant's own."""
-    return rules.own_addresses(await store.list_own_mailboxes(conn, tenant_id))
+    return await store.find_own(conn, tenant_id)
 
 
 async def attach(

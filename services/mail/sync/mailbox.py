@@ -10,7 +10,7 @@ from libs.common.errors import AppError, CursorExpired, Transient
 from libs.common.feeds import Lease
 from libs.common.feeds.compare import Reason
 from libs.common.feeds.store import raise_signals
-from services.mail.domain.connection import RUNNING, Connection
+from services.mail.domain.connection import Connection
 from services.mail.domain.history import HistoryPage, chunks, deleted_ids, settled_cursor
 from services.mail.google import Gmail
 from services.mail.store import connections, runs, watches
@@ -60,8 +60,8 @@ class Mailbox:
         feed = lease.feed
         async with acquired(self._pool) as conn:
             found = await runs.find_beginning(conn, feed, self._watching.topic, now=self._now())
-        if found is None or found.connection.state not in RUNNING:
-            return  # it ended between the claim and now
+        if found is None or not found.connection.is_read:
+            return  # it ended, or was paused, between the claim and now
         connection = found.connection
         await self._pin(lease, connection)
         unwatched = None if found.watched else await self._watching.keep(connection)
@@ -114,17 +114,18 @@ class Mailbox:
         empty = not page.records
         while True:
             await self._names.keep(box, connection, page)
-            await self._take(lease, connection, page)
+            connection = await self._take(lease, connection, page)
             if page.next_page_token is None:
                 break
             page = await box.history(after=after, page_token=page.next_page_token)
             empty = empty and not page.records
         return await self._settle(lease, connection, page.history_id, empty=empty, started=started)
 
-    async def _take(self, lease: Lease, connection: Connection, page: HistoryPage) -> None:
+    async def _take(self, lease: Lease, connection: Connection, page: HistoryPage) -> Connection:
         gone = deleted_ids(page.records)
         for chunk in chunks(page.records):
-            await self._intake.take(lease, connection, chunk, gone=gone)
+            connection = await self._intake.take(lease, connection, chunk, gone=gone)
+        return connection
 
     async def _settle(
         self,

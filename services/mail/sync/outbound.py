@@ -56,9 +56,9 @@ class Outbound:
     def __init__(
         self, pool: Pool, carriers: Sequence[Carrier], *, now: Callable[[], datetime]
     ) -> None:
-        """Let `carriers` have their turns in this order."""
+        """Let each of `carriers` carry the writes of its kind."""
         self._pool = pool
-        self._carriers = carriers
+        self._carriers = {one.kind: one for one in carriers}
         self._now = now
 
     async def run(self, lease: Lease) -> None:
@@ -80,15 +80,17 @@ class Outbound:
         await self._come_back(lease)
 
     async def _carry(self, lease: Lease, connection: Connection) -> bool:
-        """Let every carrier have a turn; False when none had anything to do."""
-        busy = False
-        for carrier in self._carriers:
-            stale, fresh = await self._claim(lease, carrier)
-            for claimed, settle in ((stale, True), (fresh, False)):
-                if claimed:
-                    busy = True
-                    await self._send(connection, carrier, claimed, settle=settle)
-        return busy
+        """Carry what is next, and what can go with it; False when nothing is due."""
+        async with self._pool.acquire() as conn:
+            kind = await ledger.next_kind(conn, lease.feed, now=self._now())
+        if kind is None or kind not in self._carriers:  # of another release
+            return False
+        carrier = self._carriers[kind]
+        stale, fresh = await self._claim(lease, carrier)
+        for claimed, settle in ((stale, True), (fresh, False)):
+            if claimed:
+                await self._send(connection, carrier, claimed, settle=settle)
+        return True
 
     async def _send(
         self, connection: Connection, carrier: Carrier, claimed: list[Write], *, settle: bool

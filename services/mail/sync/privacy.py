@@ -14,6 +14,7 @@ from services.mail.sync.erasing_rest import (
     ErasedDeadItems,
     ErasedFromDirectory,
     ErasedOutgoing,
+    ErasedSuggestions,
     ErasedWrites,
 )
 from services.mail.sync.erasing_users import ErasedMailboxes, ErasedNames, Takes
@@ -38,6 +39,11 @@ COVERAGE = {
     "link_work": Coverage(
         shown="no: which entity's mail is looked for; gone once it was", erased="mailboxes"
     ),
+    "keep_work": Coverage(
+        shown="no: how far changed settings were applied; gone once they are", erased="mailboxes"
+    ),
+    "paused_tenants": Coverage(shown="pause of all mailboxes", erased="names"),
+    "contact_suggestions": Coverage(shown="suggestion", erased="suggestions"),
     "outgoing": Coverage(shown="outgoing message", erased="outgoing"),
     "outgoing_attachments": Coverage(shown="outgoing message", erased="outgoing"),
     "outgoing_chunks": Coverage(shown="outgoing attachment", erased="outgoing"),
@@ -86,6 +92,7 @@ def desk(takes: Takes, *, hash_key: bytes, now: Callable[[], datetime]) -> Desk:
             ErasedMessages(hash_key=hash_key, now=now),
             ErasedWrites(),
             ErasedDeadItems(),
+            ErasedSuggestions(hash_key=hash_key),
             ErasedFromDirectory(),
             OutgoingEvents(drops_users=True, stale=_stale),
         ),

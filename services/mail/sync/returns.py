@@ -67,8 +67,12 @@ async def _claim(
     return Return(send_id, returned.entities)
 
 
-async def keep_asked_links(conn: Conn, connection: Connection, returns: Iterable[Return]) -> None:
-    """Mark the links that somebody asked for: no address explains them."""
-    for one in returns:
+async def mark_returns(conn: Conn, connection: Connection, returns: Iterable[Return]) -> None:
+    """Note on messages just added that the CRM sent them, and which links somebody asked for."""
+    found = list(returns)
+    if not found:
+        return
+    await store.mark_ours(conn, connection.tenant_id, [one.id for one in found])
+    for one in found:
         if one.entities:
             await links.mark_explicit(conn, connection.tenant_id, one.id, one.entities)

@@ -29,6 +29,7 @@ from services.mail.google import Gmail, WritingBox
 from services.mail.google.writing import Patience, Sent
 from services.mail.store import outgoing as store
 from services.mail.store import runs
+from services.mail.sync.drafting import DELETE, queue_draft
 from services.mail.sync.searching import Search
 from services.mail.sync.uploading import upload_of
 
@@ -116,9 +117,9 @@ class Sender:
         """Return the mailbox a message leaves from."""
         return self._gmail.box_as(WritingBox, connection, Lane.SEND)
 
-    def is_too_late(self, write: Write) -> bool:
+    def is_too_late(self, outgoing: Outgoing, write: Write) -> bool:
         """Say whether a message has waited longer than anybody expects."""
-        return self._now() - write.due_at > self._expiry
+        return self._now() - (outgoing.send_at or write.created_at) > self._expiry
 
     def look_pause(self, looks: int) -> timedelta | None:
         """Return how long to wait after the `looks`-th look (from 0); None: that was the last."""
@@ -147,7 +148,7 @@ class _Send:
     async def go(self) -> None:
         """Put the draft unless it is there, and send it."""
         draft_id = self._draft_id()
-        if self._sender.is_too_late(self._write):
+        if self._sender.is_too_late(self._outgoing, self._write):
             await self.fail("expired")
         elif draft_id is None:
             await self._send_draft(await self._put_draft())
@@ -157,7 +158,10 @@ class _Send:
     async def settle(self) -> None:
         """Find out what became of a request whose answer was lost, then go on from there."""
         draft_id = self._draft_id()
-        if draft_id is None:
+        sent = await self._sent_since_the_backup()
+        if sent is not None:
+            await self._done(sent)
+        elif draft_id is None:
             found = await self._search().draft()
             if found is not None:
                 await self._note(draft_id=found.id, asked=False)
@@ -166,6 +170,10 @@ class _Send:
             await self._send_draft(draft_id)  # what is there was not sent
         else:
             await self._look()
+
+    async def _sent_since_the_backup(self) -> Sent | None:
+        """Return the message if it left after a backup that was restored: our notes are older."""
+        return await self._search().sent() if self._write.progress.get("doubted") else None
 
     def _draft_id(self) -> str | None:
         noted: str | None = self._write.progress.get("draft_id")
@@ -241,11 +249,8 @@ class _Send:
         log.info("message_sent", send_id=str(self._write.id))
 
     async def fail(self, reason: str) -> None:
-        """End it: it was not sent; its draft is thrown away."""
+        """End it: it was not sent; the draft we made for it is thrown away."""
         await self._end(WriteState.FAILED, OutgoingState.FAILED, reason)
-        draft_id = self._draft_id()
-        if draft_id is not None:
-            await self._box.delete_draft(draft_id)
 
     async def _end(self, state: WriteState, became: OutgoingState, reason: str) -> None:
         now = self._now()
@@ -260,6 +265,8 @@ class _Send:
                 reason=reason,
                 told=True,
             )
+            if became is OutgoingState.FAILED and self._outgoing.draft_id is None:
+                await self._clear_away(conn)
             if sequence is not None:
                 event = events.not_sent(
                     self._connection, self._outgoing, became, reason, sequence=sequence, now=now
@@ -267,6 +274,12 @@ class _Send:
                 await outbox.append(conn, event)
         SENDS.labels(became.value).inc()
         log.warning("message_not_sent", send_id=str(self._write.id), reason=reason)
+
+    async def _clear_away(self, conn: Conn) -> None:
+        draft_id = self._write.progress.get("draft_id")
+        if draft_id is not None:
+            desired = {"op": DELETE, "draft_id": draft_id}
+            await queue_draft(conn, self._outgoing, desired, now=self._now())
 
     async def postpone(self, exc: RateLimited | Unreachable | AccessRevoked | Conflict) -> None:
         """Queue it again: nothing of its last request had an effect."""

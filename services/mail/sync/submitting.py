@@ -1,9 +1,9 @@
 """Taking in what somebody wants sent: checked as a whole, then written down as a whole."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import ClassVar
 from uuid import UUID
 
 from libs.common.addresses import fold_address
@@ -24,6 +24,7 @@ from libs.common.ids import new_id
 from libs.common.quota import Lane
 from libs.common.writes import NewWrite
 from libs.common.writes import store as ledger
+from services.mail.domain.blocklist import blocklist
 from services.mail.domain.connection import Connection
 from services.mail.domain.message import Direction, Person
 from services.mail.domain.sending.composing import compose
@@ -41,7 +42,7 @@ from services.mail.store import outgoing as store
 from services.mail.store.reading import StoredMessage
 from services.mail.sync import access
 from services.mail.sync.downloads import Downloader
-from services.mail.sync.drafting import DRAFT, PUT
+from services.mail.sync.drafting import PUT, queue_draft
 from services.mail.sync.enclosing import Enclosed, Enclosing
 from services.mail.sync.feeds import wake_writer
 from services.mail.sync.sending import SEND
@@ -335,23 +336,6 @@ class Submissions:
                 await store.add_chunk(conn, outgoing, one.enclosure.place, number, chunk)
 
 
-async def queue_draft(
-    conn: Conn, draft: Outgoing, desired: Mapping[str, Any], *, now: datetime
-) -> UUID:
-    """Put an edit of a draft into the ledger; the writing feed has been woken. Return its id."""
-    write = NewWrite(
-        tenant_id=draft.tenant_id,
-        connection_id=draft.connection_id,
-        kind=DRAFT,
-        item=item_of(draft.id),
-        base=draft.agreed,
-        desired=desired,
-        due_at=now,
-    )
-    await ledger.queue(conn, [write], now=now)
-    return write.id
-
-
 async def queue_send(conn: Conn, outgoing: Outgoing, *, now: datetime) -> None:
     """Put the sending of a message into the ledger; the writing feed has been woken."""
     write = NewWrite(
@@ -401,4 +385,9 @@ def _rules_of(connection: Connection, send_as: Sequence[Person]) -> Rules:
     own = fold_address(connection.email)
     named = next((one.name for one in send_as if fold_address(one.address) == own), None)
     aliases = tuple(one for one in send_as if fold_address(one.address) != own)
-    return Rules(own=Person(connection.email, named), aliases=aliases)
+    blocked = blocklist(connection.preferences.blocklist)
+    return Rules(
+        own=Person(connection.email, named),
+        aliases=aliases,
+        is_blocked=lambda address: blocked.blocks([address]),
+    )

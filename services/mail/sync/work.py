@@ -1,18 +1,17 @@
 """What entities and people ask of a mailbox: mail to link, and dead items to try again."""
 
-from collections.abc import Callable
-from datetime import datetime
-
-from libs.common.db import Pool, transaction
-from libs.common.directory import store as directory
+from libs.common.db import Connection as Conn
+from libs.common.db import Pool
 from libs.common.feeds import Lease
 from libs.common.feeds.dead_items import fail_replay, list_replays, remove_dead_item
-from services.mail.domain.connection import RUNNING, Connection
+from services.mail.domain.connection import Connection
 from services.mail.domain.history import MOST_FETCHED, Change
 from services.mail.store import connections
 from services.mail.sync.fetching import Fetcher, Fetches
 from services.mail.sync.intake import Intake
+from services.mail.sync.keep_work import KeepWorker
 from services.mail.sync.link_work import LinkWork
+from services.mail.sync.overtaking import Overtaking
 
 
 class Work:
@@ -25,17 +24,21 @@ class Work:
         *,
         intake: Intake,
         links: LinkWork,
-        now: Callable[[], datetime],
+        keeping: KeepWorker,
+        overtaking: Overtaking,
     ) -> None:
-        """Fetch through `fetcher`, take in through `intake`, link through `links`."""
+        """Fetch through `fetcher`, take in through `intake`; `links` and `keeping` do the rest."""
         self._pool = pool
         self._fetcher = fetcher
         self._intake = intake
         self._links = links
-        self._now = now
+        self._keeping = keeping
+        self._overtaking = overtaking
 
     async def run(self, lease: Lease) -> None:
-        """Try some dead items again and link some messages; due again while there are more.
+        """Try some dead items again, link some messages, and hold some against new settings.
+
+        Due again while there are more.
 
         Raises:
             LeaseLost: another worker has the feed.
@@ -44,11 +47,12 @@ class Work:
         feed = lease.feed
         async with self._pool.acquire() as conn:
             connection = await connections.find_connection(conn, feed.tenant_id, feed.connection_id)
-        if connection is None or connection.state not in RUNNING:
+        if connection is None or not connection.is_read:
             return
         replayed = await self._replay(lease, connection)
         linked = await self._links.step(lease, connection)
-        if replayed or linked:
+        kept = await self._keeping.step(lease, connection)
+        if replayed or linked or kept:
             lease.again()
 
     async def _replay(self, lease: Lease, connection: Connection) -> bool:
@@ -58,11 +62,12 @@ class Work:
         if not items:
             return False
         ids = [one.item for one in items]
+        since = await self._overtaking.begin(feed)
         fetches = await self._fetcher.fetch(lease.feed, connection, ids, patient=False)
-        changes = {google_id: Change(google_id, arrived=True) for google_id in fetches.read}
-        readable = Fetches(read=fetches.read)
-        async with transaction(self._pool) as conn:
-            await directory.lock_shared(conn, connection.tenant_id)
+
+        async def write(conn: Conn) -> None:
+            changes = {google_id: Change(google_id, arrived=True) for google_id in fetches.read}
+            readable = Fetches(read=fetches.read)
             await lease.advance(conn, cursor=lease.cursor or "")
             await self._intake.commit(conn, lease.feed, connection, changes, readable)
             for one in items:
@@ -71,4 +76,6 @@ class Work:
                     await remove_dead_item(conn, feed, kind=one.kind, item=one.item)
                 else:
                     await fail_replay(conn, one, cause=cause)
+
+        await self._overtaking.commit(feed, connection, fetches, write, since=since)
         return True

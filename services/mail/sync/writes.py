@@ -1,21 +1,29 @@
 """Writing what became of a mailbox's messages, and the events that tell of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from libs.common.db import Connection as Conn
+from libs.common.directory import EntityRef
 from libs.common.events.base import Event, Origin
 from libs.common.events.envelope import Envelope
 from libs.common.ids import new_id
 from services.mail.domain import events
 from services.mail.domain.connection import Connection
 from services.mail.domain.history import Change, relabel
-from services.mail.domain.message import Fetched, Known, is_mail
+from services.mail.domain.keeping import Reason, Rules, Verdict, reduced
+from services.mail.domain.message import Fetched, Keep, Known, is_mail
 from services.mail.store import links
 from services.mail.store import messages as store
+from services.mail.store.keeping import Held, lock_held
+from services.mail.sync.keep_queue import queue_keeping
+from services.mail.sync.keeper import Keeper
 from services.mail.sync.linking import Arrival, Linker
-from services.mail.sync.returns import claim_returns, keep_asked_links
+from services.mail.sync.raising import Raiser
+from services.mail.sync.redacting import redact
+from services.mail.sync.returns import Return, claim_returns, mark_returns
+from services.mail.sync.suggesting import suggest
 
 
 class Writes:
@@ -28,6 +36,9 @@ class Writes:
         linker: Linker,
         origin: Origin,
         now: datetime,
+        *,
+        rules: Rules,
+        keeper: Keeper,
     ) -> None:
         self.told: list[Envelope] = []
         self.now = now
@@ -35,6 +46,9 @@ class Writes:
         self._connection = connection
         self._linker = linker
         self._origin = origin
+        self._rules = rules
+        self._too_little = False
+        self._keeper = keeper
 
     async def arrive(self, messages: Sequence[Fetched]) -> None:
         """Add messages that are new, unless they are no mail: a statement for all of them each."""
@@ -44,12 +58,7 @@ class Writes:
             return
         refs = await self._linker.match_all(conn, of, [one.content for one in mail])
         ours = await claim_returns(conn, of, mail, now=self.now)
-        arrivals = [
-            ours[one.google_id].arrival(one, some)
-            if one.google_id in ours
-            else Arrival(new_id(), one, some)
-            for one, some in zip(mail, refs, strict=True)
-        ]
+        arrivals = self._kept(mail, refs, ours)
         whole = [
             store.NewMessage(one.id, one.message, linked=bool(one.refs))
             for one in arrivals
@@ -73,7 +82,60 @@ class Writes:
                 )
                 self._tell(event, one.id, sequence=1, time=one.message.internal_date)
         self.told += await self._linker.link_new(conn, of, new, origin=self._origin)
-        await keep_asked_links(conn, of, ours.values())
+        await mark_returns(conn, of, ours.values())
+        self.told += await suggest(
+            conn, of, self._rules, new, origin=self._origin, linker=self._linker, now=self.now
+        )
+
+    def _kept(
+        self,
+        mail: Sequence[Fetched],
+        refs: Sequence[tuple[EntityRef, ...]],
+        ours: Mapping[str, Return],
+    ) -> list[Arrival]:
+        """Return of each message what may be kept, and whom that concerns.
+
+        Settings that changed since the fetch may want more than was asked for: then all of the
+        mailbox is looked at again. (A trace that concerns somebody waits for its entity's turn.)
+        """
+        arrivals = []
+        for message, some in zip(mail, refs, strict=True):
+            keep = self._rules.decide(
+                people=(person.address for person in message.content.people()),
+                labels=message.labels,
+                date=message.internal_date,
+                known=bool(some),
+                sent_by_us=message.google_id in ours,
+            ).keep
+            less = reduced(message, keep)
+            if less.kept < keep and not (some and less.kept is Keep.TRACE):
+                self._too_little = True
+            refs_of = some if keep > Keep.TRACE else ()
+            returned = ours.get(message.google_id)
+            arrivals.append(
+                Arrival(new_id(), less, refs_of)
+                if returned is None
+                else returned.arrival(less, refs_of)
+            )
+        return arrivals
+
+    async def look_again(self, held: Held, message: Fetched) -> None:
+        """Keep more of a message that is held already, if its settings let us."""
+        raiser = Raiser(
+            self._conn,
+            self._connection,
+            self._rules,
+            linker=self._linker,
+            keeper=self._keeper,
+            origin=self._origin,
+            now=self.now,
+        )
+        self.told += await raiser.raise_(held, message)
+
+    async def finish(self) -> None:
+        """Queue what could not be kept as it should be."""
+        if self._too_little:
+            await queue_keeping(self._conn, self._connection, now=self.now)
 
     async def change(self, known: Known, change: Change) -> None:
         """Apply to a message we hold what happened to it."""
@@ -99,6 +161,8 @@ class Writes:
         new = relabel(known, change)
         if new is None:
             return
+        if not self._rules.labels.admits(new.labels) and await self._shut_out(known):
+            return
         told = bool(new.added or new.removed)
         sequence = await store.set_labels(
             self._conn, self._connection.tenant_id, known.id, new, told=told
@@ -107,6 +171,16 @@ class Writes:
             origin = Origin.CRM if new.is_echo_of(change.echoes) else self._origin
             event = events.updated(self._connection, known, new, origin)
             self._tell(event, known.id, sequence=sequence, time=self.now)
+
+    async def _shut_out(self, known: Known) -> bool:
+        """Keep nothing of a message that wears other labels now than it must; False: ours stay."""
+        conn, of = self._conn, self._connection
+        if await self._keeper.ours(conn, of, [known.google_id]):
+            return False
+        verdict = Verdict(Keep.NOTHING, Reason.LABELS)
+        for held in await lock_held(conn, of.tenant_id, of.id, [known.google_id]):
+            self.told += await redact(conn, of, held, verdict, origin=self._origin, now=self.now)
+        return True
 
     def _tell(self, event: Event, message_id: UUID, *, sequence: int, time: datetime) -> None:
         self.told.append(

@@ -1,4 +1,4 @@
-"""What goes in and out over HTTP about mailboxes: settings, status, and asking for more."""
+"""What goes in and out over HTTP about mailboxes: status, and asking for more."""
 
 from datetime import datetime
 from typing import Literal, Self
@@ -8,25 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from services.mail.domain.message import Policy
 from services.mail.domain.watch import WatchState
-
-MOST_DAYS = 3650
-
-
-class ConnectionSettings(BaseModel):
-    """What is kept of a connection's mail."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    policy: Policy = Field(
-        description="all: everything; known: only mail with known correspondents, of the rest "
-        "ids, dates and keyed hashes of addresses"
-    )
-    backfill_days: int | None = Field(
-        default=None,
-        ge=0,
-        le=MOST_DAYS,
-        description="Days of mail from before the connection; left out: as it is",
-    )
+from services.mail.web.settings_models import MOST_DAYS, Paused
 
 
 class Progress(BaseModel):
@@ -79,6 +61,7 @@ class ConnectionStatus(BaseModel):
     user_id: str
     state: str
     access: str
+    paused: Paused | None = Field(description="Why it is not read although it could be")
     policy: Policy
     backfill_days: int
     complete_since: datetime | None = Field(description="From when on the mailbox is here in full")

@@ -1,4 +1,4 @@
-"""HTTP handlers on connections: how they stand, and what is kept of their mail."""
+"""HTTP handler on connections: how they stand."""
 
 from datetime import datetime
 
@@ -6,12 +6,11 @@ from aiohttp import web
 
 from libs.common import clock
 from libs.common.db import POOL, transaction
-from libs.common.errors import NotFound
 from libs.common.feeds import Feed
 from libs.common.feeds.compare import Phase, Standing
 from libs.common.feeds.store import list_feeds
 from libs.common.quota import Ledger, Left
-from libs.common.web import Access, Route, caller, path_uuid, read_body, reply
+from libs.common.web import Access, Route, caller, reply
 from services.mail.domain.connection import Connection
 from services.mail.domain.watch import watch_state
 from services.mail.domain.words import in_words
@@ -21,7 +20,6 @@ from services.mail.store.connections import Counts
 from services.mail.store.watches import WatchRow
 from services.mail.sync.feeds import AUDIT, BACKFILL, LIVE, REPAIR
 from services.mail.web.connection_models import (
-    ConnectionSettings,
     ConnectionStatus,
     FeedOut,
     Progress,
@@ -30,10 +28,7 @@ from services.mail.web.connection_models import (
     WatchOut,
 )
 from services.mail.web.messages import seen_by
-
-MAX_BODY = 65_536
-"""Of requests that only name settings."""
-
+from services.mail.web.settings_models import Paused
 
 LEDGER = web.AppKey("ledger", Ledger)
 COMPARING = frozenset({BACKFILL, REPAIR, AUDIT})
@@ -63,27 +58,6 @@ async def read_status(request: web.Request) -> web.Response:
     return reply(StatusOut(items=items))
 
 
-async def read_settings(request: web.Request) -> web.Response:
-    """GET /v1/mail/connections/{id}/settings."""
-    who, connection_id = caller(request), path_uuid(request)
-    async with transaction(request.app[POOL]) as conn:
-        found = await store.get_connection(conn, who.tenant_id, connection_id, user_id=seen_by(who))
-    return reply(ConnectionSettings(policy=found.policy, backfill_days=found.backfill_days))
-
-
-async def write_settings(request: web.Request) -> web.Response:
-    """PUT /v1/mail/connections/{id}/settings: for mail that is taken in from now on."""
-    who, connection_id = caller(request), path_uuid(request)
-    wanted = await read_body(request, ConnectionSettings)
-    async with transaction(request.app[POOL]) as conn:
-        found = await store.get_connection(conn, who.tenant_id, connection_id, user_id=seen_by(who))
-        days = found.backfill_days if wanted.backfill_days is None else wanted.backfill_days
-        await store.set_settings(
-            conn, who.tenant_id, connection_id, policy=wanted.policy, backfill_days=days
-        )
-    return reply(ConnectionSettings(policy=wanted.policy, backfill_days=days))
-
-
 def _status(
     one: Connection,
     *,
@@ -98,6 +72,7 @@ def _status(
         user_id=one.user_id,
         state=one.state,
         access=one.access,
+        paused=Paused.of(one),
         policy=one.policy,
         backfill_days=one.backfill_days,
         complete_since=one.complete_since,
@@ -155,28 +130,6 @@ ROUTES = (
         access=Access.USER_OR_SERVICE,
         summary="How every mailbox's feed and watch stand",
         returns=StatusOut,
-        tags=("connections",),
-    ),
-    Route(
-        method="GET",
-        path="/v1/mail/connections/{id}/settings",
-        handler=read_settings,
-        access=Access.USER_OR_SERVICE,
-        summary="What is kept of a connection's mail",
-        returns=ConnectionSettings,
-        errors=(NotFound,),
-        tags=("connections",),
-    ),
-    Route(
-        method="PUT",
-        path="/v1/mail/connections/{id}/settings",
-        handler=write_settings,
-        access=Access.USER_OR_SERVICE,
-        summary="Set what is kept of a connection's mail from now on",
-        body=ConnectionSettings,
-        max_body=MAX_BODY,
-        returns=ConnectionSettings,
-        errors=(NotFound,),
         tags=("connections",),
     ),
 )

@@ -1,6 +1,7 @@
 """HTTP handlers on messages: decode, one transaction, respond."""
 
 from collections.abc import Iterable
+from typing import Literal
 
 from aiohttp import web
 
@@ -8,7 +9,7 @@ from libs.common import pagination
 from libs.common.db import POOL, transaction
 from libs.common.errors import InvalidInput, NotFound
 from libs.common.web import Access, Caller, Route, caller, path_uuid, read_query, reply
-from services.mail.domain.message import Person
+from services.mail.domain.message import Keep, Person
 from services.mail.store import reading as store
 from services.mail.store.entities import list_entities
 from services.mail.store.reading import StoredMessage
@@ -24,6 +25,12 @@ from services.mail.web.models import (
     PersonOut,
     ReportOut,
 )
+
+KEPT: dict[Keep, Literal["whole", "snippet", "metadata"]] = {
+    Keep.WHOLE: "whole",
+    Keep.SNIPPET: "snippet",
+    Keep.METADATA: "metadata",
+}
 
 
 def seen_by(who: Caller) -> str | None:
@@ -87,6 +94,7 @@ def summary(row: StoredMessage) -> MessageSummary:
         labels=list(row.labels),
         has_attachments=any(not one.inline for one in content.attachments),
         occurred_at=row.internal_date,
+        kept=KEPT[row.kept],
     )
 
 

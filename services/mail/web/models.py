@@ -1,7 +1,7 @@
 """What goes in and out over HTTP."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -74,6 +74,9 @@ class MessageSummary(BaseModel):
     labels: list[str]
     has_attachments: bool
     occurred_at: datetime = Field(description="When Google accepted it")
+    kept: Literal["whole", "snippet", "metadata"] = Field(
+        description="How much of it the settings let be kept; the rest is empty here"
+    )
 
 
 class CalendarOut(BaseModel):

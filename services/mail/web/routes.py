@@ -13,6 +13,7 @@ from services.mail.web import (
     push,
     search,
     sending,
+    settings,
     sync,
     threads,
 )
@@ -29,6 +30,7 @@ ROUTES = (
     *labels.ROUTES,
     *entities.ROUTES,
     *connections.ROUTES,
+    *settings.ROUTES,
     *sync.ROUTES,
     *operations.ROUTES,
     *privacy.ROUTES,

@@ -18,10 +18,10 @@ from services.mail.domain.sending.letter import Letter
 from services.mail.domain.sending.outgoing import Enclosure, Outgoing, OutgoingState
 from services.mail.store import connections
 from services.mail.store import outgoing as store
-from services.mail.sync.drafting import DELETE
+from services.mail.sync.drafting import DELETE, queue_draft
 from services.mail.sync.enclosing import Enclosing
 from services.mail.sync.feeds import wake_writer
-from services.mail.sync.submitting import DailyLimit, Submission, Submissions, queue_draft
+from services.mail.sync.submitting import DailyLimit, Submission, Submissions
 from services.mail.web.messages import people, seen_by
 from services.mail.web.models import EntityOut, PersonOut
 from services.mail.web.operation_models import JobQuery

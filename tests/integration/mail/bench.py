@@ -21,8 +21,11 @@ from services.mail.domain.message import Content, Fetched, Person, Policy
 from services.mail.store import connections
 from services.mail.store.messages import NewMessage, add_messages, add_traces
 from services.mail.sync.feeds import work_address
+from services.mail.sync.fetching import Fetches
+from services.mail.sync.keeper import Keeper
 from services.mail.sync.link_work import LinkWork
 from services.mail.sync.linking import Linker
+from services.mail.sync.overtaking import Overtaking
 
 KEY = b"k" * 32
 BOB = EntityRef("lead", "bob")
@@ -38,9 +41,9 @@ class Google:
 
     async def fetch(
         self, _feed: Feed, _connection: Connection, google_ids: Sequence[str]
-    ) -> "Google":
+    ) -> Fetches:
         self.asked += google_ids
-        return self
+        return Fetches(read=dict(self.read), unreadable=dict(self.unreadable))
 
 
 @dataclass
@@ -50,7 +53,13 @@ class Bench:
     pool: Pool
     linker: Linker = field(default_factory=lambda: Linker(hash_key=KEY, now=clock.now))
     google: Google = field(default_factory=Google)
+    keeper: Keeper = field(default_factory=lambda: Keeper(now=clock.now))
     holds: list[tuple[str, str, int, int]] = field(default_factory=list)
+
+    @property
+    def overtaking(self) -> Overtaking:
+        nobody: Any = None  # no live feed goes on here
+        return Overtaking(self.pool, nobody)
 
     def work(self, *, most: int = 5_000) -> LinkWork:
         return LinkWork(
@@ -58,6 +67,8 @@ class Bench:
             self.linker,
             fetch=self.google.fetch,
             hold=self.hold,
+            keeper=self.keeper,
+            overtaking=self.overtaking,
             now=clock.now,
             most=most,
         )

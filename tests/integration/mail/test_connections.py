@@ -356,7 +356,7 @@ async def test_a_users_connection_is_hidden_from_colleagues_and_open_to_services
     assert UUID(connection_id)
 
 
-@pytest.mark.parametrize("body", [{}, {"policy": "some"}, {"policy": "all", "more": 1}])
-async def test_wrong_settings_are_refused(web_only: Stand, body: dict[str, Any]) -> None:
+@pytest.mark.parametrize("body", [[], {"policy": "some"}, {"policy": "all", "more": 1}])
+async def test_wrong_settings_are_refused(web_only: Stand, body: Any) -> None:
     path = f"/v1/mail/connections/{uuid4()}/settings"
     assert (await web_only.call("PUT", path, body)).status == 400

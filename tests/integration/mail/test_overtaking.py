@@ -5,6 +5,7 @@ import pytest
 from tests.integration.mail.stand import ALICE, Stand
 from tests.integration.mail.test_backfill import backfilled, old_mail, with_backfill
 from tests.integration.mail.test_comparing import expire, resynced, silent
+from tests.integration.mail.test_settings import BOB, keeps, put, tell
 from tests.support import eventually
 
 LATE = {"path_contains": "/messages/", "method": "GET", "late_s": 5.0, "times": 1}
@@ -72,3 +73,30 @@ async def test_a_missed_change_is_found_although_the_history_has_moved_the_messa
     (row,) = await mail.fetch("SELECT labels FROM messages")
     at_google = (await mail.google.control("GET", f"people/{ALICE}/mailbox"))["messages"]
     assert set(row["labels"]) == set(at_google[0]["labels"]) == {"INBOX", "STARRED"}
+
+
+@pytest.mark.parametrize("cause", ["entity", "settings"])
+async def test_what_happens_to_a_trace_while_it_is_made_whole_is_not_lost(
+    stand: Stand, cause: str
+) -> None:
+    stand.settings = stand.settings.model_copy(update={"policy": "known"})
+    async with stand.serving():
+        connection_id = await stand.connect()
+        message = await stand.deliver(subject="moved", **{"from": BOB})
+        await keeps(stand, "trace")
+        await stand.google.control("PUT", "faults", {"rules": [LATE]})
+        if cause == "entity":
+            await tell(stand, BOB)
+        else:
+            await put(stand, connection_id, policy="all", wait=0)
+        await eventually(lambda: was_fetched(stand))
+        before = await live_cursor(stand)
+        await stand.edit(message["id"], "read")
+
+        async def is_past() -> bool:
+            return await live_cursor(stand) > before
+
+        await eventually(is_past)
+        await keeps(stand, "whole")
+        (found,) = await stand.messages()
+        assert found["labels"] == ["INBOX"]

@@ -7,8 +7,10 @@ import pytest
 
 from libs.common import clock
 from libs.common.db import POOL
-from libs.common.housekeeping import clean_house
+from libs.common.housekeeping import Chore, clean_house
+from services.mail.sync.aging import Aging
 from services.mail.sync.housekeeping import chores
+from services.mail.sync.keeper import Keeper
 from tests.integration.mail.stand import Stand
 from tests.integration.privacy.holding import erased
 from tests.support import eventually
@@ -16,9 +18,10 @@ from tests.support import eventually
 pytestmark = pytest.mark.timeout(120)
 
 
-async def night(stand: Stand, **settings: float) -> None:
-    """Let housekeeping run once, under these settings."""
-    mine = chores(stand.settings.model_copy(update=settings), now=clock.now)
+async def night(stand: Stand, *, retention_days: int | None = None) -> None:
+    """Let housekeeping run once, where mail may become so old."""
+    aging = Aging(Keeper(now=clock.now, retention_days=retention_days), now=clock.now)
+    mine = (*chores(stand.settings, now=clock.now), Chore("old_mail", aging.sweep))
     assert await clean_house(stand.app[POOL], mine, now=clock.now)
 
 

@@ -7,6 +7,8 @@ COMPARING = "services/mail/sync/comparing.py"
 MAILBOX = "services/mail/sync/mailbox.py"
 FETCHING = "services/mail/sync/fetching.py"
 CONNECTIONS = "services/mail/sync/connections.py"
+KEEPING = "services/mail/domain/keeping.py"
+KEEP_WORK = "services/mail/sync/keep_work.py"
 HISTORY = "services/mail/domain/history.py"
 CONNECTED = "libs/common/google/connected.py"
 LEDGER = "libs/common/quota/ledger.py"
@@ -19,6 +21,8 @@ CONNECTED_MAILBOXES = "tests/integration/mail/test_connections.py"
 WORK = "tests/integration/mail/test_work.py"
 LINKS = "tests/integration/mail/test_links.py"
 API = "tests/integration/mail/test_api.py"
+SETTINGS = "tests/integration/mail/test_settings.py"
+KEEPING_WORK = "tests/integration/mail/test_keep_work.py"
 RULES = "tests/unit/mail/test_history.py"
 CHARGES = "tests/integration/common/google/test_accounts.py"
 QUOTA = "tests/integration/common/quota/test_ledger.py"
@@ -39,13 +43,13 @@ MUTANTS = (
         async with transaction(self._pool) as conn:
             await directory.lock_shared(conn, connection.tenant_id)
             await lease.advance(conn, cursor=str(cursor))
-            await self.commit(""",
+            return await self.commit(""",
             """\
         async with transaction(self._pool) as conn:
             await lease.advance(conn, cursor=str(cursor))
         async with transaction(self._pool) as conn:
             await directory.lock_shared(conn, connection.tenant_id)
-            await self.commit(""",
+            return await self.commit(""",
         ),
     ),
     mutant(
@@ -196,9 +200,35 @@ MUTANTS = (
         "Under the policy `known` mail that concerns nobody is kept whole and told.",
         f"{API}::test_of_strangers_mail_only_a_trace_is_kept_and_nothing_told",
         edit=(
-            FETCHING,
-            "self._whole = whole or connection.policy is Policy.ALL",
-            "self._whole = whole or connection.policy in Policy",
+            KEEPING,
+            """\
+        if self.policy is Policy.NONE or (self.policy is Policy.KNOWN and not known):
+            return Verdict(Keep.TRACE, Reason.POLICY)
+""",
+            """\
+        if self.policy is Policy.NONE:
+            return Verdict(Keep.TRACE, Reason.POLICY)
+""",
+        ),
+    ),
+    mutant(
+        "policy-ignored-for-old-mail",
+        "Settings that change act on what comes, and leave what is there as it is.",
+        f"{SETTINGS}::test_what_a_policy_does_not_keep_goes_from_what_is_there",
+        edit=(
+            KEEP_WORK,
+            "            if verdict.keep < one.kept:\n                told = await redact(",
+            "            if verdict.keep < 0:\n                told = await redact(",
+        ),
+    ),
+    mutant(
+        "settings-of-yesterday-at-the-commit",
+        "A message is kept by the settings of when it was fetched, which are in force no more.",
+        f"{KEEPING_WORK}::test_mail_on_its_way_is_kept_by_the_settings_at_its_commit",
+        edit=(
+            INTAKE,
+            "        connection, rules = await self._keeper.current(conn, connection)\n",
+            "        rules = await self._keeper.rules(conn, connection)\n",
         ),
     ),
     mutant(

@@ -50,7 +50,21 @@ MUTANTS = (
         "ledger-without-order",
         "Two writes of one item are on their way at once.",
         f"{ROWS}::test_writes_of_one_item_go_out_one_after_the_other",
-        edit=(LEDGER, "AND e.item = w.item AND", "AND e.item = w.item || '' AND e.id <> e.id AND"),
+        edit=(
+            LEDGER,
+            """\
+                          AND e.item = w.item AND e.position < w.position
+                          AND e.finished_at IS NULL)
+     ORDER BY w.position
+     LIMIT $4
+""",
+            """\
+                          AND e.item = w.item AND e.position < w.position
+                          AND e.finished_at IS NULL AND e.id <> e.id)
+     ORDER BY w.position
+     LIMIT $4
+""",
+        ),
     ),
     mutant(
         "taken-over-before-the-deadline",

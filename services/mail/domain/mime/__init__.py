@@ -14,7 +14,7 @@ from services.mail.domain.mime.bounds import (
 from services.mail.domain.mime.extract import extract
 from services.mail.domain.mime.headers import decode_words
 from services.mail.domain.mime.html import html_to_text, unescape
-from services.mail.domain.mime.parse import parse, parse_file, parse_people
+from services.mail.domain.mime.parse import parse, parse_file, parse_head, parse_people
 from services.mail.domain.mime.text import clean
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "html_to_text",
     "parse",
     "parse_file",
+    "parse_head",
     "parse_people",
     "unescape",
 ]

@@ -1,6 +1,7 @@
 """From the octets of a message to what it says."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from email.message import Message
 from io import BytesIO
 from os import PathLike
@@ -10,6 +11,7 @@ from uuid import UUID
 
 from services.mail.domain.message import CalendarPart, Content
 from services.mail.domain.mime import bounds, headers, parts
+from services.mail.domain.mime.automatic import is_automatic
 from services.mail.domain.mime.dates import read_date
 from services.mail.domain.mime.quotes import new_text
 from services.mail.domain.mime.reports import read_calendar, read_report
@@ -41,8 +43,13 @@ def parse_file(path: str | PathLike[str]) -> Content:
 
 
 def parse_people(fields: Iterable[tuple[str, str]]) -> Content:
-    """Return a content with nothing but the people that `fields` (name, value) mention."""
+    """Return a content with nothing but the people, and whether it is automatic."""
     return _people(headers.of_fields(list(fields)))
+
+
+def parse_head(fields: Iterable[tuple[str, str]]) -> Content:
+    """Return what `fields` (name, value) of a message's head say, without any body."""
+    return _head(headers.of_fields(list(fields)))
 
 
 def _people(message: "Message[Any, Any]") -> Content:
@@ -51,7 +58,19 @@ def _people(message: "Message[Any, Any]") -> Content:
         to=headers.people(message, "To"),
         cc=headers.people(message, "Cc"),
         bcc=headers.people(message, "Bcc"),
+        automatic=is_automatic(message),
         send_id=_send_id(message),
+    )
+
+
+def _head(message: "Message[Any, Any]") -> Content:
+    return replace(
+        _people(message),
+        subject=headers.field(message, "Subject")[: bounds.LONGEST_SUBJECT],
+        rfc822_message_id=headers.field(message, "Message-ID")[: bounds.LONGEST_ID] or None,
+        in_reply_to=next(iter(headers.ids(message, "In-Reply-To")), None),
+        references=tuple(headers.ids(message, "References"))[-bounds.MOST_REFERENCES :],
+        date=read_date(headers.field(message, "Date")),
     )
 
 
@@ -67,27 +86,17 @@ def _parse(file: BinaryIO) -> Content:
     root = read_tree(file)
     found = parts.find(root)
     leaves = list(parts.leaves(root))
-    people = _people(root)
     text = clean("\n\n".join(_texts(found.bodies)), bounds.LONGEST_TEXT).strip()
-    return Content(
-        sender=people.sender,
-        to=people.to,
-        cc=people.cc,
-        bcc=people.bcc,
-        subject=headers.field(root, "Subject")[: bounds.LONGEST_SUBJECT],
-        rfc822_message_id=headers.field(root, "Message-ID")[: bounds.LONGEST_ID] or None,
-        in_reply_to=next(iter(headers.ids(root, "In-Reply-To")), None),
-        references=tuple(headers.ids(root, "References"))[-bounds.MOST_REFERENCES :],
+    return replace(
+        _head(root),
         text=text,
         attachments=tuple(
             parts.attachment(node) for node in found.attached[: bounds.MOST_ATTACHMENTS]
         ),
         html=parts.shown(found.rich),
         new_text=new_text(text),
-        date=read_date(headers.field(root, "Date")),
         calendar=_calendars(leaves),
         report=read_report(leaves),
-        send_id=people.send_id,
     )
 
 
