@@ -21,6 +21,7 @@ from bench.backfill.mailbox import TENANT
 from bench.backfill.reading import Read, read, used_s
 from bench.house.letters import OWNER
 from libs.common.google.rawbody import RawBody
+from services.mail.domain.activities import activity_id
 from services.mail.domain.message import Person
 
 AT_ONCE = 10
@@ -33,20 +34,20 @@ INSERT INTO messages
        (tenant_id, id, connection_id, google_id, thread_id, internal_date, traced, direction,
         sender, recipients, subject, snippet, body_text, rfc822_message_id, in_reply_to,
         reference_ids, attachments, size, labels, label_history_id, sequence, stored_at,
-        body_html, new_text, sent_at, calendar, report, search, activity_sequence)
+        body_html, new_text, sent_at, calendar, report, search, activity_id)
 SELECT $1, n.id, $2, n.google_id, n.thread_id, to_timestamp(n.millis / 1000.0), false,
        n.direction, n.sender::jsonb, n.recipients::jsonb, n.subject, n.snippet, n.body_text,
        n.rfc822_message_id, n.in_reply_to, string_to_array(n.reference_ids, ' '),
        n.attachments::jsonb, n.size, string_to_array(n.labels, ' '), n.history_id, 1, now(),
        n.body_html, n.new_text, n.sent_at, n.calendar::jsonb, NULL, n.search::tsvector,
-       n.activity_sequence
+       n.activity_id
   FROM unnest($3::uuid[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::text[],
               $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[],
               $15::text[], $16::text[], $17::bigint[], $18::text[], $19::bigint[], $20::text[],
-              $21::text[], $22::timestamptz[], $23::text[], $24::text[], $25::bigint[])
+              $21::text[], $22::timestamptz[], $23::text[], $24::text[], $25::uuid[])
        AS n (id, google_id, thread_id, millis, direction, sender, recipients, subject, snippet,
              body_text, rfc822_message_id, in_reply_to, reference_ids, attachments, size, labels,
-             history_id, body_html, new_text, sent_at, calendar, search, activity_sequence)
+             history_id, body_html, new_text, sent_at, calendar, search, activity_id)
 ON CONFLICT (tenant_id, connection_id, google_id) DO NOTHING
 """
 ADD_ADDRESSES = """
@@ -57,6 +58,12 @@ ON CONFLICT DO NOTHING
 FIND_ENTITIES = """
 SELECT address, entity_type, entity_id FROM entity_addresses
  WHERE tenant_id = $1 AND address = ANY($2::text[])
+"""
+ADD_ACTIVITIES = """
+INSERT INTO activities AS a (tenant_id, id, sequence, occurred_at)
+SELECT $1, n.id, new.first, to_timestamp(n.millis / 1000.0)
+  FROM unnest($2::uuid[], $3::bigint[]) AS n (id, millis), activity_numbers new
+ON CONFLICT (tenant_id, id) DO UPDATE SET sequence = a.sequence + 1
 """
 ADD_LINKS = """
 INSERT INTO message_links (tenant_id, entity_type, entity_id, message_id, occurred_at)
@@ -164,6 +171,12 @@ async def _write(
             for kind, entity_id in _refs_of(one, refs)
         ]
         if links:
+            told = [
+                (_activity_of(one), int(one.facts["internalDate"]))
+                for one in letters
+                if _refs_of(one, refs)
+            ]
+            await conn.execute(ADD_ACTIVITIES, TENANT, *zip(*told, strict=True))
             await conn.execute(ADD_LINKS, TENANT, *zip(*links, strict=True))
         events = [event for one in letters for event in _events(connection_id, one, refs)]
         await conn.execute(ADD_EVENTS, *zip(*events, strict=True))
@@ -184,6 +197,10 @@ async def _find_entities(
 def _refs_of(one: _Letter, refs: Refs) -> list[tuple[str, str]]:
     addresses = {person.address.casefold() for person in one.people}
     return sorted({ref for address in addresses for ref in refs.get(address, ())})
+
+
+def _activity_of(one: _Letter) -> UUID:
+    return activity_id(TENANT, one.id, one.read.content)
 
 
 def _hashes(one: _Letter) -> list[bytes]:
@@ -224,7 +241,7 @@ def _columns(letters: list[_Letter], refs: Refs) -> Any:
                 content.date,
                 _json(content.calendar),
                 one.read.search,
-                1 if _refs_of(one, refs) else 0,
+                _activity_of(one) if _refs_of(one, refs) else None,
             )
         )
     return zip(*rows, strict=True)
@@ -256,7 +273,7 @@ def _events(connection_id: UUID, one: _Letter, refs: Refs) -> list[tuple[UUID, s
     told = [_event(f"mail.message.{kind}.v1", "message", one.id, moment, data)]
     if found := _refs_of(one, refs):
         activity = {
-            "id": one.id,
+            "id": _activity_of(one),
             "type": "email",
             "title": content.subject,
             "snippet": facts["snippet"],
@@ -274,6 +291,17 @@ def _events(connection_id: UUID, one: _Letter, refs: Refs) -> list[tuple[UUID, s
             ],
             "occurred_at": moment,
             "created_by": "alice",
+            "copies": [
+                {
+                    "message_id": one.id,
+                    "connection_id": connection_id,
+                    "user_id": "alice",
+                    "google_message_id": facts["id"],
+                    "direction": way,
+                    "visibility": "team",
+                }
+            ],
+            "visibility": "team",
         }
         data = {
             "origin": "backfill",
@@ -281,7 +309,7 @@ def _events(connection_id: UUID, one: _Letter, refs: Refs) -> list[tuple[UUID, s
             "google_message_id": facts["id"],
             "activity": activity,
         }
-        told.append(_event("mail.activity.logged.v1", "activity", one.id, moment, data))
+        told.append(_event("mail.activity.logged.v1", "activity", _activity_of(one), moment, data))
     return told
 
 

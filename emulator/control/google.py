@@ -195,7 +195,7 @@ _INDEX: Final = {
     "POST /_emulator/people/{email}/messages": "mail arrives: {raw} or {from, subject, text, ...}; "
     "or a message/rfc822 file with ?labels=&internal_date_ms=&thread_key=",
     "POST /_emulator/people/{email}/edits": "{message | messages, action, add?, remove?}",
-    "GET /_emulator/people/{email}/mailbox": "ids, labels and subjects",
+    "GET /_emulator/people/{email}/mailbox": "ids, labels and subjects; with ?header= also that",
     "POST /_emulator/people/{email}/history": "{action: expire}",
     "GET|PUT /_emulator/clock": "{offset_s, signatures?}",
     "GET|PUT /_emulator/settings": "switches; a PUT changes those it names",

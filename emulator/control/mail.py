@@ -144,8 +144,9 @@ async def edit(request: web.Request) -> web.Response:
 
 
 async def mailbox(request: web.Request) -> web.Response:
-    """Show what is in the mailbox, without bodies."""
+    """Show what is in the mailbox, without bodies; `?header=` adds one header of each message."""
     box = request.app[WORLD].mailbox(person(request).email)
+    wanted = request.query.getall("header", [])
     messages = [
         {
             "id": m.id,
@@ -154,10 +155,28 @@ async def mailbox(request: web.Request) -> web.Response:
             "subject": mime.header(m.parsed(), "subject"),
             "messageId": m.message_id,
             "historyId": str(m.history_id),
+            **(
+                {"headers": {one: mime.header(m.parsed(), one) for one in wanted}} if wanted else {}
+            ),
         }
         for m in box.messages.values()
     ]
     return web.json_response({"historyId": str(box.history_id), "messages": messages})
+
+
+def _shown(message: StoredMessage, wanted: list[str]) -> Json:
+    head = mime.parse_head(message.raw)
+    shown: Json = {
+        "id": message.id,
+        "threadId": message.thread_id,
+        "labels": list(message.labels),
+        "subject": mime.header(head, "subject"),
+        "messageId": message.message_id,
+        "historyId": str(message.history_id),
+    }
+    if wanted:
+        shown["headers"] = {name: mime.header(head, name) for name in wanted}
+    return shown
 
 
 async def change_history(request: web.Request) -> web.Response:

@@ -22,12 +22,19 @@ SNIPPET_CHARS = 200
 _PARSER = BytesParser(policy=policy.compat32)
 _TAG = re.compile(r"(?s)<(script|style)\b.*?</\1\s*>|<[^>]*>")
 _SPACE = re.compile(r"\s+")
+_HEAD_END = re.compile(rb"\r?\n\r?\n")
 _ATTACHMENT_PREFIX = "ANGjdJ"
 
 
 def parse(raw: bytes) -> Message:
     """Return the parsed message; anything at all parses to something."""
     return _PARSER.parsebytes(raw)
+
+
+def parse_head(raw: bytes) -> Message:
+    """Return the message without what is behind its headers, which takes the time."""
+    match = _HEAD_END.search(raw)
+    return parse(raw[: match.end()] if match else raw)
 
 
 def encode(data: bytes) -> str:

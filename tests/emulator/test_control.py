@@ -146,6 +146,14 @@ async def test_the_mailbox_can_be_looked_into(google: Google) -> None:
     assert shown["messages"][0]["subject"] == "Hello"
 
 
+async def test_a_look_into_the_mailbox_can_show_a_header(google: Google) -> None:
+    await google.arrive(subject="Hi", headers={"X-Mine": "7"})
+
+    shown = await google.control("GET", f"people/{ALICE}/mailbox?header=X-Mine")
+
+    assert [one["headers"] for one in shown["messages"]] == [{"X-Mine": "7"}]
+
+
 async def test_a_new_address_keeps_the_mail_and_the_sub(google: Google, mail: Mail) -> None:
     await google.arrive()
     before = await google.control("GET", f"people/{ALICE}")

@@ -21,7 +21,7 @@ from tests.house.house import House
 from tests.house.truth import first_seen
 from tests.support import eventually
 
-ALICE = "alice@example.com"
+ALICE, CAROL = "alice@example.com", "carol@example.com"
 CHUNK_AND_MORE = 27
 Done = Callable[[], Awaitable[bool]]
 Begin = Callable[[], Awaitable[Done]]
@@ -165,6 +165,38 @@ async def entity(house: House) -> Begin:
     return begin
 
 
+async def two_mailboxes(house: House) -> None:
+    """Connect two colleagues, of whom a customer of the CRM writes to both."""
+    await one_mailbox(house)
+    await house.connect(CAROL, user="carol")
+    told = told_of("customer")
+    await messaging.send(house.amqp_url, told.to_json(), key=told.type)
+    await eventually(lambda: house.mail_db.fetchval("SELECT count(*) > 0 FROM entities"))
+    await house.quiet()
+
+
+async def copies(house: House) -> Begin:
+    """A customer writes one mail to two colleagues."""
+    raw = (
+        f"From: customer@example.org\r\nTo: {ALICE}, {CAROL}\r\n"
+        f"Message-ID: <{next(NUMBERS)}@example.org>\r\n"
+        "Date: Thu, 1 Jan 2026 12:00:00 +0000\r\nSubject: both\r\n\r\nHello\r\n"
+    )
+
+    async def begin() -> Done:
+        made = {(await house.google.deliver(one, raw=raw))["id"] for one in (ALICE, CAROL)}
+
+        async def done() -> bool:
+            return any(
+                {each["google_message_id"] for each in one.data["activity"]["copies"]} == made
+                for one in house.events("mail.activity.logged.")
+            )
+
+        return done
+
+    return begin
+
+
 def told_of(name: str) -> Envelope:
     event = EntityUpserted(
         entity_type="lead",
@@ -289,6 +321,7 @@ PATHS = (
     Path("history", "worker", one_mailbox, changes),
     Path("backfill", "worker", House.start, first_sight),
     Path("repair", "worker", one_mailbox, gap),
+    Path("copies", "worker", two_mailboxes, copies),
     Path("refresh", "auth", one_mailbox, stale_token),
     Path("publish", "relay", one_mailbox, arrival),
     Path("consume an entity", "consumer", one_mailbox, entity),

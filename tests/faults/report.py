@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from tests.faults.paths import PATHS
+from tests.faults.every_path import PATHS
 
 Json = dict[str, Any]
 HEAD = """# What was seen when processes were killed

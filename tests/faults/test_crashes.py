@@ -11,7 +11,8 @@ import pytest
 
 from tests.databases import NewDatabase
 from tests.faults.crashing import Crashes, break_everywhere, break_sample, survey
-from tests.faults.paths import PATHS, Path
+from tests.faults.every_path import PATHS
+from tests.faults.paths import Path
 from tests.house.building import built
 
 EVERYWHERE = os.environ.get("CAUSEWAY_CRASH_POINTS") == "all"

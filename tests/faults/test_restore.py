@@ -11,7 +11,7 @@ from cli.local.postgres import find_binaries
 from cli.settings import PROJECT
 from tests import messaging
 from tests.databases import NewDatabase
-from tests.faults.paths import ALICE, one_mailbox, told_of
+from tests.faults.paths import ALICE, Counted, one_mailbox, told_of
 from tests.house.building import built
 from tests.house.house import House
 from tests.house.programs import Program
@@ -82,12 +82,13 @@ async def test_an_older_backup_is_made_up_for_by_the_feeds_and_no_number_is_give
         await house.quiet()
         back_up(house, tmp_path)
         since = datetime.now(UTC)
-        await house.deliver(ALICE, subject="after the backup")
+        new = await house.deliver(ALICE, subject="new", **{"from": "lead@example.org"})
+        await eventually(Counted(house, {new["id"]: ["received"]}).done)
         await house.edit(ALICE, starred["id"], "star")
         await house.edit(ALICE, lost["id"], "delete")
         lead = told_of("lead")
         await messaging.send(house.amqp_url, lead.to_json(), key=lead.type)
-        await eventually(lambda: entities(house))
+        await eventually(lambda: house.events("mail.activity.logged."))
         await house.quiet()
         before = numbers(house)
 
@@ -101,6 +102,7 @@ async def test_an_older_backup_is_made_up_for_by_the_feeds_and_no_number_is_give
         await house.edit(ALICE, starred["id"], "unstar")
         await eventually(lambda: same_as_google(house), timeout_s=60)
         await eventually(lambda: entities(house))
+        await eventually(lambda: len(house.events("mail.activity.logged.")) > 1)
         await house.quiet()
         after = numbers(house)
         for subject, given in after.items():

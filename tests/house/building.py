@@ -53,6 +53,9 @@ FIXED = {
     "CAUSEWAY_MAIL_POLL_INTERVAL": "86400",
     "CAUSEWAY_MAIL_AUDIT_INTERVAL": "864000",
     "CAUSEWAY_AUTH_WORKER_INTERVAL": "1",
+    # What became of a lost answer is found out in seconds.
+    "CAUSEWAY_MAIL_WRITE_TIMEOUT": "2",
+    "CAUSEWAY_MAIL_SETTLE_AFTER": "0.5",
     "CAUSEWAY_LOG_FORMAT": "json",
 }
 

@@ -66,6 +66,8 @@ class House:
     """Addresses of those that are connected, by connection id."""
     read: list[Envelope] = field(default_factory=list, repr=False)
     """As much of `published` as was looked at: it is asked for again and again."""
+    deleted: set[str] = field(default_factory=set)
+    """What people deleted for good, by Google's id."""
 
     async def start(self, *names: str) -> None:
         """Start processes, by default all of them; return when they do what they are for."""
@@ -144,6 +146,8 @@ class House:
         """Let the person change something in Gmail."""
         body = {"message": message, "action": action, **more}
         await self.google.control("POST", f"people/{email}/edits", body)
+        if action == "delete":
+            self.deleted.add(message)
 
     async def in_step(self, connection_id: str) -> bool:
         """Say whether the mailbox is read, is well, and has its past."""

@@ -11,10 +11,37 @@ from uuid import UUID
 from libs.common.events.envelope import Envelope
 from services.mail.domain.message import HIDDEN
 from tests.house.house import House
+from tests.house.outgoing import outgoing_differences
 
 ROWS = """
 SELECT google_id, labels, deleted_at IS NOT NULL AS deleted, traced, sequence
   FROM messages WHERE connection_id = $1
+"""
+ACTIVITIES = """
+SELECT a.id, a.sequence,
+       ARRAY(SELECT ARRAY[m.connection_id::text, m.google_id]
+               FROM messages m
+               JOIN connections c ON c.tenant_id = m.tenant_id
+                                 AND c.connection_id = m.connection_id
+              WHERE m.tenant_id = a.tenant_id AND m.activity_id = a.id
+                AND m.deleted_at IS NULL AND NOT m.traced AND c.purge = 'none') AS copies,
+       ARRAY(SELECT DISTINCT l.entity_type || '/' || l.entity_id
+               FROM messages m
+               JOIN connections c ON c.tenant_id = m.tenant_id
+                                 AND c.connection_id = m.connection_id
+               JOIN message_links l ON l.tenant_id = m.tenant_id AND l.message_id = m.id
+              WHERE m.tenant_id = a.tenant_id AND m.activity_id = a.id
+                AND m.deleted_at IS NULL AND NOT m.traced AND c.purge = 'none') AS entities
+  FROM activities a
+ WHERE a.id = ANY($1::uuid[])
+    OR a.id IN (SELECT activity_id FROM messages WHERE connection_id = ANY($2::uuid[]))
+"""
+UNLIKE = """
+SELECT google_id FROM messages m
+ WHERE connection_id = ANY($1::uuid[])
+   AND (activity_id IS NOT NULL)
+       <> EXISTS (SELECT FROM message_links l
+                   WHERE l.tenant_id = m.tenant_id AND l.message_id = m.id)
 """
 CURSOR = "SELECT cursor FROM feeds WHERE connection_id = $1 AND kind = 'mail.live'"
 LEFT_OVER = {
@@ -42,7 +69,9 @@ async def differences(house: House) -> list[str]:
         cursor = await house.mail_db.fetchval(CURSOR, UUID(connection_id))
         if int(cursor or 0) < int(mailbox["historyId"]):
             found.append(f"the cursor {cursor} is behind the mailbox ({mailbox['historyId']})")
+    found += await _activities(house, told)
     found += _orders(told)
+    found += await outgoing_differences(house, told)
     for what, sql in LEFT_OVER.items():
         if count := await house.mail_db.fetchval(sql):
             found.append(f"{count} {what}")
@@ -138,6 +167,39 @@ def _is_told(kinds: list[str]) -> bool | None:
 
 def _standing(row: Any) -> str:
     return "deleted" if row["deleted"] else "a trace" if row["traced"] else "here"
+
+
+async def _activities(house: House, told: list[Envelope]) -> list[str]:
+    """Of every activity each number was told once, and the last event says what is."""
+    by_id = defaultdict(list)
+    for one in told:
+        if one.type == "mail.activity.logged.v1":
+            by_id[one.aggregate_id].append(one)
+    mailboxes = [UUID(one) for one in house.mailboxes]
+    rows = await house.mail_db.fetch(ACTIVITIES, [UUID(one) for one in by_id], mailboxes)
+    found = [
+        f"activity {row['id']}: {wrong}"
+        for row in rows
+        for wrong in _activity(by_id[str(row["id"])], row)
+    ]
+    unlike = await house.mail_db.fetch(UNLIKE, mailboxes)
+    return found + [
+        f"{row['google_id']} is a copy without a link, or linked and none" for row in unlike
+    ]
+
+
+def _activity(events: list[Envelope], row: Any) -> Iterable[str]:
+    numbers = [int(one.sequence) for one in events]
+    if numbers != list(range(1, row["sequence"] + 1)):
+        yield f"events {numbers} and not 1 to {row['sequence']}"
+        return
+    last = events[-1].data["activity"]
+    copies = sorted([one["connection_id"], one["google_message_id"]] for one in last["copies"])
+    if copies != sorted(row["copies"]):
+        yield f"told copies {copies}, has {sorted(row['copies'])}"
+    entities = sorted(f"{one['type']}/{one['id']}" for one in last["entities"])
+    if entities != sorted(row["entities"]):
+        yield f"told {entities}, concerns {sorted(row['entities'])}"
 
 
 def _orders(told: list[Envelope]) -> list[str]:

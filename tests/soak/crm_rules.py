@@ -12,8 +12,6 @@ from tests.soak.steps import Step
 USERS = tuple(f"user{one}" for one in range(SEATS))
 POLICIES = ("all", "known", "none", "known")
 ENTITIES = ("ann", "ben", "cy")
-LABEL_ANSWERS = {200, 404, 409, 429, 502, 503}
-"""The message may be gone, and Google may be in a bad mood."""
 
 
 async def connect(stage: Stage, step: Step) -> None:
@@ -77,23 +75,6 @@ async def give_back(stage: Stage, person: Person) -> None:
             one.connection_id, person.email, tenant=one.tenant, user=one.user
         )
         person.revoked = False
-
-
-async def label(stage: Stage, step: Step) -> None:
-    """A user stars a message from the CRM."""
-    mailbox = stage.mailbox(step.which)
-    if mailbox is None:
-        return
-    await ensure(stage, "web")
-    seat = {"tenant": mailbox.tenant, "user": mailbox.user}
-    path = f"/v1/mail/messages?limit=10&connection_id={mailbox.connection_id}"
-    status, page = await stage.house.call_mail("GET", path, **seat)
-    assert status == 200, page
-    if page["items"]:
-        named = page["items"][step.how % len(page["items"])]["id"]
-        path = f"/v1/mail/messages/{named}/labels"
-        status, said = await stage.house.call_mail("POST", path, {"add": ["STARRED"]}, **seat)
-        assert status in LABEL_ANSWERS, said
 
 
 async def keep(stage: Stage, step: Step) -> None:
@@ -195,7 +176,6 @@ RULES = {
     "disconnect": disconnect,
     "exchange": exchange,
     "come_back": come_back,
-    "label": label,
     "keep": keep,
     "pause": pause,
     "entity": entity,

@@ -2,6 +2,7 @@
 
 import base64
 from email.message import EmailMessage
+from email.utils import formatdate, make_msgid
 from typing import Any
 
 from tests.soak.stage import STRANGERS, Person, Stage
@@ -33,6 +34,19 @@ async def arrive(stage: Stage, step: Step) -> None:
 async def burst(stage: Stage, step: Step) -> None:
     """Several arrive at once."""
     await deliver(stage, stage.person(step.who), step, count=2 + step.how % 6)
+
+
+async def circular(stage: Stage, step: Step) -> None:
+    """A stranger writes one mail to everybody."""
+    stranger = STRANGERS[step.which % len(STRANGERS)]
+    raw = (
+        f"From: {stranger}\r\nTo: {', '.join(one.email for one in stage.people)}\r\n"
+        f"Message-ID: {make_msgid(domain='example.org')}\r\nDate: {formatdate()}\r\n"
+        "Subject: to all\r\n\r\nHello\r\n"
+    )
+    for person in stage.people:
+        made = await stage.house.google.deliver(person.email, raw=raw)
+        _note(stage, person, made, {stranger})
 
 
 async def answer(stage: Stage, step: Step) -> None:
@@ -121,6 +135,7 @@ async def _edit(stage: Stage, person: Person, letter: str, action: str) -> None:
         own = [one["id"] for one in named if one["name"] == OWN_LABEL]
         more = {"add": own} if action == "label" else {"remove": own}
         action = "label"
+    stage.edited.add(letter)
     await stage.house.edit(person.email, letter, action, **more)
     if action == "delete":
         person.letters.remove(letter)
@@ -155,6 +170,7 @@ def _letter(sender: str, to: str) -> str:
 RULES = {
     "arrive": arrive,
     "burst": burst,
+    "circular": circular,
     "answer": answer,
     "send": send,
     "edit": edit,

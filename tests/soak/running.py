@@ -16,12 +16,26 @@ from tests.databases import NewDatabase
 from tests.house.building import built
 from tests.house.house import House
 from tests.servers import Servers
-from tests.soak import crm_rules, mail_rules, processes, settling, trouble_rules
+from tests.soak import (
+    crm_rules,
+    mail_rules,
+    outgoing_rules,
+    processes,
+    settling,
+    trouble_rules,
+)
 from tests.soak.stage import Stage
 from tests.soak.steps import Step
 from tests.soak.trouble_rules import PLENTY, set_quota
 
-RULES = mail_rules.RULES | trouble_rules.RULES | crm_rules.RULES | processes.RULES | settling.RULES
+RULES = (
+    mail_rules.RULES
+    | trouble_rules.RULES
+    | crm_rules.RULES
+    | outgoing_rules.RULES
+    | processes.RULES
+    | settling.RULES
+)
 ALWAYS = ("arrive", "burst", "edit", "edits", "watch")
 
 

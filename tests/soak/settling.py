@@ -13,6 +13,7 @@ from uuid import UUID
 from tests.house.truth import differences
 from tests.soak import mail_rules
 from tests.soak.crm_rules import give_back, set_paused
+from tests.soak.outgoing_truth import learn, unfulfilled
 from tests.soak.processes import ensure, redeliver
 from tests.soak.stage import Stage
 from tests.soak.steps import Step
@@ -24,6 +25,14 @@ SETTLED_S = 0.05
 SOON = """
 UPDATE signals SET due_at = now(), not_before = '-infinity'
  WHERE NOT running AND due_at > now() AND due_at < now() + interval '15 minutes'
+"""
+WRITES_SOON = """
+UPDATE writes SET due_at = now()
+ WHERE state = 'queued' AND due_at > now() AND due_at < now() + interval '15 minutes'
+"""
+LOOKS_SOON = """
+UPDATE writes SET deadline = now()
+ WHERE state = 'sending' AND progress ? 'looks' AND deadline > now()
 """
 POLLS = """
 UPDATE signals s
@@ -108,12 +117,14 @@ async def _lost(stage: Stage) -> int:
 
 
 async def _right(stage: Stage) -> bool:
-    await stage.house.mail_db.execute(SOON)
+    for sql in (SOON, WRITES_SOON, LOOKS_SOON):
+        await stage.house.mail_db.execute(sql)
     await stage.house.auth_db.execute(AUTH_SOON)
     await _ask_again(stage)
     busy = await stage.house.busy()
     assert not any(busy.values()), busy
-    wrong = await differences(stage.house) + await misplaced(stage)
+    await learn(stage)
+    wrong = await differences(stage.house) + await misplaced(stage) + await unfulfilled(stage)
     if wrong:
         await asyncio.sleep(SETTLED_S)  # looking costs: let it work
     assert not wrong, wrong

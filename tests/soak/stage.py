@@ -51,6 +51,21 @@ class Kept:
 
 
 @dataclass
+class Send:
+    """A message that the CRM wanted sent, and was told it would be."""
+
+    id: str
+    mailbox: Mailbox
+    people: frozenset[str]
+    """Whom it goes to."""
+    about: bool
+    """It is to be logged with the deal."""
+    far: bool
+    """It is to leave when the story is over."""
+    taken_back: bool = False
+
+
+@dataclass
 class Entity:
     """An entity of the CRM as it was told last."""
 
@@ -78,6 +93,15 @@ class Stage:
     """By connection."""
     paused: set[str] = field(default_factory=set)
     """Connections that somebody paused."""
+    sends: list[Send] = field(default_factory=list)
+    ours: set[tuple[str, str]] = field(default_factory=set)
+    """What the CRM sent, by connection and Google's id."""
+    asked: dict[tuple[str, str], str] = field(default_factory=dict)
+    """What a message is logged with because somebody said so, by connection and Google's id."""
+    written: dict[str, set[str]] = field(default_factory=dict)
+    """Connections by which the CRM changed a message's labels, by Google's id."""
+    edited: set[str] = field(default_factory=set)
+    """What people did something to, by Google's id."""
     faults: list[dict[str, object]] = field(default_factory=list)
     quota_is_short: bool = False
     killed: Counter[str] = field(default_factory=Counter)
@@ -107,13 +131,20 @@ class Stage:
 
     def keeps(self, mailbox: Mailbox, google_id: str) -> bool:
         """Say whether a mailbox has more than a trace of a message."""
+        if (mailbox.connection_id, google_id) in self.ours:
+            return True
         kept = self.settings.get(mailbox.connection_id, Kept())
         if kept.policy == "none" or kept.blocked & self.concerns.get(google_id, frozenset()):
             return False
         return kept.policy == "all" or bool(self.expected(mailbox.tenant, google_id))
 
+    def logged_with(self, mailbox: Mailbox, google_id: str) -> set[str]:
+        """Return the ids of all that a message in a mailbox is logged with."""
+        asked = self.asked.get((mailbox.connection_id, google_id))
+        return self.expected(mailbox.tenant, google_id) | ({asked} if asked else set())
+
     def expected(self, tenant: str, google_id: str) -> set[str]:
-        """Return the ids of the tenant's entities that a message concerns."""
+        """Return the ids of the tenant's leads that a message concerns."""
         concerned = self.concerns.get(google_id, frozenset())
         return {
             name

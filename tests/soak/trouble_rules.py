@@ -23,6 +23,18 @@ FAULTS: tuple[dict[str, Any], ...] = (
     {"path_prefix": TOKENS, "garbage": True},
     {"path_prefix": TOKENS, "lose_answer": True},
 )
+WRITES: tuple[dict[str, Any], ...] = (
+    {"path_prefix": "/upload/gmail/v1/users/me/drafts"},
+    {"path_prefix": "/gmail/v1/users/me/drafts/send"},
+    {"path_contains": "/modify"},
+    {"path_contains": "/batchModify"},
+)
+WRITE_FAULTS: tuple[dict[str, Any], ...] = (
+    {"lose_answer": True},
+    {"drop": True},
+    {"status": 503},
+    {"status": 429, "reason": "rateLimitExceeded", "headers": WAIT},
+)
 LOW_UNITS = 100
 """A minute: a history and a few messages."""
 PLENTY = 1_000_000
@@ -32,6 +44,14 @@ async def fault(stage: Stage, step: Step) -> None:
     """Google fails a few times in some way."""
     chosen = FAULTS[step.how % len(FAULTS)]
     stage.faults.append({**chosen, "times": 1 + step.which % 3, "after": step.who})
+    await stage.house.google.control("PUT", "faults", {"rules": stage.faults})
+
+
+async def write_fault(stage: Stage, step: Step) -> None:
+    """Google fails a few times when something is to be changed."""
+    where, how = WRITES[step.how % len(WRITES)], WRITE_FAULTS[step.how // len(WRITES)]
+    rule = {**where, **how, "method": "POST", "times": 1 + step.which % 4, "after": step.who}
+    stage.faults.append(rule)
     await stage.house.google.control("PUT", "faults", {"rules": stage.faults})
 
 
@@ -109,6 +129,7 @@ async def _pushes(stage: Stage, **switches: Any) -> None:
 
 RULES = {
     "fault": fault,
+    "write_fault": write_fault,
     "quota": quota,
     "lose_pushes": lose_pushes,
     "double_pushes": double_pushes,

@@ -158,13 +158,28 @@ class Participant(BaseModel):
     role: Literal["from", "to", "cc", "bcc"]
 
 
+class ActivityCopy(BaseModel):
+    """One mailbox's copy of a mail."""
+
+    model_config = ConfigDict(frozen=True)
+
+    message_id: UUID
+    connection_id: UUID
+    user_id: str
+    """Whose mailbox it is."""
+    google_message_id: str
+    direction: Literal["inbound", "outbound"]
+    visibility: Literal["team", "metadata", "private"]
+    """What the mailbox's owner lets colleagues see of it."""
+
+
 class Activity(BaseModel):
     """What happened with entities of the CRM, in the one form all kinds share."""
 
     model_config = ConfigDict(frozen=True)
 
     id: UUID
-    """Of the message."""
+    """The same for every copy of one mail in a tenant."""
     type: Literal["email"] = "email"
     title: str
     snippet: str = Field(max_length=500)
@@ -172,23 +187,29 @@ class Activity(BaseModel):
     entities: tuple[EntityReference, ...]
     """All it concerns now; none: it is no activity any more."""
     participants: tuple[Participant, ...] = ()
+    """Of the copy that is shown: the most open one."""
     occurred_at: datetime
     start: datetime | None = None
     """Of what lasts; a message does not."""
     end: datetime | None = None
     created_by: str
-    """The user whose mailbox it was found in."""
+    """The user who sent it; of what arrived, the one whose copy came first."""
     source: Literal["gmail"] = "gmail"
+    copies: tuple[ActivityCopy, ...] = Field(default=(), max_length=100)
+    """In which mailboxes it is, by message id."""
+    visibility: Literal["team", "metadata", "private"] = "team"
+    """Of its most open copy: what people may be shown whose mailbox has none."""
 
 
 class ActivityLogged(Event):
-    """A message concerns other entities than before; the newest event has all of them."""
+    """A mail concerns other entities, or has other copies, than before; each event has all."""
 
     type: ClassVar[str] = "mail.activity.logged.v1"
     source: ClassVar[str] = "/causeway/mail"
     aggregate: ClassVar[str] = "activity"
 
     connection_id: UUID
+    """Of the copy that is shown, or that went last."""
     google_message_id: str
     activity: Activity
 

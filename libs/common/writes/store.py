@@ -239,6 +239,27 @@ async def postpone(conn: Connection, write: Write, *, due_at: datetime, reason: 
         raise WriteLost("The write is another's by now.")
 
 
+async def put_off(
+    conn: Connection, write: Write, *, until: datetime, reason: str, settle: bool
+) -> None:
+    """Let a write of ours wait: nothing of its last request had an effect.
+
+    Args:
+        conn: inside a transaction.
+        write: ours.
+        until: when it goes on.
+        reason: a short constant.
+        settle: an earlier request may have had one: that is still to be found out.
+
+    Raises:
+        WriteLost: it is ours no more.
+    """
+    if settle:
+        await note(conn, write, {}, deadline=until)
+    else:
+        await postpone(conn, write, due_at=until, reason=reason)
+
+
 FINISH = """
 UPDATE writes SET state = $4, reason = $5, answer = $6, finished_at = $7, epoch = NULL,
        deadline = NULL

@@ -19,7 +19,8 @@ __all__ = ["CONNECTIONS", "RESTORABLE", "SERVICE", "create_app", "migrations"]
 RESTORABLE = Restorable(
     counters=[
         ("messages", "sequence"),
-        ("messages", "activity_sequence"),
+        ("activities", "sequence"),
+        ("activity_numbers", "first"),
         ("feeds", "sequence"),
         ("outgoing", "sequence"),
     ],

@@ -50,6 +50,7 @@ from services.mail.sync.privacy import desk
 from services.mail.sync.sending import Sender
 from services.mail.sync.settings import SettingsWriter
 from services.mail.sync.submitting import Limits, Submissions
+from services.mail.sync.visibility import Retellings
 from services.mail.sync.watching import Watching
 from services.mail.sync.work import Work
 from services.mail.web.attachments import DOWNLOADER
@@ -131,7 +132,13 @@ def _wire(app: web.Application, pool: db.Pool, gmail: Gmail, auth: AuthClient) -
         now=clock.now,
     )
     app[WORK] = Work(
-        pool, fetcher, intake=intake, links=links, keeping=keeping, overtaking=overtaking
+        pool,
+        fetcher,
+        intake=intake,
+        links=links,
+        keeping=keeping,
+        retellings=Retellings(pool, now=clock.now),
+        overtaking=overtaking,
     )
     aging = Aging(keeper, now=clock.now)
     app[CHORES] = (*chores(settings, now=clock.now), *chores_on_mail(aging, keeping))

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from services.mail.domain.message import Policy
 from services.mail.domain.preferences import DEFAULT, Preferences
+from services.mail.domain.visibility import Visibility
 
 
 class Access(StrEnum):
@@ -59,6 +60,8 @@ class Connection:
     """Of mail from before the connection that is taken in."""
     complete_since: datetime | None = None
     """From when on the mailbox should be here in full; None: it was never read."""
+    visibility: Visibility = Visibility.TEAM
+    """What colleagues see of its mail."""
     preferences: Preferences = DEFAULT
     preferences_version: int = 0
     """Rises when policy or preferences change."""
@@ -81,6 +84,7 @@ class Connection:
 
 OURS = (
     "policy",
+    "visibility",
     "backfill_days",
     "complete_since",
     "preferences",

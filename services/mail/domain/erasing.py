@@ -125,7 +125,6 @@ def _maybe(text: str | None, scrubber: Scrubber) -> str | None:
 def told(
     connection: Connection,
     facts: Facts,
-    thread_id: str,
     became: Fate,
 ) -> events.MessageRedacted:
     """Return the event of a message of which less is held from now on."""
@@ -136,7 +135,7 @@ def told(
         connection_id=connection.id,
         user_id=connection.user_id,
         google_message_id=facts.google_id,
-        thread_id=thread_id,
+        thread_id=facts.thread_id,
         occurred_at=facts.occurred_at,
         what="removed" if is_gone else "reduced",
         kept="nothing" if is_gone else "others",

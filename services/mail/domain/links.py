@@ -1,19 +1,16 @@
-"""Which of a message's people may stand for an entity of the CRM, and what is told of it."""
+"""Which of a message's people may stand for an entity of the CRM, and what says so."""
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from uuid import UUID
 
 from libs.common.addresses import domain_of, fold_address
-from libs.common.directory import EntityRef
 from libs.common.events import mail as events
-from libs.common.events.base import Origin
 from services.mail.domain.blocklist import canonical
-from services.mail.domain.connection import Connection
 from services.mail.domain.message import Content, Direction, Fetched, direction
 from services.mail.domain.preferences import Preferences
 
@@ -89,45 +86,27 @@ class Facts:
 
     message_id: UUID
     google_id: str
+    thread_id: str
     occurred_at: datetime
     direction: Direction
     content: Content
     snippet: str
+    activity_id: UUID | None = None
+    """Of which activity it is a copy; None: it is linked to nobody."""
 
     @classmethod
-    def of(cls, message_id: UUID, message: Fetched) -> "Facts":
+    def of(cls, message_id: UUID, message: Fetched, activity_id: UUID | None) -> "Facts":
         """Return those of a message just fetched."""
         return cls(
             message_id=message_id,
             google_id=message.google_id,
+            thread_id=message.thread_id,
             occurred_at=message.internal_date,
             direction=direction(message.labels),
             content=message.content,
             snippet=message.snippet,
+            activity_id=activity_id,
         )
-
-
-def activity(
-    connection: Connection, facts: Facts, refs: Sequence[EntityRef], origin: Origin
-) -> events.ActivityLogged:
-    """Return the event of a message that concerns `refs` from now on."""
-    return events.ActivityLogged(
-        origin=origin,
-        connection_id=connection.id,
-        google_message_id=facts.google_id,
-        activity=events.Activity(
-            id=facts.message_id,
-            title=facts.content.subject,
-            snippet=facts.snippet[:LONGEST_SNIPPET],
-            direction=facts.direction.value,
-            entities=tuple(
-                events.EntityReference(type=one.entity_type, id=one.entity_id) for one in refs
-            ),
-            participants=participants(facts.content),
-            occurred_at=facts.occurred_at,
-            created_by=connection.user_id,
-        ),
-    )
 
 
 def participants(content: Content) -> tuple[events.Participant, ...]:

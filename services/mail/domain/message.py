@@ -159,6 +159,8 @@ class Known:
     traced: bool
     """Only a trace is kept: nothing is told of it."""
     deleted: bool
+    activity_id: UUID | None = None
+    """Of which activity it is a copy; None: it concerns nobody."""
 
 
 def is_mail(labels: frozenset[str]) -> bool:

@@ -11,6 +11,7 @@ from libs.common.errors import NotFound
 from services.mail.domain.connection import Access, Connection, Purge, State
 from services.mail.domain.message import Policy
 from services.mail.domain.preferences import preferences_of
+from services.mail.domain.visibility import Visibility
 
 
 def connection_of(row: Any) -> Connection:
@@ -35,13 +36,14 @@ def connection_of(row: Any) -> Connection:
         paused_at=row["paused_at"],
         paused_by=row["paused_by"],
         tenant_paused_at=row["tenant_paused_at"],
+        visibility=Visibility(row["visibility"]),
     )
 
 
 FIND_CONNECTION = """
 SELECT tenant_id, connection_id, account_id, user_id, email, access, policy, state,
        reauthorize_url, event_sequence, purge, updated_at, backfill_days, complete_since,
-       preferences, preferences_version, paused_at, paused_by, tenant_paused_at
+       preferences, preferences_version, paused_at, paused_by, tenant_paused_at, visibility
   FROM connections
  WHERE tenant_id = $1 AND connection_id = $2
 """
@@ -56,7 +58,7 @@ async def find_connection(conn: Conn, tenant_id: str, connection_id: UUID) -> Co
 LOCK_CONNECTION = """
 SELECT tenant_id, connection_id, account_id, user_id, email, access, policy, state,
        reauthorize_url, event_sequence, purge, updated_at, backfill_days, complete_since,
-       preferences, preferences_version, paused_at, paused_by, tenant_paused_at
+       preferences, preferences_version, paused_at, paused_by, tenant_paused_at, visibility
   FROM connections
  WHERE tenant_id = $1 AND connection_id = $2
    FOR UPDATE
@@ -72,7 +74,7 @@ async def lock_connection(conn: Conn, tenant_id: str, connection_id: UUID) -> Co
 LIST_CONNECTIONS = """
 SELECT tenant_id, connection_id, account_id, user_id, email, access, policy, state,
        reauthorize_url, event_sequence, purge, updated_at, backfill_days, complete_since,
-       preferences, preferences_version, paused_at, paused_by, tenant_paused_at
+       preferences, preferences_version, paused_at, paused_by, tenant_paused_at, visibility
   FROM connections
  WHERE tenant_id = $1 AND ($2::text IS NULL OR user_id = $2) AND purge = 'none'
  ORDER BY connection_id
@@ -101,8 +103,9 @@ async def get_connection(
 PUT_CONNECTION = """
 INSERT INTO connections AS c
        (tenant_id, connection_id, account_id, user_id, email, access, policy, state,
-        reauthorize_url, event_sequence, purge, updated_at, backfill_days, tenant_paused_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+        reauthorize_url, event_sequence, purge, updated_at, backfill_days, tenant_paused_at,
+        visibility)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 ON CONFLICT (tenant_id, connection_id) DO UPDATE
    SET account_id = EXCLUDED.account_id, user_id = EXCLUDED.user_id, email = EXCLUDED.email,
        access = EXCLUDED.access, state = EXCLUDED.state,
@@ -136,6 +139,7 @@ async def put_connection(conn: Conn, new: Connection) -> bool:
         new.updated_at,
         new.backfill_days,
         new.tenant_paused_at,
+        new.visibility.value,
     )
     return bool(put)
 
@@ -163,6 +167,18 @@ async def set_settings(conn: Conn, changed: Connection) -> None:
     )
 
 
+SET_VISIBILITY = """
+UPDATE connections SET visibility = $3 WHERE tenant_id = $1 AND connection_id = $2
+"""
+
+
+async def set_visibility(
+    conn: Conn, tenant_id: str, connection_id: UUID, visibility: Visibility
+) -> None:
+    """Set what colleagues see of this connection's mail from now on."""
+    await conn.execute(SET_VISIBILITY, tenant_id, connection_id, visibility.value)
+
+
 SET_COMPLETE_SINCE = """
 UPDATE connections SET complete_since = LEAST(complete_since, $3)
  WHERE tenant_id = $1 AND connection_id = $2
@@ -179,7 +195,7 @@ async def set_complete_since(
 LIST_LIVE = """
 SELECT tenant_id, connection_id, account_id, user_id, email, access, policy, state,
        reauthorize_url, event_sequence, purge, updated_at, backfill_days, complete_since,
-       preferences, preferences_version, paused_at, paused_by, tenant_paused_at
+       preferences, preferences_version, paused_at, paused_by, tenant_paused_at, visibility
   FROM connections
  WHERE state <> 'disconnected' AND updated_at < $1
    AND (tenant_id, connection_id) > ($2, $3)
@@ -215,19 +231,6 @@ async def list_purging(conn: Conn) -> list[tuple[str, UUID]]:
     return [(row["tenant_id"], row["connection_id"]) for row in rows]
 
 
-PURGE_MESSAGES = """
-DELETE FROM messages
- WHERE (tenant_id, id) IN (SELECT tenant_id, id FROM messages
-                            WHERE tenant_id = $1 AND connection_id = $2 LIMIT $3)
-"""
-
-
-async def purge_messages(conn: Conn, tenant_id: str, connection_id: UUID, *, limit: int) -> int:
-    """Remove up to `limit` messages of the connection; return how many went."""
-    tag: str = await conn.execute(PURGE_MESSAGES, tenant_id, connection_id, limit)
-    return int(tag.rpartition(" ")[2])
-
-
 PURGE_DEAD_ITEMS = """
 DELETE FROM dead_items d USING feeds f
  WHERE f.tenant_id = $1 AND f.connection_id = $2
@@ -235,6 +238,7 @@ DELETE FROM dead_items d USING feeds f
 """
 PURGE_JOBS = "DELETE FROM jobs WHERE tenant_id = $1 AND connection_id = $2"
 PURGE_LABELS = "DELETE FROM labels WHERE tenant_id = $1 AND connection_id = $2"
+PURGE_RETELLING = "DELETE FROM retellings WHERE tenant_id = $1 AND connection_id = $2"
 PURGE_FEEDS = "DELETE FROM feeds WHERE tenant_id = $1 AND connection_id = $2"
 PURGE_CONNECTION = """
 UPDATE connections SET purge = 'done', email = '', reauthorize_url = NULL
@@ -252,6 +256,7 @@ async def purge_connection(conn: Conn, tenant_id: str, connection_id: UUID) -> N
         await conn.execute(PURGE_DEAD_ITEMS, tenant_id, connection_id)
         await conn.execute(PURGE_JOBS, tenant_id, connection_id)
         await conn.execute(PURGE_LABELS, tenant_id, connection_id)
+        await conn.execute(PURGE_RETELLING, tenant_id, connection_id)
         await conn.execute(PURGE_FEEDS, tenant_id, connection_id)
 
 

@@ -27,8 +27,10 @@ class Held:
     direction: Direction | None
     """None of a trace."""
     content: Content
-    """People and subject; of a trace nothing."""
+    """What an activity says of it, and goes by; of a trace nothing."""
     snippet: str
+    activity_id: UUID | None
+    """Of which activity it is a copy; None: it is linked to nobody."""
     erased: bool
     """Somebody was erased from it: more of it is never held again."""
 
@@ -51,15 +53,19 @@ def _held(row: Any) -> Held:
             cc=people_of(recipients["cc"]),
             bcc=people_of(recipients["bcc"]),
             subject=row["subject"] or "",
+            rfc822_message_id=row["rfc822_message_id"],
+            date=row["sent_at"],
         ),
         snippet=row["snippet"] or "",
+        activity_id=row["activity_id"],
         erased=row["erased"],
     )
 
 
 LOCK_HELD = """
 SELECT id, google_id, thread_id, internal_date, labels, label_history_id, kept, traced, direction,
-       sender, recipients, subject, snippet, erased_at IS NOT NULL AS erased
+       sender, recipients, subject, snippet, rfc822_message_id, sent_at, activity_id,
+       erased_at IS NOT NULL AS erased
   FROM messages
  WHERE tenant_id = $1 AND connection_id = $2 AND google_id = ANY($3::text[])
    AND deleted_at IS NULL
@@ -78,7 +84,8 @@ async def lock_held(
 
 LOCK_NEXT = """
 SELECT id, google_id, thread_id, internal_date, labels, label_history_id, kept, traced, direction,
-       sender, recipients, subject, snippet, erased_at IS NOT NULL AS erased
+       sender, recipients, subject, snippet, rfc822_message_id, sent_at, activity_id,
+       erased_at IS NOT NULL AS erased
   FROM messages
  WHERE tenant_id = $1 AND connection_id = $2 AND google_id > $3
    AND deleted_at IS NULL AND NOT traced
@@ -98,7 +105,8 @@ async def lock_next(
 
 LOCK_OLD = """
 SELECT id, google_id, thread_id, internal_date, labels, label_history_id, kept, traced, direction,
-       sender, recipients, subject, snippet, erased_at IS NOT NULL AS erased
+       sender, recipients, subject, snippet, rfc822_message_id, sent_at, activity_id,
+       erased_at IS NOT NULL AS erased
   FROM messages
  WHERE tenant_id = $1 AND deleted_at IS NULL AND NOT traced
    AND id = ANY (ARRAY(
@@ -185,7 +193,7 @@ UPDATE messages
        subject = NULL, snippet = NULL, body_text = NULL, body_html = NULL, new_text = NULL,
        sent_at = NULL, calendar = NULL, report = NULL, search = NULL, attachments = NULL,
        rfc822_message_id = NULL, in_reply_to = NULL, reference_ids = NULL, size = NULL,
-       direction = NULL, labels = '{}'
+       direction = NULL, labels = '{}', activity_id = NULL
  WHERE tenant_id = $1 AND id = $2 AND NOT traced
 RETURNING sequence
 """
@@ -261,7 +269,7 @@ UPDATE messages
        in_reply_to = $14, reference_ids = string_to_array($15, ' '), attachments = $16,
        size = $17, labels = string_to_array($18, ' '), label_history_id = $19, body_html = $20,
        new_text = $21, sent_at = $22, calendar = $23, report = $24, search = $25::text::tsvector,
-       activity_sequence = activity_sequence + $26::boolean::int, kept = $27
+       activity_id = COALESCE($26, activity_id), kept = $27
  WHERE tenant_id = $1 AND id = $3 AND deleted_at IS NULL
 RETURNING sequence
 """

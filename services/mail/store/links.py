@@ -1,8 +1,6 @@
 """SQL on which message concerns which entity, and whom every message concerns, by hash."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -61,47 +59,6 @@ async def add_all_hashes(
         await conn.execute(ADD_ALL_HASHES, tenant_id, connection_id, *columns)
 
 
-ADD_ALL_LINKS = """
-INSERT INTO message_links (tenant_id, entity_type, entity_id, message_id, occurred_at)
-SELECT $1, n.entity_type, n.entity_id, n.message_id, n.occurred_at
-  FROM unnest($2::text[], $3::text[], $4::uuid[], $5::timestamptz[])
-       AS n (entity_type, entity_id, message_id, occurred_at)
-ON CONFLICT DO NOTHING
-"""
-
-
-async def add_all_links(
-    conn: Conn, tenant_id: str, links: Sequence[tuple[EntityRef, UUID, datetime]]
-) -> None:
-    """Link messages that are new: each to an entity, with the message's date."""
-    if links:
-        await conn.execute(
-            ADD_ALL_LINKS,
-            tenant_id,
-            [ref.entity_type for ref, _, _ in links],
-            [ref.entity_id for ref, _, _ in links],
-            [message_id for _, message_id, _ in links],
-            [occurred_at for _, _, occurred_at in links],
-        )
-
-
-ADD_LINKS = """
-INSERT INTO message_links (tenant_id, entity_type, entity_id, message_id, occurred_at)
-SELECT $1, n.entity_type, n.entity_id, $4, $5
-  FROM unnest($2::text[], $3::text[]) AS n (entity_type, entity_id)
-ON CONFLICT DO NOTHING
-RETURNING true
-"""
-
-
-async def add_links(
-    conn: Conn, tenant_id: str, refs: Sequence[EntityRef], message_id: UUID, occurred_at: datetime
-) -> bool:
-    """Link a message to entities; False when it was linked to all of them already."""
-    types, ids = [one.entity_type for one in refs], [one.entity_id for one in refs]
-    return bool(await conn.fetch(ADD_LINKS, tenant_id, types, ids, message_id, occurred_at))
-
-
 REMOVE_LINK = """
 DELETE FROM message_links
  WHERE tenant_id = $1 AND entity_type = $2 AND entity_id = $3 AND message_id = $4
@@ -133,23 +90,22 @@ async def remove_links(conn: Conn, tenant_id: str, message_id: UUID) -> None:
     await conn.execute(REMOVE_LINKS, tenant_id, message_id)
 
 
-NEXT_ACTIVITY = """
-UPDATE messages SET activity_sequence = activity_sequence + 1
- WHERE tenant_id = $1 AND id = $2
-RETURNING activity_sequence
-"""
+SET_ACTIVITY = "UPDATE messages SET activity_id = $3 WHERE tenant_id = $1 AND id = $2"
 
 
-async def next_activity(conn: Conn, tenant_id: str, message_id: UUID) -> int:
-    """Return the number of the next activity event of a message, which stays locked."""
-    sequence: int = await conn.fetchval(NEXT_ACTIVITY, tenant_id, message_id)
-    return sequence
+async def set_activity(
+    conn: Conn, tenant_id: str, message_id: UUID, activity_id: UUID | None
+) -> None:
+    """Note of which activity a message is a copy; None: it concerns nobody any more."""
+    await conn.execute(SET_ACTIVITY, tenant_id, message_id, activity_id)
 
 
-def _facts(row: Any) -> Facts:
+def facts_of(row: Any) -> Facts:
+    """Return a row of what is told of a message."""
     return Facts(
         message_id=row["id"],
         google_id=row["google_id"],
+        thread_id=row["thread_id"],
         occurred_at=row["internal_date"],
         direction=Direction(row["direction"]),
         content=Content(
@@ -158,13 +114,17 @@ def _facts(row: Any) -> Facts:
             cc=people_of(row["recipients"]["cc"]),
             bcc=people_of(row["recipients"]["bcc"]),
             subject=row["subject"],
+            rfc822_message_id=row["rfc822_message_id"],
+            date=row["sent_at"],
         ),
         snippet=row["snippet"],
+        activity_id=row["activity_id"],
     )
 
 
 FIND_FACTS = """
-SELECT id, google_id, internal_date, direction, sender, recipients, subject, snippet
+SELECT id, google_id, thread_id, internal_date, direction, sender, recipients, subject,
+       snippet, rfc822_message_id, sent_at, activity_id
   FROM messages
  WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL AND NOT traced
    FOR UPDATE
@@ -174,7 +134,7 @@ SELECT id, google_id, internal_date, direction, sender, recipients, subject, sni
 async def find_facts(conn: Conn, tenant_id: str, message_id: UUID) -> Facts | None:
     """Return and lock what is told of a message; None of one that is gone or only traced."""
     row = await conn.fetchrow(FIND_FACTS, tenant_id, message_id)
-    return None if row is None else _facts(row)
+    return None if row is None else facts_of(row)
 
 
 MARK_EXPLICIT = """
@@ -190,67 +150,3 @@ async def mark_explicit(
     """Keep links whatever the addresses of their entities are."""
     types, ids = [one.entity_type for one in refs], [one.entity_id for one in refs]
     await conn.execute(MARK_EXPLICIT, tenant_id, message_id, types, ids)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ActivityRow:
-    """A message that concerns an entity."""
-
-    facts: Facts
-    connection_id: UUID
-    thread_id: str
-    user_id: str
-    refs: tuple[EntityRef, ...]
-
-
-LIST_ACTIVITIES = """
-SELECT m.id, m.google_id, m.internal_date, m.direction, m.sender, m.recipients, m.subject,
-       m.snippet, m.connection_id, m.thread_id, c.user_id,
-       (SELECT jsonb_agg(jsonb_build_array(o.entity_type, o.entity_id)
-                         ORDER BY o.entity_type, o.entity_id)
-          FROM message_links o
-         WHERE o.tenant_id = l.tenant_id AND o.message_id = l.message_id) AS refs
-  FROM message_links l
-  JOIN messages m ON m.tenant_id = l.tenant_id AND m.id = l.message_id
-  JOIN connections c ON c.tenant_id = m.tenant_id AND c.connection_id = m.connection_id
- WHERE l.tenant_id = $1 AND l.entity_type = $2 AND l.entity_id = $3
-   AND m.deleted_at IS NULL AND NOT m.traced
-   AND c.purge = 'none' AND ($4::text IS NULL OR c.user_id = $4)
-   AND ($5::timestamptz IS NULL OR (l.occurred_at, l.message_id) < ($5, $6::uuid))
- ORDER BY l.occurred_at DESC, l.message_id DESC
- LIMIT $7
-"""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WantedActivities:
-    """Of which entity, as whose mailboxes show them (None: the tenant's)."""
-
-    tenant_id: str
-    ref: EntityRef
-    user_id: str | None
-    before: tuple[datetime, UUID] | None = None
-    limit: int
-
-
-async def list_activities(conn: Conn, wanted: WantedActivities) -> list[ActivityRow]:
-    """Return up to `limit` activities of an entity, newest first."""
-    rows = await conn.fetch(
-        LIST_ACTIVITIES,
-        wanted.tenant_id,
-        wanted.ref.entity_type,
-        wanted.ref.entity_id,
-        wanted.user_id,
-        *(wanted.before or (None, None)),
-        wanted.limit,
-    )
-    return [
-        ActivityRow(
-            facts=_facts(row),
-            connection_id=row["connection_id"],
-            thread_id=row["thread_id"],
-            user_id=row["user_id"],
-            refs=tuple(EntityRef(*one) for one in row["refs"]),
-        )
-        for row in rows
-    ]

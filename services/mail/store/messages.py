@@ -24,12 +24,13 @@ def known_of(row: Any) -> Known:
         internal_date=row["internal_date"],
         traced=row["traced"],
         deleted=row["deleted"],
+        activity_id=row["activity_id"],
     )
 
 
 LIST_KNOWN = """
 SELECT id, google_id, thread_id, labels, label_history_id, sequence, internal_date, traced,
-       deleted_at IS NOT NULL AS deleted
+       activity_id, deleted_at IS NOT NULL AS deleted
   FROM messages
  WHERE tenant_id = $1 AND connection_id = $2 AND google_id = ANY($3::text[])
 """
@@ -45,7 +46,7 @@ async def list_known(
 
 LOCK_KNOWN = """
 SELECT id, google_id, thread_id, labels, label_history_id, sequence, internal_date, traced,
-       deleted_at IS NOT NULL AS deleted
+       activity_id, deleted_at IS NOT NULL AS deleted
   FROM messages
  WHERE tenant_id = $1 AND connection_id = $2 AND google_id = ANY($3::text[])
  ORDER BY google_id
@@ -67,8 +68,8 @@ class NewMessage:
 
     id: UUID
     message: Fetched
-    linked: bool = False
-    """It concerns an entity from the beginning: its first activity event is told now."""
+    activity_id: UUID | None = None
+    """Of which activity it is a copy from the beginning; None: it concerns nobody."""
 
 
 ADD_MESSAGES = """
@@ -76,22 +77,22 @@ INSERT INTO messages
        (tenant_id, connection_id, traced, sequence, stored_at, id, google_id, thread_id,
         internal_date, direction, sender, recipients, subject, snippet, body_text,
         rfc822_message_id, in_reply_to, reference_ids, attachments, size, labels,
-        label_history_id, body_html, new_text, sent_at, calendar, report, search,
-        activity_sequence, kept)
+        label_history_id, body_html, new_text, sent_at, calendar, report, search, activity_id,
+        kept)
 SELECT $1, $2, false, 1, $3, n.id, n.google_id, n.thread_id, n.internal_date, n.direction,
        n.sender, n.recipients, n.subject, n.snippet, n.body_text, n.rfc822_message_id,
        n.in_reply_to, string_to_array(n.reference_ids, ' '), n.attachments, n.size,
        string_to_array(n.labels, ' '), n.label_history_id, n.body_html, n.new_text, n.sent_at,
-       n.calendar, n.report, n.search::tsvector, n.linked::int, n.kept
+       n.calendar, n.report, n.search::tsvector, n.activity_id, n.kept
   FROM unnest($4::uuid[], $5::text[], $6::text[], $7::timestamptz[], $8::text[], $9::jsonb[],
               $10::jsonb[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[],
               $16::text[], $17::jsonb[], $18::bigint[], $19::text[], $20::bigint[], $21::text[],
               $22::text[], $23::timestamptz[], $24::jsonb[], $25::jsonb[], $26::text[],
-              $27::boolean[], $28::text[])
+              $27::uuid[], $28::text[])
        AS n (id, google_id, thread_id, internal_date, direction, sender, recipients, subject,
              snippet, body_text, rfc822_message_id, in_reply_to, reference_ids, attachments, size,
              labels, label_history_id, body_html, new_text, sent_at, calendar, report, search,
-             linked, kept)
+             activity_id, kept)
  ORDER BY n.google_id
 ON CONFLICT (tenant_id, connection_id, google_id) DO NOTHING
 RETURNING id
@@ -101,10 +102,7 @@ RETURNING id
 async def add_messages(
     conn: Conn, tenant_id: str, connection_id: UUID, new: Sequence[NewMessage], *, now: datetime
 ) -> set[UUID]:
-    """Add messages, ready to be searched, with sequence 1; return the ids of those that were new.
-
-    A linked one begins with activity sequence 1.
-    """
+    """Add messages, ready to be searched, with sequence 1; return the ids of the new ones."""
     if not new:
         return set()
     columns = zip(*(columns_of(one) for one in new), strict=True)
@@ -145,7 +143,7 @@ def columns_of(new: NewMessage) -> tuple[Any, ...]:
             recipients=(*content.to, *content.cc, *content.bcc),
             text=text,
         ),
-        new.linked,
+        new.activity_id,
         message.kept.name.lower(),
     )
 
@@ -221,7 +219,7 @@ BURY_MESSAGE = """
 UPDATE messages
    SET deleted_at = $3, sequence = sequence + 1, sender = NULL, recipients = NULL, subject = NULL,
        snippet = NULL, body_text = NULL, attachments = NULL, body_html = NULL, new_text = NULL,
-       sent_at = NULL, calendar = NULL, report = NULL, search = NULL
+       sent_at = NULL, calendar = NULL, report = NULL, search = NULL, activity_id = NULL
  WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL
 RETURNING sequence
 """

@@ -418,33 +418,44 @@ class SentToday:
 
 
 COUNT_SENT = """
-SELECT count(*) AS messages, COALESCE(sum(o.recipients), 0)::bigint AS recipients,
+SELECT c.account_id, count(*) AS messages, COALESCE(sum(o.recipients), 0)::bigint AS recipients,
        min(COALESCE(o.send_at, o.created_at)) AS oldest
   FROM outgoing o
   JOIN connections c ON c.tenant_id = o.tenant_id AND c.connection_id = o.connection_id
- WHERE c.account_id = $1 AND o.state IN ('queued', 'sent', 'unknown')
+ WHERE c.account_id = ANY($1::uuid[]) AND o.state IN ('queued', 'sent', 'unknown')
    AND o.created_at > $2::timestamptz - interval '400 days'
    AND COALESCE(o.send_at, o.created_at) BETWEEN $2::timestamptz AND $3::timestamptz
+ GROUP BY c.account_id
 """
 COUNT_SENT_ELSEWHERE = """
-SELECT count(*) FROM messages m
+SELECT c.account_id, count(*) AS messages FROM messages m
   JOIN connections c ON c.tenant_id = m.tenant_id AND c.connection_id = m.connection_id
- WHERE c.account_id = $1 AND m.direction = 'outbound' AND m.internal_date > $2
-   AND NOT EXISTS (SELECT FROM outgoing o WHERE o.tenant_id = m.tenant_id AND o.id = m.id)
-   AND c.tenant_id = $3
+ WHERE c.account_id = ANY($1::uuid[]) AND c.tenant_id = $2 AND m.direction = 'outbound'
+   AND m.internal_date > $3 AND NOT m.sent_by_crm AND m.deleted_at IS NULL AND NOT m.traced
+ GROUP BY c.account_id
 """
 
 
 async def count_sent(
-    conn: Conn, tenant_id: str, account_id: UUID, *, since: datetime, until: datetime
-) -> SentToday:
-    """Return what an account sends between two moments: by us for any tenant, and as far as seen.
+    conn: Conn, tenant_id: str, account_ids: Sequence[UUID], *, since: datetime, until: datetime
+) -> dict[UUID, SentToday]:
+    """Return what accounts send between two moments: by us for any tenant, and as far as seen.
 
     A message sent elsewhere counts as one recipient: more of it is not known without reading.
     """
-    (row,) = await conn.fetch(COUNT_SENT, account_id, since, until)
-    elsewhere: int = await conn.fetchval(COUNT_SENT_ELSEWHERE, account_id, since, tenant_id)
-    return SentToday(row["messages"] + elsewhere, row["recipients"] + elsewhere, row["oldest"])
+    ids = list(account_ids)
+    ours = {row["account_id"]: row for row in await conn.fetch(COUNT_SENT, ids, since, until)}
+    rows = await conn.fetch(COUNT_SENT_ELSEWHERE, ids, tenant_id, since)
+    elsewhere = {row["account_id"]: int(row["messages"]) for row in rows}
+    found: dict[UUID, SentToday] = {}
+    for one in ids:
+        row, more = ours.get(one), elsewhere.get(one, 0)
+        found[one] = (
+            SentToday(more, more, None)
+            if row is None
+            else SentToday(row["messages"] + more, row["recipients"] + more, row["oldest"])
+        )
+    return found
 
 
 CANCEL_OUTGOING = """
@@ -453,6 +464,10 @@ UPDATE outgoing
                     WHEN state = 'draft' THEN 'discarded' ELSE 'cancelled' END,
        reason = $4, ended_at = $5, draft_id = NULL, agreed = NULL
  WHERE tenant_id = $1 AND connection_id = $2 AND ended_at IS NULL
+RETURNING id
+"""
+DROP_ALL_CHUNKS = """
+DELETE FROM outgoing_chunks WHERE tenant_id = $1 AND outgoing_id = ANY($2::uuid[])
 """
 
 
@@ -465,8 +480,12 @@ async def cancel_outgoing(
     reason: str,
     now: datetime,
 ) -> None:
-    """End all outgoing messages of a connection that is over; `uncertain` ones may be sent."""
-    await conn.execute(CANCEL_OUTGOING, tenant_id, connection_id, list(uncertain), reason, now)
+    """End all outgoing messages of a connection that is over, and let their attachments go.
+
+    `uncertain` ones may be sent.
+    """
+    rows = await conn.fetch(CANCEL_OUTGOING, tenant_id, connection_id, list(uncertain), reason, now)
+    await conn.execute(DROP_ALL_CHUNKS, tenant_id, [row["id"] for row in rows])
 
 
 PURGE_OUTGOING = """

@@ -50,6 +50,20 @@ async def list_concerned(
     return found, rows[-1]["id"] if len(rows) == limit else None
 
 
+LIST_MAILBOXES = """
+SELECT id, connection_id FROM messages
+ WHERE tenant_id = $1 AND id = ANY($2::uuid[]) ORDER BY connection_id, id
+"""
+
+
+async def by_mailbox(conn: Conn, tenant_id: str, ids: Sequence[UUID]) -> dict[UUID, list[UUID]]:
+    """Return those messages by the connection they belong to."""
+    found: dict[UUID, list[UUID]] = {}
+    for row in await conn.fetch(LIST_MAILBOXES, tenant_id, list(ids)) if ids else ():
+        found.setdefault(row["connection_id"], []).append(row["id"])
+    return found
+
+
 LIST_NAMES = """
 SELECT DISTINCT p.person ->> 'name' AS name
   FROM message_addresses a
@@ -84,13 +98,14 @@ class Held:
     deleted: bool
     content: Content
     snippet: str
+    activity_id: UUID | None
 
 
 LOCK_CONTENT = """
 SELECT id, connection_id, google_id, thread_id, internal_date, direction, traced,
        deleted_at IS NOT NULL AS deleted, sender, recipients, subject, snippet, body_text,
        body_html, new_text, rfc822_message_id, in_reply_to, reference_ids, attachments, calendar,
-       report
+       report, sent_at, activity_id
   FROM messages
  WHERE tenant_id = $1 AND id = ANY($2::uuid[])
  ORDER BY google_id
@@ -126,6 +141,7 @@ def _held(row: Any) -> Held:
             text=row["body_text"] or "",
             html=row["body_html"],
             new_text=row["new_text"] or "",
+            date=row["sent_at"],
             attachments=tuple(Attachment(**one) for one in row["attachments"] or ()),
             calendar=tuple(
                 CalendarPart(method=one["method"], uids=tuple(one["uids"]))
@@ -134,6 +150,7 @@ def _held(row: Any) -> Held:
             report=None if row["report"] is None else Report(**row["report"]),
         ),
         snippet=row["snippet"] or "",
+        activity_id=row["activity_id"],
     )
 
 
@@ -144,7 +161,7 @@ UPDATE messages
        subject = NULL, snippet = NULL, body_text = NULL, body_html = NULL, new_text = NULL,
        sent_at = NULL, calendar = NULL, report = NULL, search = NULL, attachments = NULL,
        rfc822_message_id = NULL, in_reply_to = NULL, reference_ids = NULL, size = NULL,
-       direction = NULL, labels = '{}'
+       direction = NULL, labels = '{}', activity_id = NULL
  WHERE tenant_id = $1 AND id = $2
 RETURNING sequence
 """
@@ -249,12 +266,20 @@ async def drop_unexplained(
 
 
 LIST_ERASED = """
-SELECT id, activity_sequence FROM messages
+SELECT id FROM messages
  WHERE tenant_id = $1 AND id = ANY($2::uuid[]) AND erased_at IS NOT NULL
 """
 
 
-async def list_erased(conn: Conn, tenant_id: str, ids: Sequence[UUID]) -> dict[UUID, int]:
-    """Return those messages from which somebody was erased, with the number of their activity."""
-    rows = await conn.fetch(LIST_ERASED, tenant_id, list(ids))
-    return {row["id"]: row["activity_sequence"] for row in rows}
+async def list_erased(conn: Conn, tenant_id: str, ids: Sequence[UUID]) -> set[UUID]:
+    """Return those messages from which somebody was erased."""
+    return {row["id"] for row in await conn.fetch(LIST_ERASED, tenant_id, list(ids))}
+
+
+LIST_NUMBERS = "SELECT id, sequence FROM activities WHERE tenant_id = $1 AND id = ANY($2::uuid[])"
+
+
+async def list_numbers(conn: Conn, tenant_id: str, ids: Sequence[UUID]) -> dict[UUID, int]:
+    """Return the number of the newest event of each of those activities."""
+    rows = await conn.fetch(LIST_NUMBERS, tenant_id, list(ids))
+    return {row["id"]: row["sequence"] for row in rows}

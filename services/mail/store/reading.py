@@ -1,7 +1,7 @@
 """SQL that reads messages for those who may see them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -17,6 +17,7 @@ from services.mail.domain.message import (
     Person,
     Report,
 )
+from services.mail.domain.visibility import Visibility, withheld
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,13 @@ class StoredMessage:
     labels: tuple[str, ...]
     kept: Keep = Keep.WHOLE
     """What it lacks beyond that is not kept, whatever it says at Google."""
+    user_id: str
+    """Whose mailbox it is in."""
+    visibility: Visibility
+    own: bool
+    """It is the caller's own, or the caller is a service: they may change it."""
+    in_full: bool
+    """The caller may see what it says; else its content is left out."""
 
 
 def person_of(value: Any) -> Person:
@@ -48,7 +56,17 @@ def people_of(value: Any) -> tuple[Person, ...]:
 
 
 def stored(row: Any) -> StoredMessage:
-    """Return a row of messages; what rows from before a column was there lack is empty."""
+    """Return a row of messages as far as the caller may see it: content or not.
+
+    What rows from before a column was there lack is empty.
+    """
+    found = _stored(row)
+    if found.in_full:
+        return found
+    return replace(found, content=withheld(found.content), snippet="", size=0, labels=())
+
+
+def _stored(row: Any) -> StoredMessage:
     return StoredMessage(
         id=row["id"],
         connection_id=row["connection_id"],
@@ -80,6 +98,10 @@ def stored(row: Any) -> StoredMessage:
         size=row["size"],
         labels=tuple(row["labels"]),
         kept=Keep[row["kept"].upper()],
+        user_id=row["user_id"],
+        visibility=Visibility(row["visibility"]),
+        own=row["own"],
+        in_full=row["in_full"],
     )
 
 
@@ -87,21 +109,21 @@ FIND_MESSAGE = """
 SELECT m.id, m.connection_id, m.google_id, m.thread_id, m.internal_date, m.direction, m.sender,
        m.recipients, m.subject, m.snippet, m.body_text, m.rfc822_message_id, m.in_reply_to,
        m.reference_ids, m.attachments, m.size, m.labels, m.body_html, m.new_text, m.sent_at,
-       m.calendar, m.report, m.kept
+       m.calendar, m.report, m.kept, c.user_id, c.visibility, c.own, c.in_full
   FROM messages m
-  JOIN connections c ON c.tenant_id = m.tenant_id AND c.connection_id = m.connection_id
+  JOIN shown_mailboxes($1, $3) c ON c.connection_id = m.connection_id
  WHERE m.tenant_id = $1 AND m.id = $2 AND m.deleted_at IS NULL AND NOT m.traced
-   AND c.purge = 'none' AND ($3::text IS NULL OR c.user_id = $3)
+   AND (c.own OR m.activity_id IS NOT NULL)
 """
 
 
 async def get_message(
     conn: Conn, tenant_id: str, message_id: UUID, *, user_id: str | None
 ) -> StoredMessage:
-    """Return a message as the caller may see it: of their own mailboxes, or any for a service.
+    """Return a message as the caller may see it; a service (None) sees any of its tenant's.
 
     Raises:
-        NotFound: there is none, it is gone, or it is somebody else's.
+        NotFound: there is none, it is gone, or the caller may not know of it.
     """
     row = await conn.fetchrow(FIND_MESSAGE, tenant_id, message_id, user_id)
     if row is None:
@@ -113,18 +135,18 @@ FIND_MESSAGES = """
 SELECT m.id, m.connection_id, m.google_id, m.thread_id, m.internal_date, m.direction, m.sender,
        m.recipients, m.subject, m.snippet, m.body_text, m.rfc822_message_id, m.in_reply_to,
        m.reference_ids, m.attachments, m.size, m.labels, m.body_html, m.new_text, m.sent_at,
-       m.calendar, m.report
+       m.calendar, m.report, c.user_id, c.visibility, c.own, c.in_full
   FROM messages m
-  JOIN connections c ON c.tenant_id = m.tenant_id AND c.connection_id = m.connection_id
+  JOIN shown_mailboxes($1, $3) c ON c.connection_id = m.connection_id
  WHERE m.tenant_id = $1 AND m.id = ANY($2::uuid[]) AND m.deleted_at IS NULL AND NOT m.traced
-   AND c.purge = 'none' AND ($3::text IS NULL OR c.user_id = $3)
+   AND c.own
 """
 
 
 async def get_messages(
     conn: Conn, tenant_id: str, message_ids: Sequence[UUID], *, user_id: str | None
 ) -> dict[UUID, StoredMessage]:
-    """Return those of the messages that `get_message` would return, by id."""
+    """Return those of the messages that the caller may change, by id: not colleagues'."""
     rows = await conn.fetch(FIND_MESSAGES, tenant_id, list(message_ids), user_id)
     return {row["id"]: stored(row) for row in rows}
 
@@ -133,8 +155,9 @@ FIND_COPY = """
 SELECT m.id, m.connection_id, m.google_id, m.thread_id, m.internal_date, m.direction, m.sender,
        m.recipients, m.subject, m.snippet, m.body_text, m.rfc822_message_id, m.in_reply_to,
        m.reference_ids, m.attachments, m.size, m.labels, m.body_html, m.new_text, m.sent_at,
-       m.calendar, m.report
+       m.calendar, m.report, c.user_id, c.visibility, c.own, c.in_full
   FROM messages m
+  JOIN shown_mailboxes($1, NULL) c ON c.connection_id = m.connection_id
  WHERE m.tenant_id = $1 AND m.connection_id = $2 AND m.rfc822_message_id = $3
    AND m.deleted_at IS NULL AND NOT m.traced
  ORDER BY m.internal_date DESC
@@ -145,7 +168,7 @@ SELECT m.id, m.connection_id, m.google_id, m.thread_id, m.internal_date, m.direc
 async def find_copy(
     conn: Conn, tenant_id: str, connection_id: UUID, rfc822_message_id: str
 ) -> StoredMessage | None:
-    """Return the mailbox's copy of a message; None: it has none."""
+    """Return the mailbox's copy of a message; None: it has none. Whose mailbox is not asked."""
     row = await conn.fetchrow(FIND_COPY, tenant_id, connection_id, rfc822_message_id)
     return None if row is None else stored(row)
 
@@ -172,22 +195,33 @@ LIST_MESSAGES = """
 SELECT m.id, m.connection_id, m.google_id, m.thread_id, m.internal_date, m.direction, m.sender,
        m.recipients, m.subject, m.snippet, m.body_text, m.rfc822_message_id, m.in_reply_to,
        m.reference_ids, m.attachments, m.size, m.labels, m.body_html, m.new_text, m.sent_at,
-       m.calendar, m.report, m.kept
-  FROM connections c
+       m.calendar, m.report, m.kept, c.user_id, c.visibility, c.own, c.in_full
+  FROM shown_mailboxes($1, $2) c
  CROSS JOIN LATERAL (
-       SELECT *
-         FROM messages m
-        WHERE m.tenant_id = c.tenant_id AND m.connection_id = c.connection_id
-          AND m.deleted_at IS NULL AND NOT m.traced
-          AND ($4::text IS NULL OR m.thread_id = $4)
-          AND ($5::text IS NULL OR m.labels @> ARRAY[$5])
-          AND m.internal_date >= COALESCE($6, '-infinity'::timestamptz)
-          AND m.internal_date < COALESCE($7, 'infinity'::timestamptz)
-          AND ($8::timestamptz IS NULL OR (m.internal_date, m.id) < ($8, $9::uuid))
-        ORDER BY m.internal_date DESC, m.id DESC
-        LIMIT $10) m
- WHERE c.tenant_id = $1 AND ($2::text IS NULL OR c.user_id = $2) AND c.purge = 'none'
-   AND ($3::uuid IS NULL OR c.connection_id = $3)
+       (SELECT *
+          FROM messages m
+         WHERE c.own AND m.tenant_id = $1 AND m.connection_id = c.connection_id
+           AND m.deleted_at IS NULL AND NOT m.traced
+           AND ($4::text IS NULL OR m.thread_id = $4)
+           AND ($5::text IS NULL OR m.labels @> ARRAY[$5])
+           AND m.internal_date >= COALESCE($6, '-infinity'::timestamptz)
+           AND m.internal_date < COALESCE($7, 'infinity'::timestamptz)
+           AND ($8::timestamptz IS NULL OR (m.internal_date, m.id) < ($8, $9::uuid))
+         ORDER BY m.internal_date DESC, m.id DESC
+         LIMIT $10)
+        UNION ALL
+       (SELECT *
+          FROM messages m
+         WHERE NOT c.own AND m.tenant_id = $1 AND m.connection_id = c.connection_id
+           AND m.activity_id IS NOT NULL AND m.deleted_at IS NULL AND NOT m.traced
+           AND ($4::text IS NULL OR m.thread_id = $4)
+           AND ($5::text IS NULL OR c.in_full AND m.labels @> ARRAY[$5])
+           AND m.internal_date >= COALESCE($6, '-infinity'::timestamptz)
+           AND m.internal_date < COALESCE($7, 'infinity'::timestamptz)
+           AND ($8::timestamptz IS NULL OR (m.internal_date, m.id) < ($8, $9::uuid))
+         ORDER BY m.internal_date DESC, m.id DESC
+         LIMIT $10)) m
+ WHERE ($3::uuid IS NULL OR c.connection_id = $3)
  ORDER BY m.internal_date DESC, m.id DESC
  LIMIT $10
 """
@@ -197,16 +231,15 @@ LIST_CONCERNING = """
 SELECT m.id, m.connection_id, m.google_id, m.thread_id, m.internal_date, m.direction, m.sender,
        m.recipients, m.subject, m.snippet, m.body_text, m.rfc822_message_id, m.in_reply_to,
        m.reference_ids, m.attachments, m.size, m.labels, m.body_html, m.new_text, m.sent_at,
-       m.calendar, m.report, m.kept
+       m.calendar, m.report, m.kept, c.user_id, c.visibility, c.own, c.in_full
   FROM message_links l
   JOIN messages m ON m.tenant_id = l.tenant_id AND m.id = l.message_id
-  JOIN connections c ON c.tenant_id = m.tenant_id AND c.connection_id = m.connection_id
+  JOIN shown_mailboxes($1, $2) c ON c.connection_id = m.connection_id
  WHERE l.tenant_id = $1 AND l.entity_type = $11 AND l.entity_id = $12
    AND m.deleted_at IS NULL AND NOT m.traced
-   AND ($2::text IS NULL OR c.user_id = $2) AND c.purge = 'none'
    AND ($3::uuid IS NULL OR c.connection_id = $3)
    AND ($4::text IS NULL OR m.thread_id = $4)
-   AND ($5::text IS NULL OR m.labels @> ARRAY[$5])
+   AND ($5::text IS NULL OR c.in_full AND m.labels @> ARRAY[$5])
    AND m.internal_date >= COALESCE($6, '-infinity'::timestamptz)
    AND m.internal_date < COALESCE($7, 'infinity'::timestamptz)
    AND ($8::timestamptz IS NULL OR (m.internal_date, m.id) < ($8, $9::uuid))

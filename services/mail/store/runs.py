@@ -23,7 +23,7 @@ FIND_BEGINNING = """
 SELECT c.tenant_id, c.connection_id, c.account_id, c.user_id, c.email, c.access, c.policy, c.state,
        c.reauthorize_url, c.event_sequence, c.purge, c.updated_at, c.backfill_days,
        c.complete_since, c.preferences, c.preferences_version, c.paused_at, c.paused_by,
-       c.tenant_paused_at,
+       c.tenant_paused_at, c.visibility,
        EXISTS (SELECT FROM watches w
                 WHERE w.account_id = c.account_id
                   AND (w.lease_until > $4

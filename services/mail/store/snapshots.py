@@ -45,7 +45,8 @@ async def count_missing(conn: Conn, feed: Feed) -> int:
 
 LIST_CHANGED = """
 SELECT m.id, m.google_id, m.thread_id, m.labels, m.label_history_id, m.sequence,
-       m.internal_date, m.traced, false AS deleted, array_remove(s.marks, '+') AS marks
+       m.internal_date, m.traced, m.activity_id, false AS deleted,
+       array_remove(s.marks, '+') AS marks
   FROM messages m
   JOIN snapshot_items s ON s.tenant_id = $1 AND s.feed_id = $2 AND s.item = m.google_id
  WHERE m.tenant_id = $1 AND m.connection_id = $3 AND m.google_id > $4

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from libs.common.db import Connection as Conn
 from services.mail.domain.message import Person
+from services.mail.domain.visibility import Visibility
 from services.mail.store.reading import StoredMessage, stored
 
 
@@ -27,22 +28,30 @@ class Thread:
     """Of its newest message, as the next two."""
     last_message_id: UUID
     last_message_at: datetime
+    user_id: str
+    visibility: Visibility
+    in_full: bool
+    """The caller may see what it says; else that is left out."""
 
 
 def _thread(row: Any) -> Thread:
+    in_full = row["in_full"]
     return Thread(
         thread_id=row["thread_id"],
         connection_id=row["connection_id"],
-        subject=row["subject"],
+        subject=row["subject"] if in_full else "",
         participants=tuple(
             Person(address=one["address"], name=one["name"]) for one in row["participants"] or ()
         ),
         messages=row["messages"],
-        unread=row["unread"],
-        has_attachments=row["has_attachments"],
-        snippet=row["snippet"],
+        unread=row["unread"] if in_full else 0,
+        has_attachments=in_full and row["has_attachments"],
+        snippet=row["snippet"] if in_full else "",
         last_message_id=row["id"],
         last_message_at=row["internal_date"],
+        user_id=row["user_id"],
+        visibility=Visibility(row["visibility"]),
+        in_full=in_full,
     )
 
 
@@ -60,26 +69,41 @@ class WantedThreads:
 
 LIST_THREADS = """
 SELECT newest.id, newest.connection_id, newest.thread_id, newest.internal_date, newest.snippet,
+       newest.user_id, newest.visibility, newest.in_full,
        whole.messages, whole.unread, whole.has_attachments, whole.subject, people.participants
-  FROM (SELECT m.*
-          FROM connections c
+  FROM (SELECT m.*, c.user_id, c.visibility, c.own, c.in_full
+          FROM shown_mailboxes($1, $2) c
          CROSS JOIN LATERAL (
-               SELECT m.tenant_id, m.id, m.connection_id, m.thread_id, m.internal_date, m.snippet
-                 FROM messages m
-                WHERE m.tenant_id = c.tenant_id AND m.connection_id = c.connection_id
-                  AND m.deleted_at IS NULL AND NOT m.traced
-                  AND ($4::timestamptz IS NULL OR (m.internal_date, m.id) < ($4, $5::uuid))
-                  AND NOT EXISTS (
-                      SELECT FROM messages n
-                       WHERE n.tenant_id = m.tenant_id AND n.connection_id = m.connection_id
-                         AND n.thread_id = m.thread_id
-                         AND n.deleted_at IS NULL AND NOT n.traced
-                         AND (n.internal_date, n.id) > (m.internal_date, m.id)
-                       OFFSET 0)
-                ORDER BY m.internal_date DESC, m.id DESC
-                LIMIT $6) m
-         WHERE c.tenant_id = $1 AND ($2::text IS NULL OR c.user_id = $2) AND c.purge = 'none'
-           AND ($3::uuid IS NULL OR c.connection_id = $3)
+               (SELECT m.tenant_id, m.id, m.connection_id, m.thread_id, m.internal_date, m.snippet
+                  FROM messages m
+                 WHERE c.own AND m.tenant_id = $1 AND m.connection_id = c.connection_id
+                   AND m.deleted_at IS NULL AND NOT m.traced
+                   AND ($4::timestamptz IS NULL OR (m.internal_date, m.id) < ($4, $5::uuid))
+                   AND NOT EXISTS (
+                       SELECT FROM messages n
+                        WHERE n.tenant_id = m.tenant_id AND n.connection_id = m.connection_id
+                          AND n.thread_id = m.thread_id
+                          AND n.deleted_at IS NULL AND NOT n.traced
+                          AND (n.internal_date, n.id) > (m.internal_date, m.id)
+                        OFFSET 0)
+                 ORDER BY m.internal_date DESC, m.id DESC
+                 LIMIT $6)
+                UNION ALL
+               (SELECT m.tenant_id, m.id, m.connection_id, m.thread_id, m.internal_date, m.snippet
+                  FROM messages m
+                 WHERE NOT c.own AND m.tenant_id = $1 AND m.connection_id = c.connection_id
+                   AND m.activity_id IS NOT NULL AND m.deleted_at IS NULL AND NOT m.traced
+                   AND ($4::timestamptz IS NULL OR (m.internal_date, m.id) < ($4, $5::uuid))
+                   AND NOT EXISTS (
+                       SELECT FROM messages n
+                        WHERE n.tenant_id = m.tenant_id AND n.connection_id = m.connection_id
+                          AND n.thread_id = m.thread_id AND n.activity_id IS NOT NULL
+                          AND n.deleted_at IS NULL AND NOT n.traced
+                          AND (n.internal_date, n.id) > (m.internal_date, m.id)
+                        OFFSET 0)
+                 ORDER BY m.internal_date DESC, m.id DESC
+                 LIMIT $6)) m
+         WHERE ($3::uuid IS NULL OR c.connection_id = $3)
          ORDER BY m.internal_date DESC, m.id DESC
          LIMIT $6) newest
  CROSS JOIN LATERAL (
@@ -90,7 +114,8 @@ SELECT newest.id, newest.connection_id, newest.thread_id, newest.internal_date, 
               (array_agg(t.subject ORDER BY t.internal_date, t.id))[1] AS subject
          FROM messages t
         WHERE t.tenant_id = newest.tenant_id AND t.connection_id = newest.connection_id
-          AND t.thread_id = newest.thread_id AND t.deleted_at IS NULL AND NOT t.traced) whole
+          AND t.thread_id = newest.thread_id AND t.deleted_at IS NULL AND NOT t.traced
+          AND (newest.own OR t.activity_id IS NOT NULL)) whole
  CROSS JOIN LATERAL (
        SELECT jsonb_agg(known.person ORDER BY known.place) AS participants
          FROM (SELECT min(p.place) AS place,
@@ -107,6 +132,7 @@ SELECT newest.id, newest.connection_id, newest.thread_id, newest.internal_date, 
                           AND t.connection_id = newest.connection_id
                           AND t.thread_id = newest.thread_id
                           AND t.deleted_at IS NULL AND NOT t.traced
+                          AND (newest.own OR t.activity_id IS NOT NULL)
                           AND named.person <> 'null') p
                 GROUP BY lower(p.person ->> 'address')
                 ORDER BY place
@@ -132,10 +158,11 @@ LIST_THREAD_MESSAGES = """
 SELECT m.id, m.connection_id, m.google_id, m.thread_id, m.internal_date, m.direction, m.sender,
        m.recipients, m.subject, m.snippet, m.body_text, m.rfc822_message_id, m.in_reply_to,
        m.reference_ids, m.attachments, m.size, m.labels, m.body_html, m.new_text, m.sent_at,
-       m.calendar, m.report, m.kept
+       m.calendar, m.report, m.kept, c.user_id, c.visibility, c.own, c.in_full
   FROM messages m
+  JOIN shown_mailboxes($1, $7) c ON c.connection_id = m.connection_id
  WHERE m.tenant_id = $1 AND m.connection_id = $2 AND m.thread_id = $3
-   AND m.deleted_at IS NULL AND NOT m.traced
+   AND m.deleted_at IS NULL AND NOT m.traced AND (c.own OR m.activity_id IS NOT NULL)
    AND ($4::timestamptz IS NULL OR (m.internal_date, m.id) > ($4, $5::uuid))
  ORDER BY m.internal_date, m.id
  LIMIT $6
@@ -148,14 +175,28 @@ async def list_thread_messages(
     connection_id: UUID,
     thread_id: str,
     *,
+    user_id: str | None,
     after: tuple[datetime, UUID] | None,
     limit: int,
 ) -> list[StoredMessage]:
-    """Return up to `limit` messages of a thread, oldest first; `after` the last one seen.
+    """Return up to `limit` messages of a thread that the caller may see, oldest first.
 
-    Whether the caller may see the connection is theirs to check.
+    Args:
+        conn: any.
+        tenant_id: the caller's.
+        connection_id: whose thread it is.
+        thread_id: Google's.
+        user_id: the caller; None: a service.
+        after: date and id of the last one they have seen.
+        limit: at most so many.
     """
     rows = await conn.fetch(
-        LIST_THREAD_MESSAGES, tenant_id, connection_id, thread_id, *(after or (None, None)), limit
+        LIST_THREAD_MESSAGES,
+        tenant_id,
+        connection_id,
+        thread_id,
+        *(after or (None, None)),
+        limit,
+        user_id,
     )
     return [stored(row) for row in rows]

@@ -10,6 +10,7 @@ from libs.common.events.base import Origin
 from services.mail.domain.keeping import Reason, Verdict
 from services.mail.domain.message import Keep
 from services.mail.store import keep_work, keeping
+from services.mail.sync.activities import Activities
 from services.mail.sync.keeper import Keeper
 from services.mail.sync.redacting import redact
 
@@ -41,9 +42,17 @@ class Aging:
             conn, connection.tenant_id, connection.id, before=rules.oldest, limit=AT_ONCE
         )
         verdict = Verdict(Keep.NOTHING, Reason.RETENTION)
+        activities = Activities(conn, connection, origin=Origin.REPAIR)
         for held in old:
             told = await redact(
-                conn, connection, held, verdict, origin=Origin.REPAIR, now=self._now()
+                conn,
+                connection,
+                held,
+                verdict,
+                origin=Origin.REPAIR,
+                now=self._now(),
+                activities=activities,
             )
             await outbox.append(conn, *told)
+        await outbox.append(conn, *await activities.tell())
         return len(old)

@@ -7,11 +7,12 @@ from uuid import UUID
 
 import structlog
 
-from libs.common import jobs
+from libs.common import jobs, outbox
 from libs.common.db import Connection as Conn
 from libs.common.db import Pool, transaction
 from libs.common.directory import store as directory
 from libs.common.errors import Transient
+from libs.common.events.base import Origin
 from libs.common.feeds import FeedState
 from libs.common.feeds.store import list_feeds, stop_feeds
 from libs.common.google.accounts import ConnectionInfo
@@ -30,8 +31,9 @@ from services.mail.domain.connection import (
 )
 from services.mail.domain.message import Policy
 from services.mail.store import connections as store
-from services.mail.store import keep_work, link_work, outgoing, watches
+from services.mail.store import copies, keep_work, link_work, outgoing, watches
 from services.mail.store.pauses import find_tenant_pause
+from services.mail.sync.activities import Activities, copy_of
 from services.mail.sync.feeds import LIVE, new_feed, open_all
 from services.mail.sync.pausing import PAUSED
 from services.mail.sync.watching import Watching
@@ -174,14 +176,25 @@ class Connections:
         removed = 0
         while True:
             async with transaction(self._pool) as conn:
-                count = await store.purge_messages(
-                    conn, tenant_id, connection_id, limit=PURGED_AT_ONCE
-                )
+                count = await self.purge_some(conn, tenant_id, connection_id)
                 if count == 0:
                     await purge_rest(conn, tenant_id, connection_id)
                     break
             removed += count
         log.info("connection_purged", connection_id=str(connection_id), messages=removed)
+
+    async def purge_some(self, conn: Conn, tenant_id: str, connection_id: UUID) -> int:
+        """Remove messages, and tell what is left of their activities; return how many went."""
+        connection = await store.find_connection(conn, tenant_id, connection_id)
+        if connection is None:
+            return 0
+        gone = await copies.purge_messages(conn, tenant_id, connection_id, limit=PURGED_AT_ONCE)
+        activities = Activities(conn, connection, origin=Origin.REPAIR)
+        for facts in gone:
+            if facts.activity_id is not None:
+                activities.change(copy_of(connection, facts), time=self._now())
+        await outbox.append(conn, *await activities.tell())
+        return len(gone)
 
     async def reconcile(self) -> None:
         """Bring connections in line with auth's list; what an event changed meanwhile stays.

@@ -83,8 +83,9 @@ class DraftCarrier:
             except NOT_DONE as exc:
                 seconds = exc.retry_after_s if isinstance(exc, RateLimited) else None
                 wait = RETRY if seconds is None else timedelta(seconds=seconds)
+                until = self._now() + wait
                 async with transaction(self._pool) as conn:
-                    await ledger.postpone(conn, write, due_at=self._now() + wait, reason=exc.slug)
+                    await ledger.put_off(conn, write, until=until, reason=exc.slug, settle=settle)
                 raise
 
     async def _delete(self, box: WritingBox, write: Write) -> None:

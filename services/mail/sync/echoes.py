@@ -38,26 +38,34 @@ async def recognise(
         conn, connection.tenant_id, connection.id, kind=LABELS, items=items
     )
     for write in found:
-        await _recognise(conn, write, changes[write.item], now=now)
+        change = changes[write.item]
+        if write.state is WriteState.DONE:
+            await _recognise_answered(conn, write, change)
+        else:
+            await _recognise_proof(conn, write, change, known[write.item], now=now)
 
 
-async def _recognise(conn: Conn, write: Write, change: Change, *, now: datetime) -> None:
-    own = own_of(write)
-    mark = 0
-    if write.answer is not None:
-        mark = int(write.answer["mark"])
-        change.steps = without_older(change.steps, own, mark=mark)
+async def _recognise_answered(conn: Conn, write: Write, change: Change) -> None:
+    """Pass over what is older than the write; the message wears already what it changed."""
+    own, mark = own_of(write), int((write.answer or {})["mark"])
+    change.steps = without_older(change.steps, own, mark=mark)
     echo = _echo(change.steps, own, after=mark)
+    if echo is not None:
+        await ledger.acknowledge(conn, write, echo=echo)
+
+
+async def _recognise_proof(
+    conn: Conn, write: Write, change: Change, known: Known, *, now: datetime
+) -> None:
+    """End a write whose answer is still to come, or was lost, if all of it was done."""
+    own = own_of(write)
+    echo = _echo(change.steps, own, after=0)
     if echo is None:
         return
     change.echoes = own if change.echoes is None else _both(change.echoes, own)
-    if write.state is WriteState.DONE:
-        await ledger.acknowledge(conn, write, echo=echo)
-        return
-    # Its answer is still to come, or was lost: here is the proof that it was done, all of it.
-    answer = {"mark": echo, "echo": echo}
-    if await ledger.settle(conn, write.tenant_id, write.id, answer, now=now):
-        change.own = _untouched(own, change.steps)
+    if _is_whole(own, change.steps, known):
+        answer = {"mark": echo, "echo": echo}
+        await ledger.settle(conn, write.tenant_id, write.id, answer, now=now)
 
 
 def own_of(write: Write) -> Own:
@@ -77,7 +85,11 @@ def _both(one: Own, other: Own) -> Own:
     return Own(one.added | other.added, one.removed | other.removed)
 
 
-def _untouched(own: Own, steps: Sequence[Step]) -> Own:
-    """Return what of a write no step speaks of: its own record is still to come."""
-    touched = frozenset[str]().union(*(one.added | one.removed for one in steps))
-    return Own(own.added - touched, own.removed - touched)
+def _is_whole(own: Own, steps: Sequence[Step], known: Known) -> bool:
+    """Say whether the steps, and what the message wore before, are all that a write wants.
+
+    A part of it proves nothing: a person may have done just that.
+    """
+    added = frozenset[str]().union(*(one.added for one in steps))
+    removed = frozenset[str]().union(*(one.removed for one in steps))
+    return own.added <= added | known.labels and not (own.removed & known.labels) - removed

@@ -18,12 +18,12 @@ from libs.common.privacy import Person, Request, Step
 from libs.common.scrubbing import Scrubber, needles
 from services.mail.domain import links as rules
 from services.mail.domain.connection import Connection, Purge
-from services.mail.domain.erasing import Fate, Remains, fate, told, without
+from services.mail.domain.erasing import Fate, fate, without
 from services.mail.domain.links import OwnAddresses
-from services.mail.store import connections, links
+from services.mail.store import connections
 from services.mail.store import privacy_messages as store
 from services.mail.store.privacy_messages import Held
-from services.mail.sync.letting_go import facts_of, let_go, tell_both
+from services.mail.sync.letting_go import Taker
 from services.mail.sync.linking import own_addresses
 
 AT_ONCE = 200
@@ -48,7 +48,11 @@ class ErasedMessages:
         if not person.addresses:
             return Step()
         hashes = rules.hashes_of(person.addresses, self._hash_key)
-        place = request.place or {"after": str(FIRST), "names": await self._names(conn, person)}
+        place = request.place or {
+            "after": str(FIRST),
+            "names": await self._names(conn, person),
+            "done": [],
+        }
         await directory.lock_shared(conn, person.tenant_id)  # before any row is locked
         ids, last = await store.list_concerned(
             conn,
@@ -58,13 +62,17 @@ class ErasedMessages:
             hashes=hashes,
             needles=needles(person.addresses),
         )
+        by_mailbox = await store.by_mailbox(conn, person.tenant_id, ids)
+        left = [one for one in by_mailbox if str(one) not in place["done"]]
+        if not left:
+            return Step(place=_behind(place, last))
+        chunk = await _Chunk.begin(conn, person, place["names"], self._hash_key, self._now())
         found: Counter[str] = Counter()
-        if ids:
-            chunk = await _Chunk.begin(conn, person, place["names"], self._hash_key, self._now())
-            for held in await store.lock_content(conn, person.tenant_id, ids):
-                found[await chunk.treat(held, apply=request.erases)] += 1
-        del found[""]
-        return Step(found=found, place=_next(place, last))
+        for one in left[:1] if request.erases else left:
+            found += await chunk.treat(one, by_mailbox[one], apply=request.erases)
+        if request.erases and len(left) > 1:
+            return Step(found=found, place={**place, "done": [*place["done"], str(left[0])]})
+        return Step(found=found, place=_behind(place, last))
 
     async def _names(self, conn: Conn, person: Person) -> list[str]:
         hashes = rules.hashes_of(person.addresses, self._hash_key)
@@ -73,8 +81,8 @@ class ErasedMessages:
         )
 
 
-def _next(place: Mapping[str, Any], last: UUID | None) -> Mapping[str, Any] | None:
-    return None if last is None else {**place, "after": str(last)}
+def _behind(place: Mapping[str, Any], last: UUID | None) -> Mapping[str, Any] | None:
+    return None if last is None else {**place, "after": str(last), "done": []}
 
 
 class _Chunk:
@@ -97,7 +105,6 @@ class _Chunk:
         self._entities = entities
         self._hashes = hashes
         self._now = now
-        self._mailboxes: dict[UUID, Connection | None] = {}
 
     @classmethod
     async def begin(
@@ -120,29 +127,43 @@ class _Chunk:
             now,
         )
 
-    async def treat(self, held: Held, *, apply: bool) -> str:
-        """Take the person out of a message; return what kind of find it was, "" if it was none."""
+    async def treat(self, connection_id: UUID, ids: Sequence[UUID], *, apply: bool) -> Counter[str]:
+        """Take the person out of messages of one mailbox; return what was found, by kind."""
+        mailbox = await connections.find_connection(self._conn, self._tenant_id, connection_id)
+        if mailbox is not None and mailbox.purge is not Purge.NONE:
+            mailbox = None  # all of it goes anyway, and nobody waits for news of it
+        taker = Taker(self._conn, self._tenant_id, mailbox, now=self._now)
+        found: Counter[str] = Counter()
+        for held in await store.lock_content(self._conn, self._tenant_id, ids):
+            kind = await self._treat(held, mailbox, taker if apply else None)
+            found.update([kind] if kind else [])
+        if apply:
+            await taker.tell()
+        return found
+
+    async def _treat(
+        self, held: Held, mailbox: Connection | None, taker: Taker | None
+    ) -> str | None:
         if held.traced or held.deleted:
-            if apply:
-                await store.empty_message(
-                    self._conn, self._tenant_id, held.id, now=self._now, told=False
-                )
+            if taker is not None:
+                await taker.empty(held)
             return TRACES
-        mailbox = await self._mailbox(held.connection_id)
         became = fate(
             held.content,
             mailbox=mailbox.email if mailbox else "",
             own=self._own,
             erased=self._scrubber.addresses,
         )
-        remains = without(held.content, self._scrubber)
+        if became is Fate.REMOVED:
+            if taker is not None:
+                await taker.remove(held)
+            return REMOVED
         if became is None and not self._is_named(held):
-            return ""
-        if apply and became is Fate.REMOVED:
-            await self._remove(held, mailbox)
-        elif apply:
-            await self._redact(held, remains, mailbox)
-        return REMOVED if became is Fate.REMOVED else REDACTED
+            return None
+        if taker is not None:
+            remains = without(held.content, self._scrubber)
+            await taker.redact(held, remains, hashes=self._hashes, entities=self._entities)
+        return REDACTED
 
     def _is_named(self, held: Held) -> bool:
         """Say whether an address really stands there, and not a longer one."""
@@ -154,31 +175,3 @@ class _Chunk:
         files = (one.filename for one in content.attachments)
         reported = content.report.recipient if content.report else None
         return any(mentions(one) for one in (*texts, *ids, *uids, *names, *files, reported))
-
-    async def _mailbox(self, connection_id: UUID) -> Connection | None:
-        if connection_id not in self._mailboxes:
-            found = await connections.find_connection(self._conn, self._tenant_id, connection_id)
-            is_going = found is not None and found.purge is not Purge.NONE
-            self._mailboxes[connection_id] = None if is_going else found
-        return self._mailboxes[connection_id]
-
-    async def _remove(self, held: Held, mailbox: Connection | None) -> None:
-        await let_go(self._conn, self._tenant_id, held, mailbox, now=self._now)
-
-    async def _redact(self, held: Held, remains: Remains, mailbox: Connection | None) -> None:
-        was_linked = bool(await links.list_links(self._conn, self._tenant_id, held.id))
-        sequence = await store.rewrite_message(
-            self._conn, self._tenant_id, held.id, remains, hashes=self._hashes, now=self._now
-        )
-        for ref, hashes in self._entities.items() if was_linked else ():
-            entity = (ref.entity_type, ref.entity_id)
-            await store.drop_unexplained(
-                self._conn, self._tenant_id, held.id, entity=entity, hashes=hashes
-            )
-        if mailbox is None:
-            return
-        facts = facts_of(held, remains)
-        event = told(mailbox, facts, held.thread_id, Fate.REDACTED)
-        await tell_both(
-            self._conn, mailbox, facts, event, sequence, was_linked=was_linked, now=self._now
-        )

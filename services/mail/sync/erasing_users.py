@@ -12,15 +12,18 @@ from services.mail.store import connections
 from services.mail.store import privacy_rest as store
 from services.mail.sync.connections import purge_rest
 
-PURGED_AT_ONCE = 500
 ENTITIES_AT_ONCE = 500
 
 
 class Takes(Protocol):
-    """Brings a connection to where it was told to be; see `Connections.take`."""
+    """Brings connections to where they were told to be; see `Connections`."""
 
     async def take(self, conn: Conn, told: Told) -> bool:
         """Apply what was told, in the caller's transaction."""
+        ...
+
+    async def purge_some(self, conn: Conn, tenant_id: str, connection_id: UUID) -> int:
+        """Remove some messages, in the caller's transaction; return how many."""
         ...
 
 
@@ -55,9 +58,7 @@ class ErasedMailboxes:
         if current.purge is Purge.DONE:
             await store.forget_user(conn, tenant_id, connection_id, now=self._now())
             return {}
-        gone = await connections.purge_messages(
-            conn, tenant_id, connection_id, limit=PURGED_AT_ONCE
-        )
+        gone = await self._takes.purge_some(conn, tenant_id, connection_id)
         if gone:
             return {"messages of theirs": gone}
         await purge_rest(conn, tenant_id, connection_id)

@@ -133,11 +133,12 @@ class Intake:
 
         The caller has the directory's lock shared, and the messages' (`lock_known`).
         """
-        connection, rules = await self._keeper.current(conn, connection)
-        known = await store.lock_known(conn, connection.tenant_id, connection.id, sorted(changes))
-        writes = self._writes(conn, connection, rules, Origin.CRM)
+        of, rules = await self._keeper.current(conn, connection)
+        known = await store.lock_known(conn, of.tenant_id, of.id, sorted(changes))
+        writes = self._writes(conn, of, rules, Origin.CRM)
         for google_id in sorted(known):
             await writes.change(known[google_id], changes[google_id])
+        await writes.finish()
         await outbox.append(conn, *writes.told)
 
     def _writes(self, conn: Conn, connection: Connection, rules: Rules, origin: Origin) -> Writes:

@@ -28,6 +28,7 @@ from services.mail.store import keep_work as store
 from services.mail.store import keeping, link_work
 from services.mail.store.keep_work import KeepWork, Phase
 from services.mail.store.messages import remove_trace
+from services.mail.sync.activities import Activities
 from services.mail.sync.fetching import Fetches
 from services.mail.sync.keeper import Keeper
 from services.mail.sync.linking import Linker
@@ -147,15 +148,23 @@ class KeepWorker:
         verdicts = await judge(
             conn, connection, held, rules=rules, keeper=self._keeper, linker=self._linker
         )
+        activities = Activities(conn, connection, origin=Origin.REPAIR)
         removed = reduced = 0
         for one, verdict in zip(held, verdicts, strict=True):
             if verdict.keep < one.kept:
                 told = await redact(
-                    conn, connection, one, verdict, origin=Origin.REPAIR, now=self._now()
+                    conn,
+                    connection,
+                    one,
+                    verdict,
+                    origin=Origin.REPAIR,
+                    now=self._now(),
+                    activities=activities,
                 )
                 await outbox.append(conn, *told)
                 removed += verdict.keep <= Keep.TRACE
                 reduced += verdict.keep > Keep.TRACE
+        await outbox.append(conn, *await activities.tell())
         is_over = len(held) < REDUCED_AT_ONCE
         return replace(
             work,
@@ -200,12 +209,14 @@ class KeepWorker:
         answers: Fetches,
     ) -> int:
         """Keep more of messages, or forget those that are gone; return of how many more is kept."""
+        activities = Activities(conn, connection, origin=Origin.REPAIR)
         raiser = Raiser(
             conn,
             connection,
             rules,
             linker=self._linker,
             keeper=self._keeper,
+            activities=activities,
             origin=Origin.REPAIR,
             now=self._now(),
         )
@@ -227,6 +238,7 @@ class KeepWorker:
                 )
             else:  # of more than a trace the history tells
                 await remove_trace(conn, connection.tenant_id, held.id)
+        await outbox.append(conn, *await activities.tell())
         return raised
 
     async def _entities(self, lease: Lease, connection: Connection, work: KeepWork) -> bool:

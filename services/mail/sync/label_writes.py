@@ -4,10 +4,12 @@ The ledger keeps what was asked. When Google has done it, the message follows at
 comes back through history is recognised by the ledger: it is no edit, and makes no event.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from libs.common.db import Connection as Conn
 from libs.common.db import Pool, transaction
@@ -70,57 +72,58 @@ class LabelCarrier:
         """Change labels; a lost answer is settled by asking again, which changes nothing more.
 
         Raises:
-            AccessRevoked, Conflict, RateLimited, Unreachable: not now; they are queued again.
+            AccessRevoked, Conflict, RateLimited, Unreachable: not now; they wait.
             Transient: to be asked again after the deadline.
         """
-        del settle
         box = self._gmail.box_as(WritingBox, connection, Lane.SEND)
         try:
             # Records up to here were before our change: none of them undoes it.
             mark = await box.current_history_id()
         except AppError as exc:
-            await self._put_back(claimed, exc)
+            await self._put_back(claimed, exc, settle=settle)
             raise
-        waiting = list(claimed)
+        waiting = {one.id: one for one in claimed}
         for labels, alike in _alike(claimed).items():
+            asked = _Asked()
             try:
-                done, refused = await self._ask(box, labels, alike)
-            except NOT_DONE as exc:
-                await self._put_back(waiting, exc)
+                await self._ask(box, labels, alike, asked)
+            except AppError as exc:
+                # What was done before Google had enough is done.
+                await self._commit(connection, labels, asked, mark=mark)
+                if isinstance(exc, NOT_DONE):
+                    await self._put_back(asked.left_of(waiting), exc, settle=settle)
                 raise
-            await self._commit(connection, labels, done, refused, mark=mark)
-            waiting = [one for one in waiting if one not in alike]
+            await self._commit(connection, labels, asked, mark=mark)
+            waiting = {one.id: one for one in asked.left_of(waiting)}
 
     async def _ask(
-        self, box: WritingBox, labels: Labels, alike: list[Write]
-    ) -> tuple[list[Write], dict[str, list[Write]]]:
-        """Return those that were changed, and by reason those that Google refused."""
+        self, box: WritingBox, labels: Labels, alike: list[Write], asked: "_Asked"
+    ) -> None:
+        """Ask for changes, and note in `asked` which were made and which Google refused."""
         add, remove = labels
         if len(alike) > FEW:
             try:
                 await box.modify_many([one.item for one in alike], add=add, remove=remove)
             except REFUSED as exc:
-                return [], {exc.slug: alike}
-            return alike, {}
-        done: list[Write] = []
-        refused: dict[str, list[Write]] = {}
+                asked.refused += [(one, exc.slug) for one in alike]
+            else:
+                asked.done += alike
+            return
         for one in alike:
             try:
                 await box.modify(one.item, add=[*add], remove=[*remove])
             except REFUSED as exc:
-                refused.setdefault(exc.slug, []).append(one)
+                asked.refused.append((one, exc.slug))
             except NotFound:
-                refused.setdefault("message-gone", []).append(one)
+                asked.refused.append((one, "message-gone"))
             else:
-                done.append(one)
-        return done, refused
+                asked.done.append(one)
 
     async def _commit(
         self,
         connection: Connection,
         labels: Labels,
-        done: list[Write],
-        refused: dict[str, list[Write]],
+        asked: "_Asked",
         *,
         mark: int,
     ) -> None:
@@ -128,19 +131,18 @@ class LabelCarrier:
         now, own = self._now(), Own(frozenset(labels[0]), frozenset(labels[1]))
         async with transaction(self._pool) as conn:
             await directory.lock_shared(conn, connection.tenant_id)
-            items = sorted(one.item for one in done)
+            items = sorted(one.item for one in asked.done)
             await messages.lock_known(conn, connection.tenant_id, connection.id, items)
             changes = {}
-            for one in done:
+            for one in asked.done:
                 if await _finish(conn, one, WriteState.DONE, now=now, answer={"mark": mark}):
                     changes[one.item] = Change(one.item, own=own)
             await self._intake.follow(conn, connection, changes)
-            for reason, some in refused.items():
-                for one in some:
-                    await _finish(conn, one, WriteState.FAILED, now=now, reason=reason)
+            for one, reason in asked.refused:
+                await _finish(conn, one, WriteState.FAILED, now=now, reason=reason)
 
-    async def _put_back(self, some: list[Write], exc: AppError) -> None:
-        """Queue them again, or give up on those that were tried often enough."""
+    async def _put_back(self, some: list[Write], exc: AppError, *, settle: bool) -> None:
+        """Let them wait, or give up on those that were tried often enough."""
         wait = timedelta(seconds=exc.retry_after_s) if isinstance(exc, RateLimited) else RETRY
         now = self._now()
         async with transaction(self._pool) as conn:
@@ -149,7 +151,23 @@ class LabelCarrier:
                     await _finish(conn, one, WriteState.FAILED, now=now, reason="gave-up")
                     continue
                 with suppress(WriteLost):
-                    await ledger.postpone(conn, one, due_at=now + wait, reason=exc.slug)
+                    await ledger.put_off(
+                        conn, one, until=now + wait, reason=exc.slug, settle=settle
+                    )
+
+
+@dataclass(slots=True)
+class _Asked:
+    """What Google said to the same change of several messages, as far as it was asked."""
+
+    done: list[Write] = field(default_factory=list)
+    refused: list[tuple[Write, str]] = field(default_factory=list)
+    """With the reason."""
+
+    def left_of(self, waiting: Mapping[UUID, Write]) -> list[Write]:
+        """Return those of `waiting` that Google has said nothing of."""
+        told = {one.id for one in self.done} | {one.id for one, _ in self.refused}
+        return [one for one in waiting.values() if one.id not in told]
 
 
 async def _finish(conn: Conn, write: Write, state: WriteState, **facts: Any) -> bool:

@@ -15,18 +15,20 @@ from libs.common.events.base import Origin
 from libs.common.events.envelope import Envelope
 from libs.common.feeds import Feed, Lease
 from libs.common.feeds.dead_items import add_dead_item
+from services.mail.domain.activities import activity_id
 from services.mail.domain.connection import Connection
 from services.mail.domain.history import MOST_FETCHED
 from services.mail.domain.keeping import Rules
-from services.mail.domain.message import Content, Fetched, Policy
+from services.mail.domain.message import Fetched, Policy
 from services.mail.store import link_work as store
 from services.mail.store import links
 from services.mail.store.keeping import lock_held
 from services.mail.store.link_work import FIRST, Hit, Work
 from services.mail.store.messages import remove_trace
+from services.mail.sync.activities import Activities, copy_of
 from services.mail.sync.fetching import Fetches
 from services.mail.sync.keeper import Keeper
-from services.mail.sync.linking import Linker, attach, tell
+from services.mail.sync.linking import Linker
 from services.mail.sync.overtaking import Overtaking
 from services.mail.sync.raising import Raiser
 from services.mail.sync.redacting import judge, redact
@@ -163,24 +165,27 @@ class LinkWork:
                 limit=REMOVED_AT_ONCE,
             )
             now_is, rules = await self._keeper.current(conn, connection)
+            activities = Activities(conn, now_is, origin=Origin.REPAIR)
             told: list[Envelope] = []
             for message_id in stale:
                 facts = await links.find_facts(conn, tenant_id, message_id)
                 await links.remove_link(conn, tenant_id, work.ref, message_id)
                 if facts is None:
                     continue
-                left = await links.list_links(conn, tenant_id, message_id)
-                if not left:
-                    told += await self._reduce(conn, now_is, rules, facts.google_id)
-                    facts = replace(facts, content=Content(), snippet="")
-                told.append(
-                    await tell(conn, connection, facts, origin=Origin.REPAIR, time=self._now())
-                )
-            await outbox.append(conn, *told)
+                if not await links.list_links(conn, tenant_id, message_id):
+                    told += await self._reduce(conn, now_is, rules, facts.google_id, activities)
+                    await links.set_activity(conn, tenant_id, message_id, None)
+                activities.change(copy_of(now_is, facts), time=self._now())
+            await outbox.append(conn, *told, *await activities.tell())
         return bool(stale)
 
     async def _reduce(
-        self, conn: Conn, connection: Connection, rules: Rules, google_id: str
+        self,
+        conn: Conn,
+        connection: Connection,
+        rules: Rules,
+        google_id: str,
+        activities: Activities,
     ) -> list[Envelope]:
         """Keep of a message that concerns nobody any more what is kept of such."""
         held = await lock_held(conn, connection.tenant_id, connection.id, [google_id])
@@ -191,7 +196,13 @@ class LinkWork:
         for one, verdict in zip(held, verdicts, strict=True):
             if verdict.keep < one.kept:
                 told += await redact(
-                    conn, connection, one, verdict, origin=Origin.REPAIR, now=self._now()
+                    conn,
+                    connection,
+                    one,
+                    verdict,
+                    origin=Origin.REPAIR,
+                    now=self._now(),
+                    activities=activities,
                 )
         return told
 
@@ -219,6 +230,7 @@ class _Chunk:
     async def write(self, connection: Connection, hits: list[Hit], answers: Fetches | None) -> None:
         """Link them, in the order rows are locked, and move the work on or end it."""
         self._connection, self._rules = await self._keeper.current(self._conn, connection)
+        self._activities = Activities(self._conn, self._connection, origin=Origin.REPAIR)
         for hit in sorted(hits, key=lambda one: one.google_id):
             if hit.deleted:
                 continue
@@ -226,7 +238,7 @@ class _Chunk:
                 await self._complete(hit, answers)
             elif await self._is_linkable(hit):
                 await self._attach(hit)
-        await outbox.append(self._conn, *self._told)
+        await outbox.append(self._conn, *self._told, *await self._activities.tell())
         place = (self._connection.tenant_id, self._connection.id, self._work.ref)
         if len(hits) < MOST_FETCHED:
             await store.end_work(self._conn, *place)
@@ -243,10 +255,12 @@ class _Chunk:
         facts = await links.find_facts(self._conn, self._connection.tenant_id, hit.message_id)
         if facts is None:
             return
-        envelope = await attach(
-            self._conn, self._connection, facts, [self._work.ref], origin=Origin.REPAIR
-        )
-        self._told += [] if envelope is None else [envelope]
+        tenant_id, named = self._connection.tenant_id, facts.activity_id
+        if named is None:
+            named = activity_id(tenant_id, hit.message_id, facts.content)
+            await links.set_activity(self._conn, tenant_id, hit.message_id, named)
+        facts = replace(facts, activity_id=named)
+        self._activities.add(copy_of(self._connection, facts, (self._work.ref,)))
 
     async def _complete(self, hit: Hit, answers: Fetches | None) -> None:
         if answers is None:
@@ -276,6 +290,7 @@ class _Chunk:
             self._rules,
             linker=self._linker,
             keeper=self._keeper,
+            activities=self._activities,
             origin=Origin.REPAIR,
             now=self._now,
         )

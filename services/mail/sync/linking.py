@@ -8,16 +8,17 @@ from uuid import UUID
 from libs.common.db import Connection as Conn
 from libs.common.directory import Change, Entity, EntityRef
 from libs.common.directory import store as directory
-from libs.common.events.base import Origin
-from libs.common.events.envelope import Envelope
 from libs.common.feeds.store import raise_signals
+from libs.common.ids import new_id
 from services.mail.domain import links as rules
+from services.mail.domain.activities import activity_id
 from services.mail.domain.connection import Connection
 from services.mail.domain.links import Facts, OwnAddresses
 from services.mail.domain.message import Content, Fetched, address_hashes
 from services.mail.domain.preferences import Preferences
 from services.mail.store import link_work
 from services.mail.store import links as store
+from services.mail.sync.activities import Activities, copy_of
 from services.mail.sync.feeds import work_address
 
 SIGNAL_TIMEOUT_S = 5.0
@@ -30,6 +31,23 @@ class Arrival:
     id: UUID
     message: Fetched
     refs: tuple[EntityRef, ...]
+    activity_id: UUID | None
+    """Of which activity it is a copy; None: it concerns nobody, or is only a trace."""
+
+    @classmethod
+    def of(
+        cls,
+        tenant_id: str,
+        message: Fetched,
+        refs: tuple[EntityRef, ...],
+        *,
+        message_id: UUID | None = None,
+    ) -> "Arrival":
+        """Return a message under the id that was promised for it, or under one of its own."""
+        message_id = message_id or new_id()
+        is_copy = bool(refs) and message.whole
+        named = activity_id(tenant_id, message_id, message.content) if is_copy else None
+        return cls(message_id, message, refs, named)
 
 
 class Linker:
@@ -78,10 +96,11 @@ class Linker:
         message_id: UUID,
         *,
         message: Fetched,
-        origin: Origin,
+        activities: Activities,
+        named: UUID | None = None,
         traced: bool = False,
-    ) -> Envelope | None:
-        """Link a message that this transaction has stored; return the activity event to tell.
+    ) -> None:
+        """Link a message that this transaction has stored, and gather what is told of it.
 
         The caller's transaction should begin with `directory.lock_shared`, before it locks any
         row (`lease.advance` does): a disconnection that waits for a row of ours, and a change
@@ -92,7 +111,8 @@ class Linker:
 
         Args:
             message: what was stored.
-            origin: as in the message's own event.
+            activities: of the transaction.
+            named: the activity it is a copy of already; None: it is of none yet.
             traced: only a trace was stored.
         """
         tenant_id = connection.tenant_id
@@ -101,23 +121,26 @@ class Linker:
         await store.add_hashes(conn, tenant_id, connection.id, message_id, hashes)
         refs = await self.match(conn, connection, message.content)
         if not refs:
-            return None
+            return
         if traced:
             now = self._now()
             await link_work.queue_entities(conn, tenant_id, connection.id, refs, now)
             await _raise(conn, {connection.id}, now)
-            return None
-        return await attach(conn, connection, Facts.of(message_id, message), refs, origin=origin)
+            return
+        if named is None:
+            named = activity_id(tenant_id, message_id, message.content)
+            await store.set_activity(conn, tenant_id, message_id, named)
+        facts = Facts.of(message_id, message, named)
+        activities.add(copy_of(connection, facts, refs))
 
     async def link_new(
         self,
         conn: Conn,
         connection: Connection,
         arrivals: Sequence[Arrival],
-        *,
-        origin: Origin,
-    ) -> list[Envelope]:
-        """Link messages this transaction has added; return the activity events to tell.
+        activities: Activities,
+    ) -> None:
+        """Link messages this transaction has added, each with its activity.
 
         As `link`, for many at once: the caller's transaction has the directory's lock shared,
         and asked `match_all` under it.
@@ -129,15 +152,15 @@ class Linker:
             for digest in address_hashes(one.message.content.people(), self._hash_key)
         ]
         await store.add_all_hashes(conn, tenant_id, connection.id, hashes)
-        whole = [one for one in arrivals if one.refs and one.message.whole]
-        links = [(ref, one.id, one.message.internal_date) for one in whole for ref in one.refs]
-        await store.add_all_links(conn, tenant_id, links)
         traced = {ref for one in arrivals if not one.message.whole for ref in one.refs}
         if traced:
             now = self._now()
             await link_work.queue_entities(conn, tenant_id, connection.id, sorted(traced), now)
             await _raise(conn, {connection.id}, now)
-        return [_first_activity(connection, one, origin) for one in whole]
+        for one in arrivals:
+            if one.activity_id is not None:
+                facts = Facts.of(one.id, one.message, one.activity_id)
+                activities.add(copy_of(connection, facts, one.refs))
 
     async def upsert(self, conn: Conn, tenant_id: str, entities: Sequence[Entity]) -> list[bool]:
         """Take in entities and queue their mail; say of each whether it was newer."""
@@ -219,47 +242,6 @@ class Linker:
 async def own_addresses(conn: Conn, tenant_id: str) -> OwnAddresses:
     """Return what is the tenant's own."""
     return await store.find_own(conn, tenant_id)
-
-
-async def attach(
-    conn: Conn,
-    connection: Connection,
-    facts: Facts,
-    refs: Sequence[EntityRef],
-    *,
-    origin: Origin,
-) -> Envelope | None:
-    """Link a whole message; return the event of it, None when it was linked already."""
-    tenant_id, message_id = connection.tenant_id, facts.message_id
-    if not await store.add_links(conn, tenant_id, refs, message_id, facts.occurred_at):
-        return None
-    return await tell(conn, connection, facts, origin=origin, time=facts.occurred_at)
-
-
-async def tell(
-    conn: Conn, connection: Connection, facts: Facts, *, origin: Origin, time: datetime
-) -> Envelope:
-    """Return the event of what a message is linked to now, under its next number."""
-    sequence = await store.next_activity(conn, connection.tenant_id, facts.message_id)
-    refs = await store.list_links(conn, connection.tenant_id, facts.message_id)
-    return Envelope.of(
-        rules.activity(connection, facts, refs, origin),
-        tenant_id=connection.tenant_id,
-        aggregate_id=str(facts.message_id),
-        sequence=sequence,
-        time=time,
-    )
-
-
-def _first_activity(connection: Connection, one: Arrival, origin: Origin) -> Envelope:
-    """Return the event of a new message that concerns somebody."""
-    return Envelope.of(
-        rules.activity(connection, Facts.of(one.id, one.message), one.refs, origin),
-        tenant_id=connection.tenant_id,
-        aggregate_id=str(one.id),
-        sequence=1,
-        time=one.message.internal_date,
-    )
 
 
 async def _raise(conn: Conn, connection_ids: set[UUID], now: datetime) -> None:

@@ -8,7 +8,7 @@ from uuid import UUID
 from libs.common.db import Connection as Conn
 from libs.common.privacy import Coverage, Desk
 from libs.common.privacy.outgoing_events import OutgoingEvents
-from services.mail.store.privacy_messages import list_erased
+from services.mail.store.privacy_messages import list_erased, list_numbers
 from services.mail.sync.erasing_messages import ErasedMessages
 from services.mail.sync.erasing_rest import (
     ErasedDeadItems,
@@ -36,6 +36,14 @@ COVERAGE = {
         shown="no: keyed hashes of the addresses that a message shows", erased="messages"
     ),
     "message_links": Coverage(shown=WITH_MESSAGE, erased="messages"),
+    "activities": Coverage(
+        shown="no: a number and a date, under an id made of what the message shows",
+        erased="no: the same; without the message nobody can tell whose it was",
+    ),
+    "activity_numbers": Coverage(shown=TECHNICAL, erased=TECHNICAL),
+    "retellings": Coverage(
+        shown="no: how far a mailbox's activities were told again", erased="mailboxes"
+    ),
     "link_work": Coverage(
         shown="no: which entity's mail is looked for; gone once it was", erased="mailboxes"
     ),
@@ -101,19 +109,31 @@ def desk(takes: Takes, *, hash_key: bytes, now: Callable[[], datetime]) -> Desk:
 
 
 async def _stale(conn: Conn, tenant_id: str, events: Sequence[Any]) -> set[str]:
-    """Return the events that tell of messages as they were before somebody was erased."""
-    told = [(one, _message_of(one)) for one in events]
-    ids = [message_id for _, message_id in told if message_id is not None]
-    erased = await list_erased(conn, tenant_id, ids) if ids else {}
+    """Return the events that tell of messages as they were before somebody was erased.
+
+    Of an activity the newest event stays: it says what is left.
+    """
+    told = {one["id"]: _messages_of(one) for one in events}
+    ids = [message_id for some in told.values() for message_id in some]
+    erased = await list_erased(conn, tenant_id, ids) if ids else set()
+    concerned = [one for one in events if not erased.isdisjoint(told[one["id"]])]
+    activities = [_aggregate(one) for one in concerned if one["type"] == ACTIVITY]
+    newest = await list_numbers(conn, tenant_id, activities) if activities else {}
     return {
         one["id"]
-        for one, message_id in told
-        if message_id in erased
-        and (one["type"] in ARRIVALS or int(one["sequence"]) < erased[message_id])
+        for one in concerned
+        if one["type"] in ARRIVALS or int(one["sequence"]) < newest.get(_aggregate(one), 0)
     }
 
 
-def _message_of(event: Any) -> UUID | None:
-    if event["type"] not in ARRIVALS and event["type"] != ACTIVITY:
-        return None
+def _aggregate(event: Any) -> UUID:
     return UUID(event["subject"].rpartition("/")[2])
+
+
+def _messages_of(event: Any) -> frozenset[UUID]:
+    """Return the messages of which an event tells what they say."""
+    if event["type"] in ARRIVALS:
+        return frozenset({_aggregate(event)})
+    if event["type"] != ACTIVITY:
+        return frozenset()
+    return frozenset(UUID(one["message_id"]) for one in event["data"]["activity"]["copies"])

@@ -12,10 +12,10 @@ from services.mail.domain.keeping import Rules, reduced
 from services.mail.domain.links import Facts
 from services.mail.domain.message import Fetched, Keep, is_mail
 from services.mail.store import keeping as store
-from services.mail.store import links
 from services.mail.store.keeping import Held
+from services.mail.sync.activities import Activities, copy_of
 from services.mail.sync.keeper import Keeper
-from services.mail.sync.linking import Linker, tell
+from services.mail.sync.linking import Linker
 
 
 class Raiser:
@@ -32,6 +32,7 @@ class Raiser:
         *,
         linker: Linker,
         keeper: Keeper,
+        activities: Activities,
         origin: Origin,
         now: datetime,
     ) -> None:
@@ -40,14 +41,16 @@ class Raiser:
         self._rules = rules
         self._linker = linker
         self._keeper = keeper
+        self._activities = activities
         self._origin = origin
         self._now = now
 
     async def raise_(self, held: Held, message: Fetched) -> list[Envelope]:
         """Keep what may be kept of a message just fetched; return the events to tell.
 
-        It is locked. Nothing is told when no more of it is kept than before; what went to spam
-        meanwhile, or lost somebody who was erased, stays as it is.
+        It is locked; what is told of its activity is gathered. Nothing is told when no more of it
+        is kept than before; what went to spam meanwhile, or lost somebody who was erased, stays as
+        it is.
         """
         if held.erased or not is_mail(message.labels):
             return []
@@ -85,7 +88,7 @@ class Raiser:
             self._connection,
             held.id,
             message=message,
-            origin=self._origin,
+            activities=self._activities,
             traced=True,
         )
 
@@ -101,9 +104,15 @@ class Raiser:
             sequence=sequence,
             time=message.internal_date,
         )
-        was_linked = await links.list_links(conn, of.tenant_id, held.id)
-        activity = await self._linker.link(conn, of, held.id, message=message, origin=origin)
-        if activity is None and was_linked:  # it says more than it did
-            facts = Facts.of(held.id, message)
-            activity = await tell(conn, of, facts, origin=origin, time=message.internal_date)
-        return [arrived] if activity is None else [arrived, activity]
+        if held.activity_id is not None:  # it says more than it did
+            facts = Facts.of(held.id, message, held.activity_id)
+            self._activities.change(copy_of(of, facts), time=message.internal_date)
+        await self._linker.link(
+            conn,
+            of,
+            held.id,
+            message=message,
+            activities=self._activities,
+            named=held.activity_id,
+        )
+        return [arrived]

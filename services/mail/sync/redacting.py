@@ -14,8 +14,9 @@ from services.mail.domain.message import Content, Direction, Keep
 from services.mail.store import keeping as store
 from services.mail.store import links
 from services.mail.store.keeping import Held
+from services.mail.sync.activities import Activities, copy_of
 from services.mail.sync.keeper import Keeper
-from services.mail.sync.linking import Linker, tell
+from services.mail.sync.linking import Linker
 
 
 async def judge(
@@ -50,60 +51,62 @@ async def redact(
     *,
     origin: Origin,
     now: datetime,
+    activities: Activities,
 ) -> list[Envelope]:
     """Keep no more of a message than the verdict says; return the events that tell of it.
 
-    It is locked, and more of it is held. What it is linked to loses it, unless people, date and
-    entities may stay: then its activity is told anew if it said more.
+    It is locked, and more of it is held. Its activity loses it, unless people, date and entities
+    may stay: then that is told anew if it said more. Both are gathered in `activities`.
     """
     if held.kept <= Keep.TRACE:
         if verdict.keep < held.kept:
             await store.empty_trace(conn, connection.tenant_id, held.id)
         return []
-    refs = await links.list_links(conn, connection.tenant_id, held.id)
     if verdict.keep <= Keep.TRACE:
-        return await _empty(conn, connection, held, verdict, bool(refs), origin, now)
+        return await _empty(
+            conn, connection, held, verdict, origin=origin, now=now, activities=activities
+        )
     content = reduced_content(held.content, verdict.keep)
     snippet = held.snippet if verdict.keep is Keep.SNIPPET else ""
     sequence = await store.trim_message(
         conn, connection.tenant_id, held.id, keep=verdict.keep, content=content, snippet=snippet
     )
     event = events.redacted(connection, held, verdict, origin)
-    told = [_told(event, connection, held.id, sequence=sequence, time=now)]
-    if refs and (content.subject, snippet) != (held.content.subject, held.snippet):
-        facts = _facts(held, content, snippet)
-        told.append(await tell(conn, connection, facts, origin=origin, time=now))
-    return told
+    says_less = (content.subject, snippet) != (held.content.subject, held.snippet)
+    if held.activity_id is not None and says_less:
+        activities.change(copy_of(connection, _facts(held, content, snippet)), time=now)
+    return [_told(event, connection, held.id, sequence=sequence, time=now)]
 
 
-async def _empty(  # noqa: PLR0917 - of one caller
+async def _empty(
     conn: Conn,
     connection: Connection,
     held: Held,
     verdict: Verdict,
-    linked: bool,  # noqa: FBT001
+    *,
     origin: Origin,
     now: datetime,
+    activities: Activities,
 ) -> list[Envelope]:
     tenant_id = connection.tenant_id
     sequence = await store.empty_message(conn, tenant_id, held.id, verdict.keep)
     event = events.redacted(connection, held, verdict, origin)
-    told = [_told(event, connection, held.id, sequence=sequence, time=now)]
-    if linked:
+    if held.activity_id is not None:
         await links.remove_links(conn, tenant_id, held.id)
-        facts = _facts(held, Content(), "")
-        told.append(await tell(conn, connection, facts, origin=origin, time=now))
-    return told
+        activities.change(copy_of(connection, _facts(held, Content(), "")), time=now)
+    return [_told(event, connection, held.id, sequence=sequence, time=now)]
 
 
 def _facts(held: Held, content: Content, snippet: str) -> Facts:
     return Facts(
         message_id=held.id,
         google_id=held.google_id,
+        thread_id=held.thread_id,
         occurred_at=held.internal_date,
         direction=held.direction or Direction.INBOUND,
         content=content,
         snippet=snippet,
+        activity_id=held.activity_id,
     )
 
 

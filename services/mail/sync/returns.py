@@ -24,9 +24,10 @@ class Return:
     entities: tuple[EntityRef, ...]
     """It is to be logged with these, whoever it went to."""
 
-    def arrival(self, message: Fetched, refs: Iterable[EntityRef]) -> Arrival:
+    def arrival(self, tenant_id: str, message: Fetched, refs: Iterable[EntityRef]) -> Arrival:
         """Return it as it is taken in: under the id that was promised."""
-        return Arrival(self.id, message, tuple(sorted({*refs, *self.entities})))
+        concerned = tuple(sorted({*refs, *self.entities}))
+        return Arrival.of(tenant_id, message, concerned, message_id=self.id)
 
 
 async def claim_returns(

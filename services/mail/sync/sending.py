@@ -90,7 +90,7 @@ class Sender:
         """Send what was claimed; with `settle`, find out first what became of it.
 
         Raises:
-            AccessRevoked, Conflict, RateLimited, Unreachable: not now; it is queued again.
+            AccessRevoked, Conflict, RateLimited, Unreachable: not now; it waits.
             Transient: what became of it is to be settled after the write's deadline.
             WriteLost: it is another's by now.
         """
@@ -110,7 +110,7 @@ class Sender:
         except REFUSED as exc:
             await one.fail(exc.slug)
         except NOT_SENT as exc:
-            await one.postpone(exc)
+            await one.put_off(exc, settle=settle)
             raise
 
     def box(self, connection: Connection) -> WritingBox:
@@ -281,9 +281,12 @@ class _Send:
             desired = {"op": DELETE, "draft_id": draft_id}
             await queue_draft(conn, self._outgoing, desired, now=self._now())
 
-    async def postpone(self, exc: RateLimited | Unreachable | AccessRevoked | Conflict) -> None:
-        """Queue it again: nothing of its last request had an effect."""
+    async def put_off(
+        self, exc: RateLimited | Unreachable | AccessRevoked | Conflict, *, settle: bool
+    ) -> None:
+        """Let it wait: nothing of its last request had an effect."""
         wait = timedelta(seconds=exc.retry_after_s) if isinstance(exc, RateLimited) else RETRY
+        until = self._now() + wait
         async with transaction(self._pool) as conn:
-            await ledger.postpone(conn, self._write, due_at=self._now() + wait, reason=exc.slug)
+            await ledger.put_off(conn, self._write, until=until, reason=exc.slug, settle=settle)
             await store.set_reason(conn, self._outgoing, exc.slug)

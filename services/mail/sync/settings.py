@@ -13,10 +13,12 @@ from libs.common.jobs import Job
 from services.mail.domain.connection import Connection, State
 from services.mail.domain.message import Policy
 from services.mail.domain.preferences import Preferences
+from services.mail.domain.visibility import Visibility
 from services.mail.store import connections as store
 from services.mail.sync.feeds import WORK
 from services.mail.sync.keep_queue import queue_keeping
 from services.mail.sync.linking import Linker
+from services.mail.sync.visibility import set_visibility
 
 KIND = "mail.settings"
 
@@ -37,6 +39,7 @@ class SettingsWriter:
         policy: Policy,
         preferences: Preferences,
         backfill_days: int | None,
+        visibility: Visibility | None,
     ) -> tuple[Connection, Job | None]:
         """Set all of a connection's settings; return it and the job that acts on what is held.
 
@@ -49,13 +52,21 @@ class SettingsWriter:
             policy: new.
             preferences: new, all of them.
             backfill_days: None: as it is.
+            visibility: None: as it is.
         """
         await directory.lock_exclusive(conn, connection.tenant_id)
         before = await store.lock_connection(conn, connection.tenant_id, connection.id)
         if before is None:
             raise NotFound("There is no such connection.")
         days = before.backfill_days if backfill_days is None else backfill_days
-        wanted = replace(before, policy=policy, preferences=preferences, backfill_days=days)
+        shown = await set_visibility(conn, before, visibility, now=self._now())
+        wanted = replace(
+            before,
+            policy=policy,
+            preferences=preferences,
+            backfill_days=days,
+            visibility=shown,
+        )
         acts = (policy, preferences) != (before.policy, before.preferences)
         after = replace(wanted, preferences_version=before.preferences_version + acts)
         await store.set_settings(conn, after)

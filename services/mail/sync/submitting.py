@@ -119,7 +119,7 @@ class Submissions:
         self._pool = pool
         self._gmail = gmail
         self._downloader = downloader
-        self._limits = limits
+        self.limits = limits
         self._now = now
 
     async def prepare(self, wish: Submission, enclosing: Enclosing) -> Ready:
@@ -208,12 +208,14 @@ class Submissions:
         self, conn: Conn, connection: Connection, more: int, *, at: datetime
     ) -> None:
         """Refuse what Google would refuse, and say when there is room again."""
-        sent = await store.count_sent(
-            conn, connection.tenant_id, connection.account_id, since=at - DAY, until=at
+        account_id = connection.account_id
+        counted = await store.count_sent(
+            conn, connection.tenant_id, [account_id], since=at - DAY, until=at
         )
+        sent = counted[account_id]
         if (
-            sent.messages + 1 > self._limits.messages
-            or sent.recipients + more > self._limits.recipients
+            sent.messages + 1 > self.limits.messages
+            or sent.recipients + more > self.limits.recipients
         ):
             oldest = sent.oldest or at
             raise DailyLimit(

@@ -1,4 +1,4 @@
-"""What entities and people ask of a mailbox: mail to link, and dead items to try again."""
+"""What entities and people ask of a mailbox: mail to link, to tell again, dead items to retry."""
 
 from libs.common.db import Connection as Conn
 from libs.common.db import Pool
@@ -12,6 +12,7 @@ from services.mail.sync.intake import Intake
 from services.mail.sync.keep_work import KeepWorker
 from services.mail.sync.link_work import LinkWork
 from services.mail.sync.overtaking import Overtaking
+from services.mail.sync.visibility import Retellings
 
 
 class Work:
@@ -25,6 +26,7 @@ class Work:
         intake: Intake,
         links: LinkWork,
         keeping: KeepWorker,
+        retellings: Retellings,
         overtaking: Overtaking,
     ) -> None:
         """Fetch through `fetcher`, take in through `intake`; `links` and `keeping` do the rest."""
@@ -33,6 +35,7 @@ class Work:
         self._intake = intake
         self._links = links
         self._keeping = keeping
+        self._retellings = retellings
         self._overtaking = overtaking
 
     async def run(self, lease: Lease) -> None:
@@ -52,7 +55,8 @@ class Work:
         replayed = await self._replay(lease, connection)
         linked = await self._links.step(lease, connection)
         kept = await self._keeping.step(lease, connection)
-        if replayed or linked or kept:
+        retold = await self._retellings.step(lease, connection)
+        if replayed or linked or kept or retold:
             lease.again()
 
     async def _replay(self, lease: Lease, connection: Connection) -> bool:

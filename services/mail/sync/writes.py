@@ -8,15 +8,17 @@ from libs.common.db import Connection as Conn
 from libs.common.directory import EntityRef
 from libs.common.events.base import Event, Origin
 from libs.common.events.envelope import Envelope
-from libs.common.ids import new_id
 from services.mail.domain import events
+from services.mail.domain.activities import Copy
 from services.mail.domain.connection import Connection
 from services.mail.domain.history import Change, relabel
 from services.mail.domain.keeping import Reason, Rules, Verdict, reduced
-from services.mail.domain.message import Fetched, Keep, Known, is_mail
+from services.mail.domain.links import Facts
+from services.mail.domain.message import Content, Fetched, Keep, Known, direction, is_mail
 from services.mail.store import links
 from services.mail.store import messages as store
 from services.mail.store.keeping import Held, lock_held
+from services.mail.sync.activities import Activities, copy_of
 from services.mail.sync.keep_queue import queue_keeping
 from services.mail.sync.keeper import Keeper
 from services.mail.sync.linking import Arrival, Linker
@@ -49,6 +51,8 @@ class Writes:
         self._rules = rules
         self._too_little = False
         self._keeper = keeper
+        self._activities = Activities(conn, connection, origin=origin)
+        self._returned: list[Return] = []
 
     async def arrive(self, messages: Sequence[Fetched]) -> None:
         """Add messages that are new, unless they are no mail: a statement for all of them each."""
@@ -60,7 +64,7 @@ class Writes:
         ours = await claim_returns(conn, of, mail, now=self.now)
         arrivals = self._kept(mail, refs, ours)
         whole = [
-            store.NewMessage(one.id, one.message, linked=bool(one.refs))
+            store.NewMessage(one.id, one.message, one.activity_id)
             for one in arrivals
             if one.message.whole
         ]
@@ -81,8 +85,8 @@ class Writes:
                     send_id=one.id if is_ours else None,
                 )
                 self._tell(event, one.id, sequence=1, time=one.message.internal_date)
-        self.told += await self._linker.link_new(conn, of, new, origin=self._origin)
-        await mark_returns(conn, of, ours.values())
+        await self._linker.link_new(conn, of, new, self._activities)
+        self._returned += ours.values()
         self.told += await suggest(
             conn, of, self._rules, new, origin=self._origin, linker=self._linker, now=self.now
         )
@@ -113,9 +117,9 @@ class Writes:
             refs_of = some if keep > Keep.TRACE else ()
             returned = ours.get(message.google_id)
             arrivals.append(
-                Arrival(new_id(), less, refs_of)
+                Arrival.of(self._connection.tenant_id, less, refs_of)
                 if returned is None
-                else returned.arrival(less, refs_of)
+                else returned.arrival(self._connection.tenant_id, less, refs_of)
             )
         return arrivals
 
@@ -127,15 +131,21 @@ class Writes:
             self._rules,
             linker=self._linker,
             keeper=self._keeper,
+            activities=self._activities,
             origin=self._origin,
             now=self.now,
         )
         self.told += await raiser.raise_(held, message)
 
     async def finish(self) -> None:
-        """Queue what could not be kept as it should be."""
+        """Queue what could not be kept as it should be; then write and tell of activities.
+
+        That is the last that locks anything.
+        """
         if self._too_little:
             await queue_keeping(self._conn, self._connection, now=self.now)
+        self.told += await self._activities.tell()
+        await mark_returns(self._conn, self._connection, self._returned)
 
     async def change(self, known: Known, change: Change) -> None:
         """Apply to a message we hold what happened to it."""
@@ -153,9 +163,24 @@ class Writes:
         sequence = await store.bury_message(
             self._conn, self._connection.tenant_id, known.id, now=self.now
         )
-        await links.remove_links(self._conn, self._connection.tenant_id, known.id)
+        if known.activity_id is not None:
+            await links.remove_links(self._conn, self._connection.tenant_id, known.id)
+            self._activities.change(self._gone(known), time=self.now)
         event = events.deleted(self._connection, known, self._origin)
         self._tell(event, known.id, sequence=sequence, time=self.now)
+
+    def _gone(self, known: Known) -> Copy:
+        facts = Facts(
+            message_id=known.id,
+            google_id=known.google_id,
+            thread_id=known.thread_id,
+            occurred_at=known.internal_date,
+            direction=direction(known.labels),
+            content=Content(),
+            snippet="",
+            activity_id=known.activity_id,
+        )
+        return copy_of(self._connection, facts)
 
     async def _relabel(self, known: Known, change: Change) -> None:
         new = relabel(known, change)
@@ -179,7 +204,15 @@ class Writes:
             return False
         verdict = Verdict(Keep.NOTHING, Reason.LABELS)
         for held in await lock_held(conn, of.tenant_id, of.id, [known.google_id]):
-            self.told += await redact(conn, of, held, verdict, origin=self._origin, now=self.now)
+            self.told += await redact(
+                conn,
+                of,
+                held,
+                verdict,
+                origin=self._origin,
+                now=self.now,
+                activities=self._activities,
+            )
         return True
 
     def _tell(self, event: Event, message_id: UUID, *, sequence: int, time: datetime) -> None:

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from services.mail.domain.message import Policy
+from services.mail.domain.visibility import Visibility
 from services.mail.domain.watch import WatchState
 from services.mail.web.settings_models import MOST_DAYS, Paused
 
@@ -54,6 +55,15 @@ class QuotaOut(BaseModel):
     backfill_today: int
 
 
+class SendsOut(BaseModel):
+    """What the account has sent within 24 hours, of what Google lets it."""
+
+    messages: int
+    messages_allowed: int
+    recipients: int
+    recipients_allowed: int
+
+
 class ConnectionStatus(BaseModel):
     """One mailbox."""
 
@@ -63,6 +73,7 @@ class ConnectionStatus(BaseModel):
     access: str
     paused: Paused | None = Field(description="Why it is not read although it could be")
     policy: Policy
+    visibility: Visibility
     backfill_days: int
     complete_since: datetime | None = Field(description="From when on the mailbox is here in full")
     feeds: list[FeedOut]
@@ -71,6 +82,7 @@ class ConnectionStatus(BaseModel):
     traces: int = Field(description="Messages of which only ids, date and hashes are kept")
     dead_items: int
     quota: QuotaOut | None
+    sends: SendsOut
 
 
 class StatusOut(BaseModel):

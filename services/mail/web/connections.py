@@ -17,17 +17,21 @@ from services.mail.domain.words import in_words
 from services.mail.store import connections as store
 from services.mail.store import watches
 from services.mail.store.connections import Counts
+from services.mail.store.outgoing import SentToday, count_sent
 from services.mail.store.watches import WatchRow
 from services.mail.sync.feeds import AUDIT, BACKFILL, LIVE, REPAIR
+from services.mail.sync.submitting import DAY, Limits
 from services.mail.web.connection_models import (
     ConnectionStatus,
     FeedOut,
     Progress,
     QuotaOut,
+    SendsOut,
     StatusOut,
     WatchOut,
 )
 from services.mail.web.messages import seen_by
+from services.mail.web.sending import SUBMISSIONS
 from services.mail.web.settings_models import Paused
 
 LEDGER = web.AppKey("ledger", Ledger)
@@ -43,7 +47,11 @@ async def read_status(request: web.Request) -> web.Response:
         feeds = await list_feeds(conn, who.tenant_id, ids)
         watched = await watches.list_watches(conn, [one.account_id for one in found])
         counts = await store.count_held(conn, who.tenant_id, ids)
-        left = await request.app[LEDGER].left(conn, [one.account_id for one in found])
+        accounts = [one.account_id for one in found]
+        left = await request.app[LEDGER].left(conn, accounts)
+        sent = await count_sent(
+            conn, who.tenant_id, accounts, since=clock.now() - DAY, until=clock.now()
+        )
     items = [
         _status(
             one,
@@ -51,6 +59,7 @@ async def read_status(request: web.Request) -> web.Response:
             watch=watched.get(one.account_id, WatchRow(None, None)),
             counts=counts[one.id],
             left=left.get(one.account_id),
+            sends=_sends(sent[one.account_id], request.app[SUBMISSIONS].limits),
             now=clock.now(),
         )
         for one in found
@@ -65,6 +74,7 @@ def _status(
     watch: WatchRow,
     counts: Counts,
     left: Left | None,
+    sends: SendsOut,
     now: datetime,
 ) -> ConnectionStatus:
     return ConnectionStatus(
@@ -74,6 +84,7 @@ def _status(
         access=one.access,
         paused=Paused.of(one),
         policy=one.policy,
+        visibility=one.visibility,
         backfill_days=one.backfill_days,
         complete_since=one.complete_since,
         feeds=[_feed(feed, now=now) for feed in feeds],
@@ -86,6 +97,16 @@ def _status(
         traces=counts.traces,
         dead_items=counts.dead_items,
         quota=None if left is None else QuotaOut(minute=left.minute, backfill_today=left.today),
+        sends=sends,
+    )
+
+
+def _sends(sent: SentToday, limits: Limits) -> SendsOut:
+    return SendsOut(
+        messages=sent.messages,
+        messages_allowed=limits.messages,
+        recipients=sent.recipients,
+        recipients_allowed=limits.recipients,
     )
 
 

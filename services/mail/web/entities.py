@@ -21,9 +21,9 @@ from libs.common.web import (
     reply,
 )
 from libs.common.web.requests import invalid
+from services.mail.domain.activities import Activity, Copy
 from services.mail.domain.links import participants
-from services.mail.store import links as store
-from services.mail.store.links import ActivityRow
+from services.mail.store import activities as store
 from services.mail.sync.linking import Linker
 from services.mail.web.entity_models import (
     ActivityOut,
@@ -31,6 +31,7 @@ from services.mail.web.entity_models import (
     ActivityPosition,
     ActivityQuery,
     Applied,
+    CopyOut,
     DeletionQuery,
     EntityIn,
     EntityOut,
@@ -116,23 +117,40 @@ def _ref(request: web.Request) -> EntityRef:
     return EntityRef(path.entity_type, path.entity_id)
 
 
-def _position(row: ActivityRow) -> ActivityPosition:
-    return ActivityPosition(date=row.facts.occurred_at, id=row.facts.message_id)
+def _position(activity: Activity) -> ActivityPosition:
+    return ActivityPosition(date=activity.occurred_at, id=activity.id)
 
 
-def _activity(row: ActivityRow) -> ActivityOut:
-    facts = row.facts
+def _activity(activity: Activity) -> ActivityOut:
+    main = activity.main
+    facts = main.facts
     return ActivityOut(
-        id=facts.message_id,
+        id=activity.id,
         title=facts.content.subject,
         snippet=facts.snippet,
-        direction=facts.direction,
-        entities=[EntityOut(type=one.entity_type, id=one.entity_id) for one in row.refs],
+        direction=activity.direction,
+        entities=[EntityOut(type=one.entity_type, id=one.entity_id) for one in activity.refs],
         participants=[ParticipantOut.model_validate(one) for one in participants(facts.content)],
-        occurred_at=facts.occurred_at,
-        created_by=row.user_id,
-        connection_id=row.connection_id,
-        thread_id=row.thread_id,
+        occurred_at=activity.occurred_at,
+        created_by=activity.created_by,
+        connection_id=main.connection_id,
+        thread_id=facts.thread_id,
+        visibility=activity.visibility,
+        withheld=not main.in_full,
+        copies=[_copy(one) for one in activity.copies],
+    )
+
+
+def _copy(one: Copy) -> CopyOut:
+    return CopyOut(
+        message_id=one.facts.message_id,
+        connection_id=one.connection_id,
+        user_id=one.user_id,
+        google_message_id=one.facts.google_id,
+        thread_id=one.facts.thread_id,
+        direction=one.facts.direction,
+        visibility=one.visibility,
+        withheld=not one.in_full,
     )
 
 

@@ -10,6 +10,7 @@ from libs.common.directory.fields import LONGEST_VERSION, EntityFields, EntityId
 from libs.common.moments import Moment
 from libs.common.pagination import Page, PageQuery
 from services.mail.domain.message import Direction
+from services.mail.domain.visibility import Visibility
 
 
 class EntityIn(EntityFields):
@@ -100,23 +101,41 @@ class ParticipantOut(BaseModel):
     role: Literal["from", "to", "cc", "bcc"]
 
 
-class ActivityOut(BaseModel):
-    """A message that concerns an entity."""
+class CopyOut(BaseModel):
+    """One mailbox's copy of a mail."""
 
-    id: UUID = Field(description="Of the message")
-    type: Literal["email"] = "email"
-    title: str
-    snippet: str
+    message_id: UUID
+    connection_id: UUID
+    user_id: str = Field(description="Whose mailbox it is in")
+    google_message_id: str
+    thread_id: str
     direction: Direction
+    visibility: Visibility = Field(description="What that mailbox's owner lets colleagues see")
+    withheld: bool = Field(description="The caller may not see what it says")
+
+
+class ActivityOut(BaseModel):
+    """A mail that concerns an entity, once, as far as the caller may see its copies."""
+
+    id: UUID = Field(description="The same for every copy of one mail in a tenant")
+    type: Literal["email"] = "email"
+    title: str = Field(description="Empty if it is withheld, as the snippet")
+    snippet: str
+    direction: Direction = Field(description="outbound: a colleague sent it")
     entities: list[EntityOut]
     participants: list[ParticipantOut]
     occurred_at: datetime
     start: datetime | None = None
     end: datetime | None = None
-    created_by: str = Field(description="The user whose mailbox it was found in")
+    created_by: str = Field(
+        description="The user who sent it; of what arrived, the one whose copy came first"
+    )
     source: Literal["gmail"] = "gmail"
-    connection_id: UUID
+    connection_id: UUID = Field(description="Of the copy that is shown, as the thread")
     thread_id: str
+    visibility: Visibility = Field(description="Of its most open copy")
+    withheld: bool = Field(description="The caller may see no copy in full")
+    copies: list[CopyOut] = Field(description="Those the caller may see, by message id")
 
 
 ActivityPage = Page[ActivityOut]

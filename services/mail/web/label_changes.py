@@ -97,6 +97,8 @@ async def change_one(request: web.Request) -> web.Response:
     pool = request.app[POOL]
     async with transaction(pool) as conn:
         row = await store.get_message(conn, who.tenant_id, message_id, user_id=seen_by(who))
+    if not row.own:
+        raise Forbidden("The message is in a colleague's mailbox.", slug="not-your-mailbox")
     return await _change(request, who, change, [row])
 
 

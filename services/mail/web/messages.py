@@ -34,7 +34,7 @@ KEPT: dict[Keep, Literal["whole", "snippet", "metadata"]] = {
 
 
 def seen_by(who: Caller) -> str | None:
-    """Return whose mailboxes a caller may see: a user's own; None: all of a service's tenant."""
+    """Return who looks: a user, by visibility; None: a service, which sees all of its tenant."""
     return who.user_id if who.kind == "user" else None
 
 
@@ -95,6 +95,9 @@ def summary(row: StoredMessage) -> MessageSummary:
         has_attachments=any(not one.inline for one in content.attachments),
         occurred_at=row.internal_date,
         kept=KEPT[row.kept],
+        user_id=row.user_id,
+        visibility=row.visibility,
+        withheld=not row.in_full,
     )
 
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from libs.common.moments import Moment
 from libs.common.pagination import Page, PageQuery
 from services.mail.domain.message import Direction
+from services.mail.domain.visibility import Visibility
 
 EntityType = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\s/]+$")]
 EntityId = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^\S+$")]
@@ -76,6 +77,12 @@ class MessageSummary(BaseModel):
     occurred_at: datetime = Field(description="When Google accepted it")
     kept: Literal["whole", "snippet", "metadata"] = Field(
         description="How much of it the settings let be kept; the rest is empty here"
+    )
+    user_id: str = Field(description="Whose mailbox it is in")
+    visibility: Visibility = Field(description="What that mailbox's owner lets colleagues see")
+    withheld: bool = Field(
+        description="Only people, dates, ids and entities are shown: what it says, its labels and "
+        "attachments are left out"
     )
 
 

@@ -61,6 +61,7 @@ async def write_settings(request: web.Request) -> web.Response:
             policy=wanted.policy,
             preferences=wanted.preferences(),
             backfill_days=wanted.backfill_days,
+            visibility=wanted.visibility,
         )
     headers = {}
     if job is not None:

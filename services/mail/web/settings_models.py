@@ -11,6 +11,7 @@ from services.mail.domain.connection import Connection
 from services.mail.domain.links import SHARED_DOMAINS
 from services.mail.domain.message import Policy
 from services.mail.domain.preferences import Body, Preferences, Suggest
+from services.mail.domain.visibility import Visibility
 
 MOST_DAYS = 3650
 MOST_RETENTION = 36_500
@@ -99,6 +100,11 @@ class ConnectionSettings(BaseModel):
         le=MOST_RETENTION,
         description="How old mail may become here; null: as old as it likes",
     )
+    visibility: Visibility | None = Field(
+        default=None,
+        description="What colleagues see of mail that concerns an entity: team: all of it; "
+        "metadata: people, dates and ids; private: nothing. Left out: as it is. Acts at once",
+    )
 
     def preferences(self) -> Preferences:
         """Return what it says beside policy and days, each entry once."""
@@ -129,6 +135,7 @@ class ConnectionSettings(BaseModel):
             ),
             body=mine.body,
             retention_days=mine.retention_days,
+            visibility=connection.visibility,
         )
 
 

@@ -11,7 +11,7 @@ from libs.common.db import POOL, transaction
 from libs.common.errors import NotFound
 from libs.common.pagination import Page, PageQuery
 from libs.common.web import Access, Route, caller, read_query, reply
-from services.mail.store import connections
+from services.mail.domain.visibility import Visibility
 from services.mail.store import threads as store
 from services.mail.store.entities import list_entities
 from services.mail.store.threads import Thread
@@ -45,6 +45,9 @@ class ThreadOut(BaseModel):
     has_attachments: bool
     snippet: str = Field(description="Of its newest message")
     last_message_at: datetime
+    user_id: str = Field(description="Whose mailbox it is in")
+    visibility: Visibility = Field(description="What that mailbox's owner lets colleagues see")
+    withheld: bool = Field(description="Only people, dates and ids are shown")
 
 
 ThreadPage = Page[ThreadOut]
@@ -74,14 +77,12 @@ async def read_thread(request: web.Request) -> web.Response:
     thread_id = _thread_id(request)
     after = pagination.decode_cursor(query.cursor, MessagePosition)
     async with transaction(request.app[POOL]) as conn:
-        await connections.get_connection(
-            conn, who.tenant_id, query.connection_id, user_id=seen_by(who)
-        )
         rows = await store.list_thread_messages(
             conn,
             who.tenant_id,
             query.connection_id,
             thread_id,
+            user_id=seen_by(who),
             after=None if after is None else (after.date, after.id),
             limit=query.limit + 1,
         )
@@ -120,6 +121,9 @@ def _thread(row: Thread) -> ThreadOut:
         has_attachments=row.has_attachments,
         snippet=row.snippet,
         last_message_at=row.last_message_at,
+        user_id=row.user_id,
+        visibility=row.visibility,
+        withheld=not row.in_full,
     )
 
 

@@ -1,8 +1,8 @@
 """A database with mailboxes in it, and the parts that link mail to entities, without Google."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,22 +12,27 @@ from libs.common import clock, db, outbox
 from libs.common.db import Connection as Conn
 from libs.common.db import Pool
 from libs.common.directory import Entity, EntityRef
+from libs.common.directory import store as directory
 from libs.common.events.base import Origin
 from libs.common.feeds import Feed, Lease, NewFeed
 from libs.common.feeds import store as feeds
 from libs.common.ids import new_id
 from services.mail.domain.connection import Access, Connection, State
+from services.mail.domain.history import Change
 from services.mail.domain.message import Content, Fetched, Person, Policy
 from services.mail.store import connections
-from services.mail.store.messages import NewMessage, add_messages, add_traces
+from services.mail.store.messages import NewMessage, add_messages, add_traces, lock_known
+from services.mail.sync.activities import Activities
 from services.mail.sync.feeds import work_address
 from services.mail.sync.fetching import Fetches
 from services.mail.sync.keeper import Keeper
 from services.mail.sync.link_work import LinkWork
 from services.mail.sync.linking import Linker
 from services.mail.sync.overtaking import Overtaking
+from services.mail.sync.writes import Writes
 
 KEY = b"k" * 32
+SENT = datetime(2026, 1, 1, 12, tzinfo=UTC)
 BOB = EntityRef("lead", "bob")
 
 
@@ -137,11 +142,35 @@ class Bench:
         add = add_traces if traced else add_messages
         new = [NewMessage(message_id, message)]
         await add(conn, connection.tenant_id, connection.id, new, now=clock.now())
-        told = await self.linker.link(
-            conn, connection, message_id, message=message, origin=Origin.LIVE, traced=traced
+        activities = Activities(conn, connection, origin=Origin.LIVE)
+        await self.linker.link(
+            conn, connection, message_id, message=message, activities=activities, traced=traced
         )
-        await outbox.append(conn, *([told] if told else []))
+        await outbox.append(conn, *await activities.tell())
         return message_id
+
+    async def take(
+        self, connection: Connection, messages: Sequence[Fetched], *, gone: Sequence[str] = ()
+    ) -> None:
+        """Commit a chunk as the intake does: what is gone, and what is new."""
+        async with db.transaction(self.pool) as conn:
+            await directory.lock_shared(conn, connection.tenant_id)
+            known = await lock_known(conn, connection.tenant_id, connection.id, sorted(gone))
+            connection, rules = await self.keeper.current(conn, connection)
+            writes = Writes(
+                conn,
+                connection,
+                self.linker,
+                Origin.LIVE,
+                clock.now(),
+                rules=rules,
+                keeper=self.keeper,
+            )
+            for google_id in sorted(gone):
+                await writes.change(known[google_id], Change(google_id, deleted=True))
+            await writes.arrive(sorted(messages, key=lambda one: one.google_id))
+            await writes.finish()
+            await outbox.append(conn, *writes.told)
 
     async def tell(
         self, version: int, *emails: str, ref: EntityRef = BOB, tenant_id: str = "acme"
@@ -183,3 +212,10 @@ def message(google_id: str = "g1", *, sender: str = "bob@x.test", **more: Any) -
         sender=Person(sender), to=(Person("alice@example.com"),), subject="Hi", text="Hello"
     )
     return Fetched(google_id=google_id, content=content, **given)
+
+
+def copy(google_id: str, name: str = "1", **content: Any) -> Fetched:
+    """Return a mailbox's copy of the mail of that name."""
+    one = message(google_id)
+    named = {"rfc822_message_id": f"<{name}@x.test>", "date": SENT, **content}
+    return replace(one, content=replace(one.content, **named))

@@ -120,7 +120,7 @@ class Stand:
             raw = await response.read()
             is_json = "json" in response.content_type
             return auth_stand.Answer(
-                response.status, orjson.loads(raw) if is_json else raw, response.headers
+                response.status, orjson.loads(raw) if raw and is_json else raw, response.headers
             )
 
     async def get(self, path: str, *, token: str | None = None) -> Json:

@@ -13,6 +13,7 @@ from services.mail.store import connections, messages
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 ADD_LINK = """
+WITH copy AS (UPDATE messages SET activity_id = id WHERE tenant_id = $1 AND id = $4)
 INSERT INTO message_links (tenant_id, entity_type, entity_id, message_id, occurred_at)
 VALUES ($1, $2, $3, $4, $5)
 """

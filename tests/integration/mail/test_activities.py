@@ -7,6 +7,7 @@ import pytest
 
 from libs.common.db import POOL
 from libs.common.directory import EntityRef
+from services.mail.domain.visibility import Visibility
 from services.mail.web.entities import LINKER
 from tests.integration.mail.bench import Bench, message
 from tests.integration.mail.stand import Stand
@@ -70,6 +71,20 @@ async def test_an_activity_says_who_took_part_and_whom_it_concerns(web_only: Sta
         "source": "gmail",
         "connection_id": str(connection.id),
         "thread_id": "t1",
+        "visibility": "team",
+        "withheld": False,
+        "copies": [
+            {
+                "message_id": str(message_id),
+                "connection_id": str(connection.id),
+                "user_id": "ada",
+                "google_message_id": "g1",
+                "thread_id": "t1",
+                "direction": "inbound",
+                "visibility": "team",
+                "withheld": False,
+            }
+        ],
     }
 
 
@@ -79,8 +94,10 @@ async def test_users_see_their_own_mailboxes_and_the_crm_all_of_its_tenant(
     bench = bench_of(web_only)
     await bench.tell(1, "bob@x.test")
     await bench.tell(1, "bob@x.test", tenant_id="umbrella")
-    hers = await bench.arrive(await bench.connect(), message())
-    eves = await bench.arrive(await bench.connect("eve@example.com", user_id="eve"), message())
+    private = {"visibility": Visibility.PRIVATE}
+    hers = await bench.arrive(await bench.connect(**private), message())
+    eve = await bench.connect("eve@example.com", user_id="eve", **private)
+    eves = await bench.arrive(eve, message())
     other = await bench.connect("zoe@example.net", tenant_id="umbrella")
     theirs = await bench.arrive(other, message())
 

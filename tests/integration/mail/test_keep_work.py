@@ -56,7 +56,14 @@ async def _put(
     preferences: Preferences = DEFAULT,
 ) -> None:
     writer = SettingsWriter(bench.linker, now=clock.now)
-    await writer.put(conn, connection, policy=policy, preferences=preferences, backfill_days=None)
+    await writer.put(
+        conn,
+        connection,
+        policy=policy,
+        preferences=preferences,
+        backfill_days=None,
+        visibility=None,
+    )
 
 
 def worker(bench: Bench, fetch: Any = None) -> KeepWorker:

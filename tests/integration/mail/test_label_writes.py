@@ -182,3 +182,78 @@ async def test_what_became_of_a_change_is_only_its_owners_to_see(mail: Stand) ->
     assert (await mail.get(path))["state"] == "done"
     for token in (caller_token(user="eve"), caller_token(tenant="umbrella")):
         assert (await mail.call("GET", path, token=token)).status == 404
+
+
+async def test_a_part_that_a_person_did_too_is_no_proof_of_the_whole(quick: Stand) -> None:
+    (message,) = await received(quick)
+    await fault(quick, path_contains=MODIFY, times=3, drop=True)
+    answer = await change(quick, message, {"action": "trash"}, wait=0)
+    await eventually(lambda: is_waiting_to_be_settled(quick))
+    await quick.edit(message["google_message_id"], "archive")
+    await eventually(lambda: has_ended(quick, answer.headers["Location"]))
+    await quick.quiet()
+    assert await labels_at_google(quick, message) == {"UNREAD", "TRASH"}
+    assert await labels_here(quick, message) == {"UNREAD", "TRASH"}
+
+
+async def is_waiting_to_be_settled(mail: Stand) -> bool:
+    return bool(await mail.fetch("SELECT 1 FROM writes WHERE progress ? 'lost'"))
+
+
+async def has_ended(mail: Stand, path: str) -> bool:
+    return (await mail.get(path))["finished_at"] is not None
+
+
+async def test_an_edit_after_a_change_that_changed_nothing_is_the_persons(mail: Stand) -> None:
+    (message,) = await received(mail)
+    for _ in range(2):
+        assert (await change(mail, message, STAR)).body["state"] == "done"
+    await mail.told("received", "updated")
+    await mail.quiet()
+    for count, action in enumerate(("unstar", "star"), 2):
+        await mail.edit(message["google_message_id"], action)
+        await mail.told("received", *["updated"] * count)
+    assert [one.data["origin"] for one in mail.events("mail.message.updated")] == [
+        "crm",
+        "live",
+        "live",
+    ]
+
+
+async def test_what_was_done_before_google_had_enough_is_done(mail: Stand) -> None:
+    messages = await received(mail, 3)
+    wait = {"Retry-After": "600"}
+    rule = {"status": 429, "reason": "rateLimitExceeded", "headers": wait, "after": 2}
+    await fault(mail, path_contains=MODIFY, times=1, **rule)
+    body = {"message_ids": [one["id"] for one in messages], **STAR}
+    answer = await mail.call("POST", "/v1/mail/messages/labels", body)
+
+    async def are_told() -> bool:
+        found = await mail.get(answer.headers["Location"])
+        return bool(found["done"] == 2 and mail.types().count("updated") == 2)
+
+    await eventually(are_told)
+    assert {one.data["origin"] for one in mail.events("mail.message.updated")} == {"crm"}
+
+
+async def test_a_lost_change_is_the_crms_although_google_has_enough_in_between(
+    quick: Stand,
+) -> None:
+    (message,) = await received(quick)
+    await quick.google.control("PUT", "pushes", {"paused": True})
+    wait = {"Retry-After": "2"}
+    rules = [
+        {"path_contains": MODIFY, "times": 3, "lose_answer": True},
+        # The first request of whoever settles it.
+        {"path_contains": "/profile", "after": 1, "status": 429, "headers": wait},
+    ]
+    await quick.google.control("PUT", "faults", {"rules": rules})
+    await change(quick, message, STAR, wait=0)
+    await eventually(lambda: is_put_off(quick))
+    await quick.google.control("PUT", "pushes", {})
+    await quick.told("received", "updated")  # the mailbox is read; the change is refused for long
+    assert [one.data["origin"] for one in quick.events("mail.message.updated")] == ["crm"]
+
+
+async def is_put_off(mail: Stand) -> bool:
+    return bool(await mail.fetch("SELECT 1 FROM quota_pauses"))

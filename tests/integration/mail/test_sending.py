@@ -356,6 +356,9 @@ async def test_the_limit_of_a_day_is_told_before_google_says_so(stand: Stand) ->
         answer = await post(stand, letter(connection_id=connection_id))
         assert (answer.status, answer.problem) == (429, "daily-send-limit")
         assert 80_000 < int(answer.headers["Retry-After"]) <= 86_400
+        status = await stand.status(connection_id)
+        assert status is not None
+        assert status["sends"]["messages"] == status["sends"]["messages_allowed"] == 1
 
 
 async def test_another_address_of_the_mailbox_can_be_the_sender(
@@ -441,7 +444,8 @@ async def test_a_header_that_somebody_copied_is_nothing_to_us(mail: Stand) -> No
 async def test_what_waits_when_a_person_disconnects_is_taken_back(mail: Stand) -> None:
     connection_id = await mail.connect(access="write")
     later = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
-    answer = await post(mail, letter(connection_id=connection_id, send_at=later))
+    file = ("a.txt", "text/plain", b"content")
+    answer = await post(mail, letter(connection_id=connection_id, send_at=later), file)
     await mail.auth.call("DELETE", f"/v1/connections/{connection_id}")
 
     async def is_cancelled() -> bool:
@@ -450,3 +454,53 @@ async def test_what_waits_when_a_person_disconnects_is_taken_back(mail: Stand) -
 
     await eventually(is_cancelled)
     assert answer.status == 202
+    assert await mail.fetch("SELECT 1 FROM outgoing_chunks") == []
+
+
+async def test_what_is_taken_back_leaves_no_draft(mail: Stand) -> None:
+    connection_id = await mail.connect(access="write")
+    wait = {"Retry-After": "3"}
+    await fault(
+        mail, path_prefix=SEND, times=1, status=429, reason="rateLimitExceeded", headers=wait
+    )
+    answer = await post(mail, letter(connection_id=connection_id))
+    path = f"/v1/mail/sends/{answer.body['id']}"
+    await eventually(lambda: is_put_off(mail, path))
+    assert (await mail.call("DELETE", path)).status == 204
+    await eventually(lambda: no_drafts(mail))
+    assert (await mail.get(path))["state"] == "cancelled"
+    assert await at_google(mail) == []
+
+
+async def is_put_off(mail: Stand, path: str) -> bool:
+    return (await mail.get(path))["reason"] is not None
+
+
+async def test_a_draft_that_cannot_be_thrown_away_yet_goes_later(quick: Stand) -> None:
+    connection_id = await quick.connect(access="write")
+    rules = [
+        {"path_prefix": SEND, "status": 400, "reason": "invalidArgument", "times": 1},
+        {"path_contains": "/drafts/", "method": "DELETE", "status": 503, "times": 5},
+    ]
+    await quick.google.control("PUT", "faults", {"rules": rules})
+    answer = await post(quick, letter(connection_id=connection_id))
+    done = await ended(quick, answer.body["id"])
+    assert (done["state"], done["reason"]) == ("failed", "google-request-refused")
+    await eventually(lambda: no_drafts(quick))
+    assert await at_google(quick) == []
+
+
+async def test_a_lost_draft_is_looked_for_although_google_has_enough_in_between(
+    quick: Stand,
+) -> None:
+    connection_id = await quick.connect(access="write")
+    wait = {"Retry-After": "1"}
+    rules = [
+        {"path_prefix": DRAFTS, "method": "POST", "times": 1, "lose_answer": True},
+        # The first look at what may be our draft.
+        {"path_contains": "/messages/", "times": 1, "status": 429, "headers": wait},
+    ]
+    await quick.google.control("PUT", "faults", {"rules": rules})
+    answer = await post(quick, letter(connection_id=connection_id))
+    assert (await ended(quick, answer.body["id"]))["state"] == "sent"
+    await settled(quick)

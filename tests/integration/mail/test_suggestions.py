@@ -112,7 +112,7 @@ async def test_mailboxes_that_meet_somebody_at_once_suggest_them_once(
 
     async def one(number: int) -> list[Any]:
         people = [f"p{(number + each) % 10}@x.test" for each in range(10)]
-        arrivals = [Arrival(new_id(), message(sender=each), ()) for each in people]
+        arrivals = [Arrival(new_id(), message(sender=each), (), None) for each in people]
         connection = await bench.connect(f"user{number}@example.com")
         async with db.transaction(pool) as conn:
             return await suggest(

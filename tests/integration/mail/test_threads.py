@@ -5,6 +5,7 @@ from uuid import uuid4
 
 from services.mail.domain.label import Label
 from services.mail.domain.message import Attachment, CalendarPart, Person, Report
+from services.mail.domain.visibility import Visibility
 from services.mail.store.labels import replace_labels
 from tests.integration.mail.stand import Stand
 from tests.integration.mail.stored import NOON, Mailbox
@@ -35,6 +36,9 @@ async def test_threads_are_listed_by_their_newest_message(web_only: Stand) -> No
         "has_attachments": True,
         "snippet": "3",
         "last_message_at": "2026-01-01T15:00:00Z",
+        "user_id": "ada",
+        "visibility": "team",
+        "withheld": False,
     }
 
 
@@ -154,7 +158,8 @@ async def test_messages_are_filtered_by_entity(web_only: Stand) -> None:
         for number in range(3):
             await box.add(str(number), entity=("deal", "7"))
         await box.add("other", entity=("deal", "8"))
-        await (await Mailbox(conn, user_id="eve").connect()).add("eve's", entity=("deal", "7"))
+        eves = await Mailbox(conn, user_id="eve").connect(visibility=Visibility.PRIVATE)
+        await eves.add("eve's", entity=("deal", "7"))
     query = "?entity_type=deal&entity_id=7"
     assert [one["subject"] for one in await web_only.messages(query)] == ["2", "1", "0"]
     page = await web_only.get(f"/v1/mail/messages{query}&limit=2")

@@ -19,6 +19,9 @@ def mail_desk() -> Desk:
         async def take(self, conn: object, told: object) -> bool:
             raise AssertionError((conn, told))
 
+        async def purge_some(self, conn: object, tenant_id: str, connection_id: object) -> int:
+            raise AssertionError((conn, tenant_id, connection_id))
+
     return desk(Nobody(), hash_key=b"", now=lambda: (_ for _ in ()).throw(AssertionError))
 
 

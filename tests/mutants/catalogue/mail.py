@@ -30,6 +30,7 @@ LANES = "tests/unit/common/test_quota_rules.py"
 DIRECTORY = "tests/integration/common/test_directory.py"
 
 FAILED_COMMIT = f"{CRASHES}::test_a_commit_that_fails_leaves_neither_rows_nor_events_nor_cursor"
+COPIES = "tests/integration/mail/test_copies.py"
 OVERTAKING = "tests/integration/mail/test_overtaking.py"
 
 MUTANTS = (
@@ -385,6 +386,56 @@ MUTANTS = (
             "services/mail/sync/comparing.py",
             "            if answer is not None and answer.labels != known.labels\n",
             "            if answer is not None and answer.labels == known.labels\n",
+        ),
+    ),
+    mutant(
+        "activity-by-message-id-alone",
+        "Whoever uses a Message-ID again joins the activity of somebody else's mail.",
+        f"{COPIES}::test_a_stranger_who_uses_a_message_id_again_joins_nothing",
+        edit=(
+            "services/mail/domain/activities.py",
+            "key = [tenant_id, rfc822_id, fold_address(content.sender.address), date]",
+            "key = [tenant_id, rfc822_id, date, fold_address(date)]",
+        ),
+    ),
+    mutant(
+        "activity-of-every-tenant",
+        "Tenants that have the same mail have one activity.",
+        "tests/unit/mail/test_activities.py::test_tenants_have_no_activity_in_common",
+        edit=(
+            "services/mail/domain/activities.py",
+            "key = [tenant_id, rfc822_id,",
+            "key = [tenant_id[:0], rfc822_id,",
+        ),
+    ),
+    mutant(
+        "other-copies-not-looked-at",
+        "The event of a second copy does not name the first.",
+        f"{COPIES}::test_the_second_copy_is_told_under_the_same_activity",
+        edit=(
+            "services/mail/sync/activities.py",
+            "added if number.is_new else held",
+            "added or held",
+        ),
+    ),
+    mutant(
+        "deleted-copy-not-told",
+        "Nothing is told of an activity when one of its copies is deleted.",
+        f"{COPIES}::test_a_copy_that_is_deleted_leaves_the_others",
+        edit=(
+            "services/mail/sync/writes.py",
+            "            self._activities.change(self._gone(known), time=self.now)\n",
+            "",
+        ),
+    ),
+    mutant(
+        "purged-copies-not-told",
+        "Nothing is told of the activities of a mailbox that was purged.",
+        f"{COPIES}::test_a_mailbox_that_is_purged_takes_its_copies_along",
+        edit=(
+            CONNECTIONS,
+            "            if facts.activity_id is not None:\n",
+            "            if not facts:\n",
         ),
     ),
 )

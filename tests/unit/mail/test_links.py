@@ -1,18 +1,14 @@
 from datetime import UTC, datetime
-from uuid import UUID
 
 import pytest
 
 from libs.common.addresses import is_address
-from libs.common.directory import EntityRef
 from libs.common.directory.fields import EntityFields
 from libs.common.errors import InvalidInput
 from libs.common.events import crm
-from libs.common.events.base import Origin
 from libs.common.events.crm import EntityUpserted
-from services.mail.domain.connection import Access, Connection, State
-from services.mail.domain.links import Facts, activity, matchable, own_addresses, participants
-from services.mail.domain.message import Content, Direction, Person, Policy
+from services.mail.domain.links import matchable, own_addresses, participants
+from services.mail.domain.message import Content, Person
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 EVENT = EntityUpserted(entity_type="lead", entity_id="7", version=3, emails=("Bob@X.test",))
@@ -53,31 +49,6 @@ def test_everybody_in_the_headers_is_looked_at() -> None:
         ("c@x.test", "cc"),
         ("d@x.test", "bcc"),
     ]
-
-
-def test_an_activity_is_bounded() -> None:
-    connection = Connection(
-        tenant_id="acme",
-        id=UUID(int=1),
-        account_id=UUID(int=2),
-        user_id="ada",
-        email="alice@example.com",
-        access=Access.READ,
-        policy=Policy.ALL,
-        state=State.ACTIVE,
-        updated_at=NOON,
-    )
-    facts = Facts(
-        message_id=UUID(int=3),
-        google_id="g",
-        occurred_at=NOON,
-        direction=Direction.INBOUND,
-        content=content(*(f"{number}@x.test" for number in range(300))),
-        snippet="x" * 900,
-    )
-    told = activity(connection, facts, [EntityRef("lead", "7")], Origin.LIVE).activity
-    assert (len(told.snippet), len(told.participants)) == (500, 100)
-    assert [(one.type, one.id) for one in told.entities] == [("lead", "7")]
 
 
 @pytest.mark.parametrize(
