@@ -1,4 +1,4 @@
-"""The command `causeway`: the local stack, development tokens, the event log, the demo."""
+"""The command `causeway`: the local stack, tokens, events, the demo, one person's data."""
 
 import asyncio
 import json
@@ -23,6 +23,7 @@ from cli.local.assembly import MIGRATE_TIMEOUT_S
 from cli.local.process import LocalStackError
 from cli.local.programs import Program
 from cli.local.state import StackState, StateDirectory
+from cli.privacy import command as privacy
 from cli.settings import SERVICES, StackSettings
 
 WIDTH = 110
@@ -32,6 +33,7 @@ events_app = typer.Typer(no_args_is_help=True, help="The log of domain events.")
 app.add_typer(events_app, name="events")
 app.add_typer(emulator.app, name="emulator")
 app.add_typer(gcp.app, name="gcp")
+app.add_typer(privacy.app, name="privacy")
 
 # Wide enough for every address, also in a pipe or a narrow window.
 out = Console(width=max(WIDTH, Console().width))

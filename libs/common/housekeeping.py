@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 import structlog
 from prometheus_client import Counter, Gauge
 
-from libs.common import idempotency, inbox, quota
+from libs.common import idempotency, inbox, outbox, quota
 from libs.common.db import Connection, Pool, transaction
+from libs.common.privacy.store import purge_requests
 
 LOCK_KEY = 0x0CA05E3B1
 """Of the advisory lock a batch is removed under (each service has a database of its own)."""
@@ -18,6 +19,9 @@ RETRY_S = 600.0
 
 QUOTA_KEPT = timedelta(days=2)
 """Longer than the longest slot of the quota's ledger, a day of 25 hours."""
+
+PRIVACY_KEPT = timedelta(days=3 * 365)
+"""How long it can be shown that an erasure was done, and what it found."""
 
 DELETED = Counter("causeway_housekeeping_deleted", "Rows housekeeping removed.", ["chore"])
 LAST_RUN = Gauge(
@@ -67,6 +71,24 @@ def quota_chore(*, now: Callable[[], datetime]) -> Chore:
         return await quota.purge(conn, before=now() - QUOTA_KEPT)
 
     return Chore("quota", sweep)
+
+
+def dead_events_chore(retention_s: float, *, now: Callable[[], datetime]) -> Chore:
+    """Return the chore that forgets events which could not be published, died longer ago."""
+
+    async def sweep(conn: Connection) -> int:
+        return await outbox.purge_dead(conn, before=now() - timedelta(seconds=retention_s))
+
+    return Chore("dead_events", sweep)
+
+
+def privacy_chore(*, now: Callable[[], datetime]) -> Chore:
+    """Return the chore that forgets that people were erased: by then only counts and ids."""
+
+    async def sweep(conn: Connection) -> int:
+        return await purge_requests(conn, before=now() - PRIVACY_KEPT)
+
+    return Chore("privacy_requests", sweep)
 
 
 async def keep_house(

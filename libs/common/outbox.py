@@ -6,6 +6,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 import structlog
@@ -145,6 +146,18 @@ async def revive(conn: Connection) -> int:
     """Give every buried row another chance, in their old order; return how many."""
     row = await conn.fetchrow(REVIVE)
     return 0 if row is None else int(row[0])
+
+
+PURGE_DEAD = """
+DELETE FROM outbox_dead
+ WHERE id IN (SELECT id FROM outbox_dead WHERE died_at < $1 ORDER BY died_at LIMIT $2)
+"""
+
+
+async def purge_dead(conn: Connection, *, before: datetime, limit: int = 1_000) -> int:
+    """Forget up to `limit` buried rows that died before then; return how many."""
+    tag: str = await conn.execute(PURGE_DEAD, before, limit)
+    return int(tag.rpartition(" ")[2])
 
 
 LAG = """

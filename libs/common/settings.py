@@ -244,6 +244,13 @@ class CommonSettings(BaseSettings):
         validation_alias="CAUSEWAY_INBOX_RETENTION",
         description="Seconds a handled event is remembered; more than the log's 14 days",
     )
+    dead_retention: float = Field(
+        default=7_776_000,
+        gt=0,
+        validation_alias="CAUSEWAY_DEAD_RETENTION",
+        description="Seconds after which what waits for an operator in vain goes: events no broker "
+        "took, notifications nobody could read, decided holds",
+    )
     idempotency_retention: float = Field(
         default=604_800,
         gt=0,

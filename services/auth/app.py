@@ -9,6 +9,8 @@ from libs.common.db import POOL
 from libs.common.google.roots import GoogleRoots
 from libs.common.google.wire import client_session
 from libs.common.housekeeping import keep_house
+from libs.common.privacy.web import DESK as PRIVACY
+from libs.common.privacy.worker import Worker
 from libs.common.restored import Restorable
 from libs.common.service import build_service
 from libs.common.web import ALL_ROLES, background
@@ -20,6 +22,7 @@ from services.auth.settings import AuthSettings
 from services.auth.sync.context import Context
 from services.auth.sync.health import HealthDesk
 from services.auth.sync.housekeeping import chores
+from services.auth.sync.privacy import DESK
 from services.auth.sync.refresh import Refresher
 from services.auth.sync.worker import run_worker
 from services.auth.web.keys import CONTEXT, HEALTH, REFRESHER
@@ -32,7 +35,12 @@ RESTORABLE = Restorable(counters=[("connections", "sequence")])
 
 def migrations() -> tuple[migrate.MigrationSet, ...]:
     """Return the sets the service's database needs, in their order."""
-    return migrate.kernel("messaging"), migrate.kernel("http"), migrate.service(SERVICE)
+    return (
+        migrate.kernel("messaging"),
+        migrate.kernel("http"),
+        migrate.kernel("privacy"),
+        migrate.service(SERVICE),
+    )
 
 
 def create_app(settings: AuthSettings, *, roles: frozenset[str] = ALL_ROLES) -> web.Application:
@@ -45,10 +53,12 @@ def create_app(settings: AuthSettings, *, roles: frozenset[str] = ALL_ROLES) -> 
         roles=roles,
     )
     app[SETTINGS] = settings
+    app[PRIVACY] = DESK
     app.cleanup_ctx.append(_tools)
     if "worker" in roles:
         app.cleanup_ctx.append(background("worker", _work))
         app.cleanup_ctx.append(background("housekeeping", _keep_house))
+        app.cleanup_ctx.append(background("privacy", _erase))
     return app
 
 
@@ -76,6 +86,10 @@ async def _tools(app: web.Application) -> AsyncIterator[None]:
 
 async def _work(app: web.Application) -> None:
     await run_worker(app[CONTEXT], app[REFRESHER])
+
+
+async def _erase(app: web.Application) -> None:
+    await Worker(app[POOL], app[PRIVACY], now=clock.now).run()
 
 
 async def _keep_house(app: web.Application) -> None:

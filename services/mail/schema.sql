@@ -383,3 +383,9 @@ UPDATE messages m SET activity_id = NULL
    AND NOT EXISTS (SELECT FROM message_links l
                     WHERE l.tenant_id = m.tenant_id AND l.message_id = m.id);
 ALTER TABLE messages DROP COLUMN activity_sequence;
+
+-- Somebody's data was erased from it: what Google still has of it is never fetched again.
+ALTER TABLE messages ADD COLUMN erased_at timestamptz;
+
+-- Its user's data was erased: whatever comes late changes nothing.
+ALTER TABLE connections ADD COLUMN erased_at timestamptz;

@@ -116,6 +116,14 @@ class MailSettings(ServiceSettings):
         validation_alias="CAUSEWAY_MAIL_TOMBSTONE_RETENTION",
         description="Seconds after which what is left of deleted messages and entities goes",
     )
+    retention_days: int | None = Field(
+        default=None,
+        ge=1,
+        le=36_500,
+        validation_alias="CAUSEWAY_MAIL_RETENTION_DAYS",
+        description="Days after which mail is let go of in every mailbox; by default never, "
+        "but for what a mailbox's own settings say",
+    )
     units_per_minute: int = Field(
         default=6000,
         ge=100,

@@ -5,8 +5,11 @@ import json
 import os
 import secrets
 import signal
+import stat
 import subprocess
+import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -202,3 +205,58 @@ def test_a_wrong_setting_is_named_and_nothing_is_left() -> None:
         assert answer.returncode == 1
         assert "CAUSEWAY_SEALING_KEYS" in answer.stderr
         assert stack.processes() == []
+
+
+def test_a_person_is_exported_counted_and_erased(running: Stack, told: str, tmp_path: Path) -> None:
+    assert told
+    them = ("--tenant", "acme", "--address", "bruno.keller@northwind.example")
+    file = tmp_path / "bruno.zip"
+
+    shown = running.run("privacy", "export", *them, "--out", str(file))
+    assert shown.returncode == 0, shown.stderr
+    with zipfile.ZipFile(file) as archive:
+        assert {"README.txt", "mail/message.ndjson"} <= set(archive.namelist())
+        assert b"bruno.keller@northwind.example" in archive.read("mail/message.ndjson")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+    counted = running.run("privacy", "erase", *them)
+    assert counted.returncode == 0, counted.stderr
+    assert "messages: would go" in counted.stdout
+    assert "say --yes" in counted.stdout
+
+    done = running.run("privacy", "erase", *them, "--yes")
+    assert done.returncode == 0, done.stderr
+    assert "messages: gone" in done.stdout
+    assert "nothing is held" in running.run("privacy", "erase", *them).stdout
+
+
+def test_a_user_is_erased_from_every_service(running: Stack, told: str) -> None:
+    assert told
+    user = ("--tenant", "acme", "--user", "ada")
+
+    done = running.run("privacy", "erase", *user, "--yes")
+    assert done.returncode == 0, done.stderr
+    for what in ("connections: gone", "google accounts: gone"):
+        assert what in done.stdout
+    again = running.run("privacy", "erase", *user)
+    assert again.stdout.count("nothing is held") == len(SERVICES)
+
+
+def test_a_person_must_be_named(running: Stack) -> None:
+    answer = running.run("privacy", "erase", "--tenant", "acme")
+
+    assert (answer.returncode, answer.stdout) == (1, "")
+    assert "--user or --address" in answer.stderr
+
+
+def test_a_service_that_cannot_be_reached_is_named(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("nobody checks it")
+    with own_stack() as stack:
+        answer = stack.run(
+            *("privacy", "erase", "--tenant", "acme", "--user", "ada", "--yes"),
+            *("--url", "http://127.0.0.1:1", "--token-file", str(token)),
+        )
+    assert answer.returncode == 1
+    assert "not done by: auth, mail" in answer.stderr
+    assert "can be run again" in answer.stderr

@@ -14,6 +14,8 @@ LIMIT = "nginx.ingress.kubernetes.io/proxy-body-size"
 READ = "nginx.ingress.kubernetes.io/proxy-read-timeout"
 UNITS = {"k": 1024, "m": 1024**2}
 BODIES = frozenset({"POST", "PUT", "PATCH"})
+STREAMED = "/privacy/exports"
+"""Answered page by page: it takes long as a whole, and is never silent for long."""
 
 pytestmark = pytest.mark.parametrize("tree", TREES)
 
@@ -108,7 +110,7 @@ def test_a_path_takes_bodies_as_large_as_its_largest_route(tree: str) -> None:
 
 def test_a_long_upload_is_waited_for(tree: str) -> None:
     for _, one in public():
-        if one.method in BODIES and one.timeout_s > 60:
+        if one.method in BODIES and one.timeout_s > 60 and not one.path.endswith(STREAMED):
             found = route(tree, example(one.path))
             assert found
             assert float(found[0]["metadata"]["annotations"][READ]) >= one.timeout_s

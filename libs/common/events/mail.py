@@ -76,6 +76,23 @@ class MessageDeleted(_MessageEvent):
     type: ClassVar[str] = "mail.message.deleted.v1"
 
 
+class MessageRedacted(_MessageEvent):
+    """Less of a message is kept than before, since the settings, its age or a person want it so.
+
+    What a consumer has of it beyond `kept` should go too. It is in the mailbox as ever; when it may
+    be kept again, `received` or `sent` tells of it again.
+    """
+
+    type: ClassVar[str] = "mail.message.redacted.v1"
+
+    what: Literal["removed", "reduced"]
+    """`removed`: the API has it no more."""
+    kept: Literal["nothing", "trace", "metadata", "snippet", "others"]
+    """`trace`: ids, date and keyed hashes of addresses; `nothing`: not even those hashes; `others`:
+    all but the person who was erased, so that the message should be read again from the API."""
+    reason: Literal["policy", "blocklist", "labels", "retention", "body", "erasure"]
+
+
 class _SendEvent(Event):
     source: ClassVar[str] = "/causeway/mail"
     aggregate: ClassVar[str] = "send"
@@ -100,22 +117,6 @@ class SendUnsettled(_SendEvent):
     """
 
     type: ClassVar[str] = "mail.send.unsettled.v1"
-
-
-class MessageRedacted(_MessageEvent):
-    """Less of a message is kept than before, since the settings, or its age, want it so.
-
-    What a consumer has of it beyond `kept` should go too. It is in the mailbox as ever; when it may
-    be kept again, `received` or `sent` tells of it again.
-    """
-
-    type: ClassVar[str] = "mail.message.redacted.v1"
-
-    what: Literal["removed", "reduced"]
-    """`removed`: the API has it no more."""
-    kept: Literal["nothing", "trace", "metadata", "snippet"]
-    """`trace`: ids, date and keyed hashes of addresses; `nothing`: not even those hashes."""
-    reason: Literal["policy", "blocklist", "labels", "retention", "body"]
 
 
 class ContactSuggested(Event):
@@ -276,9 +277,9 @@ EVENTS: tuple[type[Event], ...] = (
     MessageSent,
     MessageUpdated,
     MessageDeleted,
+    MessageRedacted,
     SendFailed,
     SendUnsettled,
-    MessageRedacted,
     ContactSuggested,
     ActivityLogged,
     FeedDegraded,

@@ -183,3 +183,24 @@ async def decide_hold(
     if found.state is not HoldState.OPEN:
         raise Conflict("This was decided the other way.", slug="hold-decided")
     return _hold(await conn.fetchrow(DECIDE_HOLD, tenant_id, hold_id, wanted.value, now, by))
+
+
+PURGE_DECIDED = """
+DELETE FROM holds
+ WHERE (tenant_id, id) IN (SELECT h.tenant_id, h.id FROM holds h
+                            WHERE h.decided_at < $1
+                              AND EXISTS (SELECT FROM holds n
+                                           WHERE n.tenant_id = h.tenant_id
+                                             AND n.feed_id = h.feed_id AND n.kind = h.kind
+                                             AND n.subject = h.subject AND n.id > h.id)
+                            LIMIT $2)
+"""
+
+
+async def purge_decided(conn: Connection, *, before: datetime, limit: int) -> int:
+    """Forget up to `limit` decisions from before then that newer ones replaced; return how many.
+
+    The last one on a subject stays: work goes by it.
+    """
+    done: str = await conn.execute(PURGE_DECIDED, before, limit)
+    return int(done.rpartition(" ")[2])

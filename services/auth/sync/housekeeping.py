@@ -6,7 +6,13 @@ from functools import partial
 
 from libs.common import clock
 from libs.common.db import Connection
-from libs.common.housekeeping import Chore, idempotency_chore, inbox_chore
+from libs.common.housekeeping import (
+    Chore,
+    dead_events_chore,
+    idempotency_chore,
+    inbox_chore,
+    privacy_chore,
+)
 from services.auth.settings import AuthSettings
 from services.auth.store import connections, consents, dues
 from services.auth.sync.outcome import WATCHED
@@ -27,6 +33,8 @@ def chores(settings: AuthSettings) -> tuple[Chore, ...]:
         Chore("accounts", partial(_delete_accounts, ended)),
         idempotency_chore(settings.idempotency_retention, now=clock.now),
         inbox_chore(settings.inbox_retention),
+        dead_events_chore(settings.dead_retention, now=clock.now),
+        privacy_chore(now=clock.now),
     )
 
 

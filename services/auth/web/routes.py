@@ -2,6 +2,7 @@
 
 from libs.common.errors import Conflict, Forbidden, InvalidInput, NotFound, Transient
 from libs.common.pagination import Page
+from libs.common.privacy import web as privacy
 from libs.common.web import Access, Route
 from services.auth.web import connections, health, internal, models, oauth
 
@@ -150,4 +151,6 @@ ROUTES = (
         errors=(InvalidInput, NotFound, Conflict, Transient),
         tags=("internal",),
     ),
+    # Below what the proxies lead to auth anyway.
+    *privacy.routes("/v1/connections"),
 )

@@ -42,6 +42,7 @@ def migrations() -> tuple[migrate.MigrationSet, ...]:
         migrate.kernel("quota"),
         migrate.kernel("directory"),
         migrate.kernel("writes"),
+        migrate.kernel("privacy"),
         migrate.service(SERVICE),
     )
 

@@ -12,6 +12,7 @@ from libs.common.errors import AppError
 from libs.common.feeds import FeedKind, Runner
 from libs.common.feeds.store import CHANNEL, PAYLOADS
 from libs.common.housekeeping import keep_house
+from libs.common.privacy.worker import Worker
 from libs.common.service import Loop
 from services.mail import consumers
 from services.mail.app.parts import (
@@ -27,6 +28,7 @@ from services.mail.app.parts import (
 from services.mail.sync import feeds
 from services.mail.sync.telling import tell_of_feed
 from services.mail.web.entities import LINKER
+from services.mail.web.privacy import DESK
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +48,7 @@ def loops_of(roles: frozenset[str]) -> list[tuple[str, Loop]]:
             ("background", _run_background),
             ("reconcile", _run_reconcile),
             ("housekeeping", _run_housekeeping),
+            ("privacy", _run_privacy),
         ]
     if "consumer" in roles:
         loops.append(("consumer", _run_consumer))
@@ -99,6 +102,10 @@ async def _run_housekeeping(app: web.Application) -> None:
     every_s = app[SETTINGS].housekeeping_interval
     mine = app[CHORES]
     await keep_house(app[POOL], mine, every_s=every_s, now=clock.now)
+
+
+async def _run_privacy(app: web.Application) -> None:
+    await Worker(app[POOL], app[DESK], now=clock.now).run()
 
 
 async def _run_reconcile(app: web.Application) -> None:

@@ -46,6 +46,7 @@ from services.mail.sync.notices import Notices
 from services.mail.sync.outbound import Outbound
 from services.mail.sync.overtaking import Overtaking
 from services.mail.sync.pausing import Pausing
+from services.mail.sync.privacy import desk
 from services.mail.sync.sending import Sender
 from services.mail.sync.settings import SettingsWriter
 from services.mail.sync.submitting import Limits, Submissions
@@ -56,6 +57,7 @@ from services.mail.web.attachments import DOWNLOADER
 from services.mail.web.connections import LEDGER
 from services.mail.web.entities import LINKER
 from services.mail.web.label_changes import LABELS
+from services.mail.web.privacy import DESK
 from services.mail.web.push import NOTICES, VERIFIER
 from services.mail.web.sending import SUBMISSIONS
 from services.mail.web.settings import PAUSING, WRITER
@@ -102,7 +104,7 @@ def _wire(app: web.Application, pool: db.Pool, gmail: Gmail, auth: AuthClient) -
         pool, gmail, topic=settings.gmail_topic, every=settings.watch_every, now=clock.now
     )
     linker = app[LINKER] = Linker(hash_key=settings.hash_key_bytes, now=clock.now)
-    keeper = Keeper(now=clock.now, sent_by_us=_sent_by_us)
+    keeper = Keeper(now=clock.now, sent_by_us=_sent_by_us, retention_days=settings.retention_days)
     names = LabelNames(pool, now=clock.now)
     fetcher = Fetcher(pool, gmail, looking=Looking(pool, linker, keeper, names))
     intake = Intake(pool, fetcher, linker, keeper=keeper, now=clock.now)
@@ -152,6 +154,7 @@ def _wire(app: web.Application, pool: db.Pool, gmail: Gmail, auth: AuthClient) -
         audit_every=settings.audit_every,
         now=clock.now,
     )
+    app[DESK] = desk(app[CONNECTIONS], hash_key=settings.hash_key_bytes, now=clock.now)
     app[DOWNLOADER] = downloader = GmailDownloader(gmail)
     app[LABELS] = LabelWishes(pool, gmail, now=clock.now)
     app[SUBMISSIONS] = Submissions(

@@ -183,10 +183,16 @@ def renames(preferences: Preferences, before: Sequence[Label], now: Sequence[Lab
     return bool(moved & {one.google_id for one in before})
 
 
-def oldest_kept(preferences: Preferences, now: datetime) -> datetime | None:
-    """Return from when on mail is kept, None: from any time on."""
-    days = preferences.retention_days
-    return None if days is None else now - timedelta(days=days)
+def oldest_kept(
+    preferences: Preferences, now: datetime, *, most_days: int | None = None
+) -> datetime | None:
+    """Return from when on mail is kept, None: from any time on.
+
+    Args:
+        most_days: how old mail may become in any mailbox.
+    """
+    limits = [days for days in (preferences.retention_days, most_days) if days is not None]
+    return now - timedelta(days=min(limits)) if limits else None
 
 
 def reduced(message: Fetched, keep: Keep) -> Fetched:

@@ -113,6 +113,7 @@ ON CONFLICT (tenant_id, connection_id) DO UPDATE
        event_sequence = EXCLUDED.event_sequence,
        purge = EXCLUDED.purge, updated_at = EXCLUDED.updated_at
  WHERE c.event_sequence <= EXCLUDED.event_sequence
+   AND c.erased_at IS NULL
 RETURNING true
 """
 
@@ -236,6 +237,7 @@ DELETE FROM dead_items d USING feeds f
    AND d.tenant_id = f.tenant_id AND d.feed_id = f.id
 """
 PURGE_JOBS = "DELETE FROM jobs WHERE tenant_id = $1 AND connection_id = $2"
+PURGE_LABELS = "DELETE FROM labels WHERE tenant_id = $1 AND connection_id = $2"
 PURGE_RETELLING = "DELETE FROM retellings WHERE tenant_id = $1 AND connection_id = $2"
 PURGE_FEEDS = "DELETE FROM feeds WHERE tenant_id = $1 AND connection_id = $2"
 PURGE_CONNECTION = """
@@ -246,15 +248,33 @@ RETURNING true
 
 
 async def purge_connection(conn: Conn, tenant_id: str, connection_id: UUID) -> None:
-    """Remove the connection's feeds and jobs, and of itself all but ids and its newest number.
+    """Remove the connection's feeds, jobs and labels; of itself leave ids and its newest number.
 
     Those stay so that an event that comes late does not bring it back.
     """
     if await conn.fetchval(PURGE_CONNECTION, tenant_id, connection_id):
         await conn.execute(PURGE_DEAD_ITEMS, tenant_id, connection_id)
         await conn.execute(PURGE_JOBS, tenant_id, connection_id)
+        await conn.execute(PURGE_LABELS, tenant_id, connection_id)
         await conn.execute(PURGE_RETELLING, tenant_id, connection_id)
         await conn.execute(PURGE_FEEDS, tenant_id, connection_id)
+
+
+DELETE_PURGED = """
+DELETE FROM connections
+ WHERE (tenant_id, connection_id) IN (
+       SELECT tenant_id, connection_id FROM connections
+        WHERE purge = 'done' AND updated_at < $1 LIMIT $2)
+"""
+
+
+async def delete_purged(conn: Conn, *, before: datetime, limit: int) -> int:
+    """Forget up to `limit` connections whose data went before then; return how many.
+
+    That must be longer ago than an event can be late: the age of the log stream.
+    """
+    tag: str = await conn.execute(DELETE_PURGED, before, limit)
+    return int(tag.rpartition(" ")[2])
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,17 +148,20 @@ async def end_keeping(conn: Conn, tenant_id: str, connection_id: UUID) -> None:
 FIND_EXPIRED = """
 SELECT c.tenant_id, c.connection_id
   FROM connections c
- WHERE c.preferences ? 'retention_days' AND c.purge = 'none'
+ WHERE (c.preferences ? 'retention_days' OR $2::int IS NOT NULL) AND c.purge = 'none'
    AND EXISTS (SELECT FROM messages m
                 WHERE m.tenant_id = c.tenant_id AND m.connection_id = c.connection_id
                   AND m.deleted_at IS NULL AND NOT m.traced
                   AND m.internal_date < $1::timestamptz
-                      - make_interval(days => (c.preferences ->> 'retention_days')::int))
+                      - make_interval(
+                            days => LEAST((c.preferences ->> 'retention_days')::int, $2::int)))
  LIMIT 1
 """
 
 
-async def find_expired(conn: Conn, now: datetime) -> tuple[str, UUID] | None:
+async def find_expired(
+    conn: Conn, now: datetime, *, most_days: int | None
+) -> tuple[str, UUID] | None:
     """Return a mailbox, of any tenant, that has mail older than it may become."""
-    row = await conn.fetchrow(FIND_EXPIRED, now)
+    row = await conn.fetchrow(FIND_EXPIRED, now, most_days)
     return None if row is None else (row["tenant_id"], row["connection_id"])

@@ -31,6 +31,8 @@ class Held:
     snippet: str
     activity_id: UUID | None
     """Of which activity it is a copy; None: it is linked to nobody."""
+    erased: bool
+    """Somebody was erased from it: more of it is never held again."""
 
 
 def _held(row: Any) -> Held:
@@ -56,12 +58,14 @@ def _held(row: Any) -> Held:
         ),
         snippet=row["snippet"] or "",
         activity_id=row["activity_id"],
+        erased=row["erased"],
     )
 
 
 LOCK_HELD = """
 SELECT id, google_id, thread_id, internal_date, labels, label_history_id, kept, traced, direction,
-       sender, recipients, subject, snippet, rfc822_message_id, sent_at, activity_id
+       sender, recipients, subject, snippet, rfc822_message_id, sent_at, activity_id,
+       erased_at IS NOT NULL AS erased
   FROM messages
  WHERE tenant_id = $1 AND connection_id = $2 AND google_id = ANY($3::text[])
    AND deleted_at IS NULL
@@ -80,7 +84,8 @@ async def lock_held(
 
 LOCK_NEXT = """
 SELECT id, google_id, thread_id, internal_date, labels, label_history_id, kept, traced, direction,
-       sender, recipients, subject, snippet, rfc822_message_id, sent_at, activity_id
+       sender, recipients, subject, snippet, rfc822_message_id, sent_at, activity_id,
+       erased_at IS NOT NULL AS erased
   FROM messages
  WHERE tenant_id = $1 AND connection_id = $2 AND google_id > $3
    AND deleted_at IS NULL AND NOT traced
@@ -100,7 +105,8 @@ async def lock_next(
 
 LOCK_OLD = """
 SELECT id, google_id, thread_id, internal_date, labels, label_history_id, kept, traced, direction,
-       sender, recipients, subject, snippet, rfc822_message_id, sent_at, activity_id
+       sender, recipients, subject, snippet, rfc822_message_id, sent_at, activity_id,
+       erased_at IS NOT NULL AS erased
   FROM messages
  WHERE tenant_id = $1 AND deleted_at IS NULL AND NOT traced
    AND id = ANY (ARRAY(
@@ -125,6 +131,7 @@ async def lock_old(
 LIST_RAISABLE = """
 SELECT google_id FROM messages
  WHERE tenant_id = $1 AND connection_id = $2 AND google_id > $3 AND deleted_at IS NULL
+   AND erased_at IS NULL
    AND CASE WHEN traced AND kept <> 'nothing' THEN 'trace' ELSE kept END = ANY($4::text[])
    AND internal_date >= COALESCE($5, '-infinity'::timestamptz)
  ORDER BY google_id
@@ -161,7 +168,7 @@ async def count_whole(conn: Conn, tenant_id: str, connection_id: UUID) -> int:
 
 COUNT_RAISABLE = """
 SELECT count(*) FROM messages
- WHERE tenant_id = $1 AND connection_id = $2 AND deleted_at IS NULL
+ WHERE tenant_id = $1 AND connection_id = $2 AND deleted_at IS NULL AND erased_at IS NULL
    AND CASE WHEN traced AND kept <> 'nothing' THEN 'trace' ELSE kept END = ANY($3::text[])
    AND internal_date >= COALESCE($4, '-infinity'::timestamptz)
 """

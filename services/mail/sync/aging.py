@@ -27,7 +27,9 @@ class Aging:
 
     async def sweep(self, conn: Conn) -> int:
         """Let go of some mail of one mailbox; return how many messages, 0: none is too old."""
-        expired = await keep_work.find_expired(conn, self._now())
+        expired = await keep_work.find_expired(
+            conn, self._now(), most_days=self._keeper.retention_days
+        )
         if expired is None:
             return 0
         await directory.lock_shared(conn, expired[0])

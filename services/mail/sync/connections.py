@@ -176,18 +176,14 @@ class Connections:
         removed = 0
         while True:
             async with transaction(self._pool) as conn:
-                count = await self._purge_some(conn, tenant_id, connection_id)
+                count = await self.purge_some(conn, tenant_id, connection_id)
                 if count == 0:
-                    await link_work.remove_work(conn, tenant_id, connection_id)
-                    await outgoing.delete_outgoing(conn, tenant_id, connection_id)
-                    await ledger.forget(conn, tenant_id, connection_id)
-                    await keep_work.end_keeping(conn, tenant_id, connection_id)
-                    await store.purge_connection(conn, tenant_id, connection_id)
+                    await purge_rest(conn, tenant_id, connection_id)
                     break
             removed += count
         log.info("connection_purged", connection_id=str(connection_id), messages=removed)
 
-    async def _purge_some(self, conn: Conn, tenant_id: str, connection_id: UUID) -> int:
+    async def purge_some(self, conn: Conn, tenant_id: str, connection_id: UUID) -> int:
         """Remove messages, and tell what is left of their activities; return how many went."""
         connection = await store.find_connection(conn, tenant_id, connection_id)
         if connection is None:
@@ -257,6 +253,15 @@ class Connections:
             unwatch = await self.take(conn, _ended(current))
         log.info("connection_ended_unlisted", connection_id=str(connection.id))
         await self.follow_up(connection.tenant_id, connection.id, unwatch=unwatch)
+
+
+async def purge_rest(conn: Conn, tenant_id: str, connection_id: UUID) -> None:
+    """Remove what is held of a connection besides messages, and note that all is gone."""
+    await link_work.remove_work(conn, tenant_id, connection_id)
+    await outgoing.delete_outgoing(conn, tenant_id, connection_id)
+    await ledger.forget(conn, tenant_id, connection_id)
+    await keep_work.end_keeping(conn, tenant_id, connection_id)
+    await store.purge_connection(conn, tenant_id, connection_id)
 
 
 def _told_by(info: ConnectionInfo) -> Told | None:

@@ -6,10 +6,18 @@ from datetime import datetime, timedelta
 from libs.common import jobs
 from libs.common.db import Connection as Conn
 from libs.common.directory import store as directory
-from libs.common.housekeeping import Chore, idempotency_chore, inbox_chore, quota_chore
+from libs.common.feeds import holds
+from libs.common.housekeeping import (
+    Chore,
+    dead_events_chore,
+    idempotency_chore,
+    inbox_chore,
+    privacy_chore,
+    quota_chore,
+)
 from libs.common.writes import store as ledger
 from services.mail.settings import MailSettings
-from services.mail.store import messages, outgoing
+from services.mail.store import connections, messages, outgoing, privacy_rest
 from services.mail.sync.aging import Aging
 from services.mail.sync.keep_work import KeepWorker
 
@@ -46,7 +54,23 @@ def chores(settings: MailSettings, *, now: Callable[[], datetime]) -> tuple[Chor
     async def ended_writes(conn: Conn) -> int:
         return await ledger.purge(conn, before=now() - kept, limit=BATCH)
 
+    dead = timedelta(seconds=settings.dead_retention)
+
+    async def unread_notices(conn: Conn) -> int:
+        return await privacy_rest.purge_unattributed(conn, before=now() - dead, limit=BATCH)
+
+    async def decided_holds(conn: Conn) -> int:
+        return await holds.purge_decided(conn, before=now() - dead, limit=BATCH)
+
+    async def purged_connections(conn: Conn) -> int:
+        return await connections.delete_purged(conn, before=now() - retention, limit=BATCH)
+
     return (
+        Chore("unread_notices", unread_notices),
+        Chore("decided_holds", decided_holds),
+        Chore("purged_connections", purged_connections),
+        dead_events_chore(settings.dead_retention, now=now),
+        privacy_chore(now=now),
         idempotency_chore(settings.idempotency_retention, now=now),
         inbox_chore(settings.inbox_retention),
         Chore("message_tombstones", tombstones),

@@ -31,9 +31,17 @@ class Keeper:
 
     Args:
         sent_by_us: asked with all that is decided on; None: nothing was.
+        retention_days: how old mail may become in any mailbox; None: as old as it likes.
     """
 
-    def __init__(self, *, now: Callable[[], datetime], sent_by_us: SentByUs | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        now: Callable[[], datetime],
+        sent_by_us: SentByUs | None = None,
+        retention_days: int | None = None,
+    ) -> None:
+        self.retention_days = retention_days
         self._now = now
         self._sent_by_us = sent_by_us
 
@@ -76,7 +84,7 @@ class Keeper:
             preferences=connection.preferences,
             labels=labels,
             own=own,
-            oldest=oldest_kept(connection.preferences, self._now()),
+            oldest=oldest_kept(connection.preferences, self._now(), most_days=self.retention_days),
         )
 
     async def ours(

@@ -49,9 +49,10 @@ class Raiser:
         """Keep what may be kept of a message just fetched; return the events to tell.
 
         It is locked; what is told of its activity is gathered. Nothing is told when no more of it
-        is kept than before; what went to spam meanwhile stays as it is.
+        is kept than before; what went to spam meanwhile, or lost somebody who was erased, stays as
+        it is.
         """
-        if not is_mail(message.labels):
+        if held.erased or not is_mail(message.labels):
             return []
         if held.kept > Keep.TRACE and held.label_history_id > message.history_id:
             # Its labels have moved on since it was fetched.

@@ -9,6 +9,7 @@ from services.mail.web import (
     labels,
     messages,
     operations,
+    privacy,
     push,
     search,
     sending,
@@ -32,4 +33,5 @@ ROUTES = (
     *settings.ROUTES,
     *sync.ROUTES,
     *operations.ROUTES,
+    *privacy.ROUTES,
 )

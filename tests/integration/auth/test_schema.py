@@ -9,7 +9,7 @@ import pytest
 
 from libs.common.migrate import service
 from services.auth.app import migrations
-from services.auth.store import accounts, connections, consents, dues
+from services.auth.store import accounts, connections, consents, dues, privacy
 from tests.databases import NewDatabase, connected
 
 CATALOGUE = """
@@ -37,7 +37,7 @@ async def _catalogue(conn: "asyncpg.Connection[asyncpg.Record]") -> list[tuple[A
     return [tuple(row) for row in rows if row["owner"] != "schema_migrations"]
 
 
-@pytest.mark.parametrize("module", [accounts, connections, consents, dues])
+@pytest.mark.parametrize("module", [accounts, connections, consents, dues, privacy])
 async def test_every_statement_fits_the_schema(
     new_database: NewDatabase, module: ModuleType
 ) -> None:

@@ -258,18 +258,27 @@ async def subscribe(google: Emulated, endpoint: str) -> None:
 
 @asynccontextmanager
 async def standing(
-    *, mail_url: str, auth_url: str, amqp_url: str, google: Emulated, **overrides: Any
+    *,
+    mail_url: str,
+    auth_url: str,
+    amqp_url: str,
+    google: Emulated,
+    **overrides: Any,
 ) -> AsyncIterator[Stand]:
-    """Yield everything but the mail service itself: see `Stand.serving`."""
-    auth_settings = auth_stand.settings_for(auth_url, google.origin, amqp_url=amqp_url)
+    """Yield everything but the mail service itself: see `Stand.serving`.
+
+    Among `overrides`, `auth_roles` says what auth does.
+    """
+    auth_roles = overrides.pop("auth_roles", frozenset({"web", "relay"}))
+    auth_settings = auth_stand.settings_for(
+        auth_url, google.origin, amqp_url=amqp_url, worker_interval=0.2
+    )
     overrides.setdefault("auth_url", f"http://127.0.0.1:{auth_settings.port}")
     settings = settings_for(mail_url, amqp_url, google.origin, **overrides)
     await google.add_person(ALICE, name="Alice")
     async with AsyncExitStack() as stack:
         published = await stack.enter_async_context(messaging.listening(amqp_url))
-        auth = await stack.enter_async_context(
-            auth_stand.running(auth_settings, roles=frozenset({"web", "relay"}))
-        )
+        auth = await stack.enter_async_context(auth_stand.running(auth_settings, roles=auth_roles))
         session = await stack.enter_async_context(aiohttp.ClientSession(timeout=TIMEOUT))
         stand = Stand(settings, google, auth, session, published)
         await subscribe(google, stand.webhook)

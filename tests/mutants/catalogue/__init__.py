@@ -1,6 +1,16 @@
 """The catalogue: every mutant there is, by what it sabotages."""
 
-from tests.mutants.catalogue import auth, doors, events, feeds, mail, secrecy, tenants, writes
+from tests.mutants.catalogue import (
+    auth,
+    doors,
+    events,
+    feeds,
+    mail,
+    privacy,
+    secrecy,
+    tenants,
+    writes,
+)
 
 MUTANTS = (
     *feeds.MUTANTS,
@@ -11,4 +21,5 @@ MUTANTS = (
     *writes.MUTANTS,
     *tenants.MUTANTS,
     *secrecy.MUTANTS,
+    *privacy.MUTANTS,
 )

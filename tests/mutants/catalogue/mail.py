@@ -261,8 +261,8 @@ MUTANTS = (
             ),
             (
                 "services/mail/store/connections.py",
-                " WHERE c.event_sequence <= EXCLUDED.event_sequence\n",
-                "",
+                " WHERE c.event_sequence <= EXCLUDED.event_sequence\n   AND",
+                " WHERE",
             ),
         ),
     ),

@@ -1,0 +1,1 @@
+"""`causeway privacy`: one person's data over all services, exported or erased."""

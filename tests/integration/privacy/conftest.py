@@ -1,0 +1,29 @@
+from collections.abc import AsyncIterator
+
+import pytest
+
+from libs.common.web import ALL_ROLES
+from services.auth.app import migrations as auth_migrations
+from services.mail.app import migrations
+from tests.databases import NewDatabase
+from tests.emulated import Emulated
+from tests.integration.mail.stand import Stand, standing
+
+
+@pytest.fixture
+async def stand(
+    new_database: NewDatabase, amqp_url: str, emulator: Emulated
+) -> AsyncIterator[Stand]:
+    """Auth and mail with all their roles, and everything around them."""
+    async with (
+        standing(
+            mail_url=await new_database(*migrations()),
+            auth_url=await new_database(*auth_migrations()),
+            amqp_url=amqp_url,
+            google=emulator,
+            auth_roles=ALL_ROLES - {"consumer"},
+            backfill_days=30,
+        ) as made,
+        made.serving(),
+    ):
+        yield made
