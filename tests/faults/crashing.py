@@ -11,6 +11,8 @@ from tests.house.truth import differences
 from tests.support import eventually
 
 MEND_S = 60
+RIGHT_S = 15
+"""Less than a lease, which would otherwise run out unseen."""
 SILENCE_S = 0.2
 
 
@@ -94,7 +96,7 @@ async def _right(house: House, what: str = "undisturbed") -> None:
         assert not wrong, wrong
         return True
 
-    await eventually(is_right, timeout_s=5, what=what)
+    await eventually(is_right, timeout_s=RIGHT_S, what=what)
 
 
 async def break_everywhere(house: House, path: Path) -> AsyncIterator[Broken]:

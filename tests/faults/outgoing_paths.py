@@ -94,7 +94,7 @@ async def is_logged_once(house: House, send_id: str) -> bool:
     logged = [
         one
         for one in first_seen(house.events("mail.activity.logged."))
-        if one.data["activity"]["id"] == send_id
+        if send_id in {copy["message_id"] for copy in one.data["activity"]["copies"]}
     ]
     _must(len(logged) <= 1, f"it was logged {len(logged)} times")
     if not logged or row is None or row["state"] != "sent":

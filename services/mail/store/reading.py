@@ -135,7 +135,7 @@ FIND_MESSAGES = """
 SELECT m.id, m.connection_id, m.google_id, m.thread_id, m.internal_date, m.direction, m.sender,
        m.recipients, m.subject, m.snippet, m.body_text, m.rfc822_message_id, m.in_reply_to,
        m.reference_ids, m.attachments, m.size, m.labels, m.body_html, m.new_text, m.sent_at,
-       m.calendar, m.report, c.user_id, c.visibility, c.own, c.in_full
+       m.calendar, m.report, m.kept, c.user_id, c.visibility, c.own, c.in_full
   FROM messages m
   JOIN shown_mailboxes($1, $3) c ON c.connection_id = m.connection_id
  WHERE m.tenant_id = $1 AND m.id = ANY($2::uuid[]) AND m.deleted_at IS NULL AND NOT m.traced
@@ -155,7 +155,7 @@ FIND_COPY = """
 SELECT m.id, m.connection_id, m.google_id, m.thread_id, m.internal_date, m.direction, m.sender,
        m.recipients, m.subject, m.snippet, m.body_text, m.rfc822_message_id, m.in_reply_to,
        m.reference_ids, m.attachments, m.size, m.labels, m.body_html, m.new_text, m.sent_at,
-       m.calendar, m.report, c.user_id, c.visibility, c.own, c.in_full
+       m.calendar, m.report, m.kept, c.user_id, c.visibility, c.own, c.in_full
   FROM messages m
   JOIN shown_mailboxes($1, NULL) c ON c.connection_id = m.connection_id
  WHERE m.tenant_id = $1 AND m.connection_id = $2 AND m.rfc822_message_id = $3

@@ -98,6 +98,20 @@ async def test_an_answer_joins_the_thread(mail: Stand) -> None:
     assert answer["in_reply_to"] == question_id(await mail.get(path_of(question)))
 
 
+async def test_what_is_in_two_mailboxes_can_be_answered_from_the_other(mail: Stand) -> None:
+    first = await mail.connect(access="write")
+    await mail.google.add_person("ann@example.com", name="Ann")
+    second = await mail.connect(person="ann@example.com", access="write")
+    headers = {"Message-ID": "<question@example.org>"}
+    for person in (ALICE, "ann@example.com"):
+        await mail.deliver(person, subject="Question", headers=headers, **{"from": BOB})
+    await mail.told("received", "received")
+    (question,) = await mail.messages(f"?connection_id={first}")
+    body = letter(to=None, subject=None, reply_to_message_id=question["id"], connection_id=second)
+    done = await sent(mail, body)
+    assert (done["state"], done["from"]["address"]) == ("sent", "ann@example.com")
+
+
 def question_id(message: dict[str, Any]) -> str:
     return str(message["rfc822_message_id"])
 
