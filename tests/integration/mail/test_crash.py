@@ -150,7 +150,7 @@ async def test_when_gmail_has_forgotten_the_history_the_difference_is_repaired(
     assert mail.types(starred["id"]) == ["received", "updated"]
     assert mail.types(lost["id"]) == ["received", "deleted"]
     assert mail.types(missed["id"]) == ["received"]
-    assert {one.data["origin"] for one in mail.events()[3:]} == {"repair"}
+    assert {one.data["origin"] for one in mail.events("mail.message.")[3:]} == {"repair"}
     await mail.google.control("PUT", "pushes", {})
     await mail.deliver(subject="live again")
     await eventually(lambda: len(mail.types()) == 7)

@@ -306,7 +306,9 @@ async def test_nobody_on_the_blocklist_is_written_to(mail: Stand) -> None:
     settings = {"policy": "all", "blocklist": ["example.org"]}
     path = f"/v1/mail/connections/{connection_id}/settings"
     assert (await mail.call("PUT", path, settings)).status in {200, 202}
-    answer = await post(mail, letter(connection_id=connection_id, cc=[{"address": "eve@x.test"}]))
+    answer = await post(
+        mail, letter(connection_id=connection_id, cc=[{"address": "eve@example.net"}])
+    )
     assert (answer.status, answer.fields) == (400, ["to"])
     assert await mail.fetch("SELECT id FROM outgoing") == []
 

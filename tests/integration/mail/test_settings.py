@@ -88,6 +88,7 @@ async def test_settings_have_defaults_and_are_replaced_as_a_whole(mail: Stand) -
         "labels": {"only": ["Clients"], "except": ["Private"]},
         "body": "snippet",
         "retention_days": 365,
+        "visibility": "metadata",
     }
     assert await put(mail, connection_id, **given) == given
     assert await mail.get(path) == given
@@ -101,6 +102,7 @@ async def test_settings_have_defaults_and_are_replaced_as_a_whole(mail: Stand) -
         "labels": {"only": [], "except": []},
         "body": "full",
         "retention_days": None,
+        "visibility": "metadata",
     }
 
 
