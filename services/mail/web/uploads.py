@@ -7,9 +7,9 @@ from aiohttp import BodyPartReader, web
 from pydantic import BaseModel
 
 from libs.common.errors import InvalidInput, TooLarge
-from libs.common.web import read_body, read_bytes
+from libs.common.web import UnsupportedMediaType, iter_body
 from libs.common.web.multipart import FORM, Budget, iter_part, iter_parts
-from libs.common.web.requests import parse_json
+from libs.common.web.requests import JSON, parse_json
 from services.mail.sync.enclosing import Enclosing
 
 MESSAGE = "message"
@@ -32,10 +32,8 @@ async def read_message(
         InvalidInput, TooLarge, UnsupportedMediaType: it is none of the two, or not valid.
     """
     if request.content_type != FORM:
-        body = await read_bytes(request)
-        if len(body) > MAX_JSON:
-            raise TooLarge("The body is too large.", limit_bytes=MAX_JSON)
-        return await read_body(request, model), body
+        body = await _alone(request)
+        return parse_json(body, model), body
     budget, found, told = Budget(request), None, hashlib.sha256()
     async for part in iter_parts(request):
         if part.name == MESSAGE and found is None:
@@ -56,6 +54,18 @@ async def read_message(
         told.update(f"{meta.filename}\0{meta.content_type}\0{meta.size}\0".encode())
         told.update(meta.sha256)
     return found, told.digest()
+
+
+async def _alone(request: web.Request) -> bytes:
+    """Return a body that is JSON alone: of it less is taken than of a form."""
+    if request.content_type != JSON or (request.charset or "utf-8").lower() != "utf-8":
+        raise UnsupportedMediaType(f"The body must be {JSON} in UTF-8, or {FORM}.")
+    raw = bytearray()
+    async for chunk in iter_body(request):
+        raw += chunk
+        if len(raw) > MAX_JSON:
+            raise TooLarge("The message is too large.", limit_bytes=MAX_JSON)
+    return bytes(raw)
 
 
 async def _json(part: BodyPartReader, budget: Budget) -> bytes:

@@ -32,17 +32,26 @@ async def post(
     token: str | None = None,
     path: str = "/v1/mail/messages",
     method: str = "POST",
+    swap: bool = False,
 ) -> Answer:
-    """Post a message: as JSON, or with files as a form; by default under a new key."""
+    """Post a message: as JSON, or with files as a form; by default under a new key.
+
+    With `swap` the files come first, which is wrong.
+    """
     headers = bearer(token or caller_token())
     if key is not None:
         headers["Idempotency-Key"] = key or str(uuid4())
     data: Any = None
     if files:
         data = aiohttp.FormData(quote_fields=False)  # as browsers and curl do
-        data.add_field("message", orjson.dumps(body).decode(), content_type="application/json")
-        for name, kind, content in files:
-            data.add_field("attachment", BytesIO(content), filename=name, content_type=kind)
+        for _ in range(2):
+            if not swap:
+                text = orjson.dumps(body).decode()
+                data.add_field("message", text, content_type="application/json")
+            else:
+                for name, kind, content in files:
+                    data.add_field("attachment", BytesIO(content), filename=name, content_type=kind)
+            swap = not swap
     async with mail.session.request(
         method,
         f"{mail.origin}{path}{query}",

@@ -364,6 +364,16 @@ async def test_attachments_beyond_gmails_limit_are_refused(mail: Stand) -> None:
     assert await mail.fetch("SELECT id FROM outgoing") == []
 
 
+async def test_a_body_that_is_too_long_or_of_another_kind_is_refused(mail: Stand) -> None:
+    connection_id = await mail.connect(access="write")
+    long = await post(mail, letter(connection_id=connection_id, text="x" * 700_000))
+    assert (long.status, long.fields) == (400, ["text"])
+    file = ("offer.pdf", "application/pdf", b"x")
+    swapped = await post(mail, letter(connection_id=connection_id), file, swap=True)
+    assert (swapped.status, swapped.fields) == (400, ["body"])
+    assert await mail.fetch("SELECT id FROM outgoing") == []
+
+
 async def test_the_limit_of_a_day_is_told_before_google_says_so(stand: Stand) -> None:
     stand.settings = stand.settings.model_copy(update={"sends_per_day": 1})
     async with stand.serving():
