@@ -178,6 +178,26 @@ def test_the_proxy_leads_nobody_to_what_is_ours(path: str) -> None:
     assert backends(path) == []
 
 
+def largest_body(path: str) -> int:
+    """Return how long a body haproxy.cfg lets through to a path may say it is."""
+    config = (FOLDER / "haproxy.cfg").read_text()
+    long = [
+        (kind, value)
+        for kind, values in re.findall(r"acl is_long (path\w*) (.+)", config)
+        for value in values.split()
+    ]
+    bounds = [int(one) for one in re.findall(r"content-length\) gt (\d+) \}", config)]
+    return max(bounds) if any(matches(kind, value, path) for kind, value in long) else min(bounds)
+
+
+def test_the_proxy_lets_every_body_through_that_a_service_takes() -> None:
+    for routes in ROUTES.values():
+        for route in routes:
+            path = re.sub(r"\{\w+\}", "x", route.path)
+            if route.access in OUTSIDE:
+                assert largest_body(path) >= route.max_body, path
+
+
 def test_the_proxy_has_room_for_twice_the_replicas() -> None:
     config = (FOLDER / "haproxy.cfg").read_text()
     for room, service in re.findall(r"server-template replica (\d+) (\S+):", config):
