@@ -151,4 +151,43 @@ MUTANTS = (
         f"{LETTERS}::test_html_that_would_run_something_is_refused",
         edit=(LETTER, "        if reason is not None:\n", "        if reason == '':\n"),
     ),
+    mutant(
+        "part-proves-the-whole",
+        "A label change whose answer was lost ends when the history shows a part of it.",
+        f"{LABELS}::test_a_part_that_a_person_did_too_is_no_proof_of_the_whole",
+        edit=(
+            ECHOES,
+            "    if _is_whole(own, change.steps, known):\n",
+            "    if _is_whole(own, change.steps, known) or True:\n",
+        ),
+    ),
+    mutant(
+        "done-and-asked-again",
+        "Label changes that were made before Google had enough are queued again.",
+        f"{LABELS}::test_what_was_done_before_google_had_enough_is_done",
+        edit=(
+            "services/mail/sync/label_writes.py",
+            """\
+                # What was done before Google had enough is done.
+                await self._commit(connection, labels, asked, mark=mark)
+""",
+            "                asked = _Asked()\n",
+        ),
+    ),
+    mutant(
+        "refused-while-settling",
+        "A write that is to be settled is queued as new when Google has enough.",
+        f"{SENDS}::test_a_lost_draft_is_looked_for_although_google_has_enough_in_between",
+        edit=(LEDGER, "    if settle:\n", "    if settle and reason == '':\n"),
+    ),
+    mutant(
+        "attachments-outlive-their-mailbox",
+        "What waits to be sent when a mailbox is disconnected keeps its attachments.",
+        f"{SENDS}::test_what_waits_when_a_person_disconnects_is_taken_back",
+        edit=(
+            "services/mail/store/outgoing.py",
+            '    await enclosures.drop_chunks(conn, tenant_id, [row["id"] for row in rows])\n',
+            '    await enclosures.drop_chunks(conn, tenant_id, [row["id"] for row in rows[:0]])\n',
+        ),
+    ),
 )
