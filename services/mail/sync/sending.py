@@ -108,7 +108,7 @@ class Sender:
         try:
             await (one.settle() if settle else one.go())
         except REFUSED as exc:
-            await one.fail(exc.slug)
+            await one.refused(exc.slug)
         except NOT_SENT as exc:
             await one.put_off(exc, settle=settle)
             raise
@@ -196,6 +196,8 @@ class _Send:
             sent = await self._box.send_draft(draft_id, timeout_s=self._patience.timeout_s)
         except NotFound:
             await self._look()  # somebody was faster: we, or the person in Gmail
+        except REFUSED as exc:
+            await self.fail(exc.slug)
         else:
             await self._done(sent)
 
@@ -247,6 +249,13 @@ class _Send:
             )
         SENDS.labels("sent").inc()
         log.info("message_sent", send_id=str(self._write.id))
+
+    async def refused(self, reason: str) -> None:
+        """End what Google lets us do nothing about; it may have been sent before."""
+        if self._write.progress.get("asked"):
+            await self._end(WriteState.UNKNOWN, OutgoingState.UNKNOWN, reason)
+        else:
+            await self.fail(reason)
 
     async def fail(self, reason: str) -> None:
         """End it: it was not sent; the draft we made for it is thrown away."""

@@ -530,3 +530,19 @@ async def test_a_lost_draft_is_looked_for_although_google_has_enough_in_between(
     answer = await post(quick, letter(connection_id=connection_id))
     assert (await ended(quick, answer.body["id"]))["state"] == "sent"
     await settled(quick)
+
+
+async def test_a_refusal_to_look_is_no_proof_that_nothing_was_sent(quick: Stand) -> None:
+    connection_id = await quick.connect(access="write")
+    await quick.google.control("PUT", "pushes", {"paused": True})
+    refused = {"status": 403, "reason": "insufficientPermissions"}
+    rules = [
+        {"path_prefix": SEND, "method": "POST", "times": 1, "lose_answer": True},
+        {"path_contains": "/drafts/", "method": "GET", "times": 1, **refused},
+    ]
+    await quick.google.control("PUT", "faults", {"rules": rules})
+    answer = await post(quick, letter(connection_id=connection_id))
+    assert (await ended(quick, answer.body["id"]))["state"] == "unknown"
+    await quick.google.control("PUT", "pushes", {})  # and then the message itself comes
+    await settled(quick)
+    assert (await quick.get(f"/v1/mail/sends/{answer.body['id']}"))["state"] == "sent"

@@ -190,4 +190,14 @@ MUTANTS = (
             '    await enclosures.drop_chunks(conn, tenant_id, [row["id"] for row in rows[:0]])\n',
         ),
     ),
+    mutant(
+        "refused-look-is-no-send",
+        "A message counts as not sent when Google does not let us look for it.",
+        f"{SENDS}::test_a_refusal_to_look_is_no_proof_that_nothing_was_sent",
+        edit=(
+            SENDING,
+            "            await one.refused(exc.slug)\n",
+            "            await one.fail(exc.slug)\n",
+        ),
+    ),
 )
