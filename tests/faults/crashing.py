@@ -33,6 +33,8 @@ class Crashes:
     found: list[Point] = field(default_factory=list)
     """The messages of an undisturbed run, in their order."""
     broken: list[Broken] = field(default_factory=list)
+    commit: str = ""
+    """Of the tree that was tried."""
 
 
 async def survey(house: House, path: Path) -> list[Point]:

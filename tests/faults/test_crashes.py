@@ -13,6 +13,7 @@ from tests.databases import NewDatabase
 from tests.faults.crashing import Crashes, break_everywhere, break_sample, survey
 from tests.faults.every_path import PATHS
 from tests.faults.paths import Path
+from tests.faults.report import commit
 from tests.house.building import built
 
 EVERYWHERE = os.environ.get("CAUSEWAY_CRASH_POINTS") == "all"
@@ -25,7 +26,7 @@ REPORTS = os.environ.get("CAUSEWAY_REPORTS")
 async def test_a_killed_process_loses_and_doubles_nothing(
     path: Path, new_database: NewDatabase, amqp_url: str
 ) -> None:
-    crashes = Crashes(path.name, path.program)
+    crashes = Crashes(path.name, path.program, commit=commit())
     async with built(new_database, amqp_url, wired=(path.program,)) as house:
         await path.stage(house)
         crashes.found = await survey(house, path)
