@@ -94,8 +94,9 @@ class GoogleClient:
         if repeatable is None:
             repeatable = request.method in _SAFE_TO_REPEAT
         outgoing = _outgoing(request, access_token)
-        longest_s = self._timeout_s if timeout_s is None else timeout_s
-        policy = replace(self._policy, total_s=max(self._policy.total_s, longest_s))
+        longest_s, policy = self._timeout_s, self._policy
+        if timeout_s is not None:
+            longest_s, policy = timeout_s, replace(policy, total_s=max(policy.total_s, timeout_s))
 
         async def once(left_s: float) -> Any:
             if before is not None:

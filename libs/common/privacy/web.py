@@ -23,6 +23,8 @@ from libs.common.web.requests import read_bytes
 DESK = web.AppKey("privacy_desk", Desk)
 
 MOST_ADDRESSES = 50
+LONGEST_ADDRESS = 254
+"""Source: RFC 5321 section 4.5.3.1.3"""
 MAX_BODY = 16_384
 LONGEST_WAIT_S = 30
 WAIT_TIMEOUT_S = LONGEST_WAIT_S + 10.0
@@ -41,7 +43,7 @@ def _address(value: str) -> str:
     return folded
 
 
-Address = Annotated[str, Field(max_length=1_000), AfterValidator(_address)]
+Address = Annotated[str, Field(max_length=LONGEST_ADDRESS), AfterValidator(_address)]
 
 
 class PersonIn(BaseModel):
