@@ -51,8 +51,8 @@ class PortTaken(RuntimeError):
     """Somebody else took a port between our choice and podman's use of it."""
 
 
-def podman(*words: str, check: bool = True) -> str:
-    """Return what podman prints.
+def podman(*words: str, check: bool = True, errors: bool = False) -> str:
+    """Return what podman prints; with `errors`, what it prints to stderr after it.
 
     Raises:
         PortTaken: a port it was to publish is not free any more.
@@ -70,7 +70,7 @@ def podman(*words: str, check: bool = True) -> str:
         if "address already in use" in done.stderr:
             raise PortTaken(done.stderr)
         raise RuntimeError(f"podman {words[0]}: {done.stderr.strip()[-2000:]}")
-    return done.stdout
+    return done.stdout + done.stderr if errors else done.stdout
 
 
 @contextmanager
@@ -120,8 +120,8 @@ class Played:
         return podman("exec", self.container, "python", "-c", program).strip()
 
     def log(self) -> str:
-        """Return what it wrote."""
-        return podman("logs", self.container, check=False)
+        """Return what it wrote, to either of its outputs: why a process died is in the second."""
+        return podman("logs", self.container, check=False, errors=True)
 
 
 class Cluster:
