@@ -10,6 +10,9 @@ ECHOES = "services/mail/sync/echoes.py"
 HISTORY = "services/mail/domain/history.py"
 RETURNS = "services/mail/store/returns.py"
 LETTER = "services/mail/domain/sending/letter.py"
+ANYBODY = """AND (google_id IS NULL OR google_id = $4)
+   AND NOT EXISTS (SELECT FROM messages m WHERE m.tenant_id = $1 AND m.id = $3)
+"""
 
 SENDS = "tests/integration/mail/test_sending.py"
 LABELS = "tests/integration/mail/test_label_writes.py"
@@ -125,15 +128,15 @@ MUTANTS = (
         f"{SENDS}::test_a_send_whose_draft_vanished_is_unknown_and_never_sent_again",
         edit=(
             SENDING,
-            "            await self._look()  # somebody was faster: we, or the person in Gmail\n",
-            "            await self._send_draft(await self._put_draft())\n",
+            "  # what is there was not sent\n        else:\n            await self._look()\n",
+            "\n        else:\n            await self._send_draft(await self._put_draft())\n",
         ),
     ),
     mutant(
         "return-of-anybody",
         "Whoever writes our header into a message takes the place of a send.",
         f"{SENDS}::test_a_header_that_somebody_copied_is_nothing_to_us",
-        edit=(RETURNS, "AND (google_id IS NULL OR google_id = $4)\n", "AND $4 <> ''\n"),
+        edit=(RETURNS, ANYBODY, "AND $4 <> ''\n"),
     ),
     mutant(
         "injected-headers",
