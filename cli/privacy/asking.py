@@ -1,12 +1,12 @@
 """Asking one service about a person, over HTTP."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
 
 import aiohttp
+import stamina
 
 from cli.privacy.targets import Target
 
@@ -15,9 +15,11 @@ TIMEOUT = aiohttp.ClientTimeout(total=WAIT_S + 20, connect=10)
 STREAM_TIMEOUT = aiohttp.ClientTimeout(total=None, connect=10, sock_read=120)
 """However long an export takes, it is never silent for long."""
 LONGEST_LINE = 64 << 20
-RETRIES = 4
-RETRY_S = 1.0
+ATTEMPTS = 4
+RETRY_S, LONGEST_RETRY_S = 1.0, 3.0
 UNREACHABLE = (aiohttp.ClientError, TimeoutError, OSError)
+LOST = (*UNREACHABLE, ValueError)
+"""Or garbled, as by a proxy."""
 
 Json = dict[str, Any]
 
@@ -54,7 +56,7 @@ class Asker:
                     is_whole = "end" in line
                     if "record" in line:
                         yield line
-        except (*UNREACHABLE, ValueError) as exc:
+        except LOST as exc:
             raise NotAnswered(f"it broke off ({type(exc).__name__})") from exc
         if not is_whole:
             raise NotAnswered("its answer ended too soon")
@@ -85,23 +87,29 @@ class Asker:
         headers: dict[str, str] | None = None,
     ) -> Json:
         """Call, and call again what may only have been lost under way."""
-        for attempt in range(RETRIES):
-            try:
-                async with self._session.request(
-                    method,
-                    url,
-                    json=body,
-                    headers={**_headers(target), **(headers or {})},
-                    timeout=TIMEOUT,
-                ) as answer:
-                    await _check(answer)
-                    found: Json = await answer.json()
-                    return found
-            except (*UNREACHABLE, ValueError) as exc:
-                if attempt == RETRIES - 1:
-                    raise NotAnswered(f"it cannot be reached ({type(exc).__name__})") from exc
-            await asyncio.sleep(RETRY_S * (attempt + 1))
-        raise NotAnswered("it cannot be reached")
+        found: Json = {}
+        try:
+            # As a context it logs no arguments: they hold tokens.
+            async for attempt in stamina.retry_context(
+                LOST,
+                attempts=ATTEMPTS,
+                timeout=None,
+                wait_initial=RETRY_S,
+                wait_max=LONGEST_RETRY_S,
+            ):
+                with attempt:
+                    async with self._session.request(
+                        method,
+                        url,
+                        json=body,
+                        headers={**_headers(target), **(headers or {})},
+                        timeout=TIMEOUT,
+                    ) as answer:
+                        await _check(answer)
+                        found = await answer.json()
+        except LOST as exc:
+            raise NotAnswered(f"it cannot be reached ({type(exc).__name__})") from exc
+        return found
 
 
 def _headers(target: Target) -> dict[str, str]:
@@ -118,6 +126,6 @@ async def _check(answer: aiohttp.ClientResponse) -> None:
     try:
         problem = await answer.json(content_type=None)
         detail += f" {problem.get('title', '')} {problem.get('errors', '')}".rstrip(" []")
-    except (*UNREACHABLE, ValueError, AttributeError):
+    except (*LOST, AttributeError):
         pass
     raise NotAnswered(f"it refused ({detail})")

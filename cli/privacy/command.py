@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import aiohttp
 import typer
 from rich.console import Console
+from stamina.instrumentation import set_on_retry_hooks
 
 from cli.local.process import LocalStackError
 from cli.local.state import StateDirectory
@@ -85,6 +86,7 @@ def erase(
 
 @contextmanager
 def _explained() -> Iterator[None]:
+    set_on_retry_hooks(())  # they would write to stdout, among the answers
     try:
         yield
     except (LocalStackError, NotAnswered, OSError) as exc:

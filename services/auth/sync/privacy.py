@@ -7,6 +7,7 @@ from libs.common import clock
 from libs.common.db import Connection as Database
 from libs.common.errors import NotFound
 from libs.common.privacy import Coverage, Desk, Page, Person, Record, Request, Step
+from libs.common.privacy.coverage import KERNEL
 from libs.common.privacy.outgoing_events import OutgoingEvents
 from services.auth.store import accounts, dues
 from services.auth.store import privacy as store
@@ -18,7 +19,6 @@ REVOKING_S = 2.0
 USER_NOTE = "also-a-user:"
 SHARED_NOTE = "account-kept: another connection uses it"
 
-TECHNICAL = "no: nothing in it is about a person"
 COVERAGE = {
     "accounts": Coverage(shown="google account", erased="connections"),
     "connections": Coverage(shown="connection", erased="connections"),
@@ -26,18 +26,7 @@ COVERAGE = {
     "tickets": Coverage(shown="open link", erased="connections"),
     "consents": Coverage(shown="open link", erased="connections"),
     "refreshes": Coverage(shown="refresh", erased="connections"),
-    "outbox": Coverage(shown="no: of what is shown, for milliseconds", erased="outbox"),
-    "outbox_dead": Coverage(shown="no: of what is shown", erased="outbox"),
-    "inbox": Coverage(shown=TECHNICAL, erased=TECHNICAL),
-    "idempotency_keys": Coverage(
-        shown="no: sealed under keys that only callers have",
-        erased="no: the same; and it is forgotten after CAUSEWAY_IDEMPOTENCY_RETENTION",
-    ),
-    "privacy_requests": Coverage(
-        shown="no: who asks knows what they asked",
-        erased="no: whose it is goes with its last step; counts and notes stay",
-    ),
-    "schema_migrations": Coverage(shown=TECHNICAL, erased=TECHNICAL),
+    **KERNEL,
 }
 
 

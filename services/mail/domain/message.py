@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import IntEnum, StrEnum
 from uuid import UUID
 
-from services.mail.domain.push import fold_address
+from libs.common.addresses import fold_address
 
 SENT = "SENT"
 HIDDEN = frozenset({"SPAM", "DRAFT"})

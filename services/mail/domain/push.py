@@ -16,8 +16,6 @@ from typing_extensions import TypedDict
 from libs.common.addresses import LONGEST_ADDRESS, fold_address
 from libs.common.errors import InvalidInput
 
-__all__ = ["Pulled", "Push", "Settling", "fold_address", "settlings"]
-
 
 def _uint64(value: Any) -> Any:
     # A JSON number on the wire, a string in the documentation; a boolean is neither.

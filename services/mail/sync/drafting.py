@@ -1,7 +1,7 @@
 """Drafts: put into the mailbox, kept in step with what is edited there, thrown away."""
 
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -9,10 +9,8 @@ import structlog
 
 from libs.common.db import Connection as Conn
 from libs.common.db import Pool, transaction
-from libs.common.errors import AccessRevoked, Conflict, NotFound, RateLimited
+from libs.common.errors import NotFound
 from libs.common.feeds import Feed
-from libs.common.google.errors import PermissionDenied, RequestRefused
-from libs.common.google.wire import Unreachable
 from libs.common.quota import Lane
 from libs.common.writes import MergePolicy, NewWrite, Write, WriteState
 from libs.common.writes import store as ledger
@@ -22,7 +20,7 @@ from services.mail.domain.sending.outgoing import Outgoing, OutgoingState, id_of
 from services.mail.google import Gmail, WritingBox
 from services.mail.google.writing import Patience
 from services.mail.store import outgoing as store
-from services.mail.store import runs
+from services.mail.sync.carrying import NOT_DONE, REFUSED, later, note_mark
 from services.mail.sync.searching import Search
 from services.mail.sync.uploading import upload_of
 
@@ -31,9 +29,6 @@ log = structlog.get_logger(__name__)
 DRAFT = "mail.draft"
 PUT = "put"
 DELETE = "delete"
-RETRY = timedelta(seconds=30)
-NOT_DONE = (RateLimited, Unreachable, AccessRevoked, Conflict)
-REFUSED = (RequestRefused, PermissionDenied)
 
 
 class DraftCarrier:
@@ -63,11 +58,8 @@ class DraftCarrier:
 
     async def begin(self, conn: Conn, feed: Feed, write: Write) -> Write:
         """Note, in the transaction of the claim, where a search would have to begin."""
-        outgoing_id = id_of(write.item)
-        size = await store.find_size(conn, write.tenant_id, outgoing_id) or 0
-        mark = write.progress.get("mark") or await runs.live_cursor(conn, feed)
-        deadline = self._now() + self.patience.deadline(size)
-        return await ledger.note(conn, write, {"mark": mark}, deadline=deadline)
+        outgoing_id, now = id_of(write.item), self._now()
+        return await note_mark(conn, feed, write, outgoing_id, patience=self.patience, now=now)
 
     async def send(self, connection: Connection, claimed: list[Write], *, settle: bool) -> None:
         """Carry edits; see `Sender.send`. A lost answer is settled by looking for the draft."""
@@ -81,9 +73,7 @@ class DraftCarrier:
             except REFUSED as exc:
                 await self._fail(write, exc.slug)
             except NOT_DONE as exc:
-                seconds = exc.retry_after_s if isinstance(exc, RateLimited) else None
-                wait = RETRY if seconds is None else timedelta(seconds=seconds)
-                until = self._now() + wait
+                until = later(exc, self._now())
                 async with transaction(self._pool) as conn:
                     await ledger.put_off(conn, write, until=until, reason=exc.slug, settle=settle)
                 raise

@@ -34,7 +34,7 @@ from services.mail.sync.keeper import Keeper
 from services.mail.sync.linking import Linker
 from services.mail.sync.overtaking import Overtaking
 from services.mail.sync.raising import Raiser
-from services.mail.sync.redacting import judge, redact
+from services.mail.sync.redacting import hold_against
 
 log = structlog.get_logger(__name__)
 
@@ -145,26 +145,20 @@ class KeepWorker:
         held = await keeping.lock_next(
             conn, tenant_id, connection.id, after=work.after, limit=REDUCED_AT_ONCE
         )
-        verdicts = await judge(
-            conn, connection, held, rules=rules, keeper=self._keeper, linker=self._linker
-        )
         activities = Activities(conn, connection, origin=Origin.REPAIR)
-        removed = reduced = 0
-        for one, verdict in zip(held, verdicts, strict=True):
-            if verdict.keep < one.kept:
-                told = await redact(
-                    conn,
-                    connection,
-                    one,
-                    verdict,
-                    origin=Origin.REPAIR,
-                    now=self._now(),
-                    activities=activities,
-                )
-                await outbox.append(conn, *told)
-                removed += verdict.keep <= Keep.TRACE
-                reduced += verdict.keep > Keep.TRACE
-        await outbox.append(conn, *await activities.tell())
+        lost = await hold_against(
+            conn,
+            connection,
+            held,
+            rules=rules,
+            keeper=self._keeper,
+            linker=self._linker,
+            now=self._now(),
+            activities=activities,
+        )
+        told = [event for _, events in lost for event in events]
+        await outbox.append(conn, *told, *await activities.tell())
+        removed = sum(verdict.keep <= Keep.TRACE for verdict, _ in lost)
         is_over = len(held) < REDUCED_AT_ONCE
         return replace(
             work,
@@ -172,7 +166,7 @@ class KeepWorker:
             after="" if is_over else held[-1].google_id,
             done=work.done + len(held),
             removed=work.removed + removed,
-            reduced=work.reduced + reduced,
+            reduced=work.reduced + len(lost) - removed,
         )
 
     async def _raise(self, lease: Lease, connection: Connection, work: KeepWork) -> bool:

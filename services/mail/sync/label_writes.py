@@ -7,16 +7,15 @@ comes back through history is recognised by the ledger: it is no edit, and makes
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from libs.common.db import Connection as Conn
 from libs.common.db import Pool, transaction
 from libs.common.directory import store as directory
-from libs.common.errors import AccessRevoked, AppError, Conflict, NotFound, RateLimited
+from libs.common.errors import AppError, NotFound
 from libs.common.feeds import Feed
-from libs.common.google.errors import PermissionDenied, RequestRefused
 from libs.common.google.wire import Unreachable
 from libs.common.quota import Lane
 from libs.common.writes import Write, WriteLost, WriteState
@@ -26,6 +25,7 @@ from services.mail.domain.history import Change, Own
 from services.mail.google import Gmail, WritingBox
 from services.mail.google.writing import Patience
 from services.mail.store import messages
+from services.mail.sync.carrying import NOT_DONE, REFUSED, later
 from services.mail.sync.echoes import LABELS
 from services.mail.sync.intake import Intake
 
@@ -33,9 +33,6 @@ FEW = 10
 """Alike up to here they are changed one by one (5 units each), beyond together (50 units)."""
 MOST_AT_ONCE = 1_000
 MOST_ATTEMPTS = 10
-RETRY = timedelta(seconds=30)
-NOT_DONE = (RateLimited, Unreachable, AccessRevoked, Conflict)
-REFUSED = (RequestRefused, PermissionDenied)
 
 Labels = tuple[tuple[str, ...], tuple[str, ...]]
 """To put on, to take off."""
@@ -143,7 +140,6 @@ class LabelCarrier:
 
     async def _put_back(self, some: list[Write], exc: AppError, *, settle: bool) -> None:
         """Let them wait, or give up on those that were tried often enough."""
-        wait = timedelta(seconds=exc.retry_after_s) if isinstance(exc, RateLimited) else RETRY
         now = self._now()
         async with transaction(self._pool) as conn:
             for one in some:
@@ -152,7 +148,7 @@ class LabelCarrier:
                     continue
                 with suppress(WriteLost):
                     await ledger.put_off(
-                        conn, one, until=now + wait, reason=exc.slug, settle=settle
+                        conn, one, until=later(exc, now), reason=exc.slug, settle=settle
                     )
 
 

@@ -31,7 +31,7 @@ from services.mail.sync.keeper import Keeper
 from services.mail.sync.linking import Linker
 from services.mail.sync.overtaking import Overtaking
 from services.mail.sync.raising import Raiser
-from services.mail.sync.redacting import judge, redact
+from services.mail.sync.redacting import hold_against
 
 log = structlog.get_logger(__name__)
 
@@ -189,22 +189,17 @@ class LinkWork:
     ) -> list[Envelope]:
         """Keep of a message that concerns nobody any more what is kept of such."""
         held = await lock_held(conn, connection.tenant_id, connection.id, [google_id])
-        verdicts = await judge(
-            conn, connection, held, rules=rules, keeper=self._keeper, linker=self._linker
+        lost = await hold_against(
+            conn,
+            connection,
+            held,
+            rules=rules,
+            keeper=self._keeper,
+            linker=self._linker,
+            now=self._now(),
+            activities=activities,
         )
-        told: list[Envelope] = []
-        for one, verdict in zip(held, verdicts, strict=True):
-            if verdict.keep < one.kept:
-                told += await redact(
-                    conn,
-                    connection,
-                    one,
-                    verdict,
-                    origin=Origin.REPAIR,
-                    now=self._now(),
-                    activities=activities,
-                )
-        return told
+        return [event for _, told in lost for event in told]
 
 
 class _Chunk:

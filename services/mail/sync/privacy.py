@@ -7,6 +7,7 @@ from uuid import UUID
 
 from libs.common.db import Connection as Conn
 from libs.common.privacy import Coverage, Desk
+from libs.common.privacy.coverage import KERNEL, TECHNICAL
 from libs.common.privacy.outgoing_events import OutgoingEvents
 from services.mail.store.privacy_messages import list_erased, list_numbers
 from services.mail.sync.erasing_messages import ErasedMessages
@@ -24,7 +25,6 @@ ARRIVALS = frozenset({"mail.message.received.v1", "mail.message.sent.v1"})
 ACTIVITY = "mail.activity.logged.v1"
 
 WITH_MESSAGE = "message"
-TECHNICAL = "no: nothing in it is about a person"
 COVERAGE = {
     "connections": Coverage(shown="mailbox", erased="mailboxes"),
     "watches": Coverage(shown="watch", erased="mailboxes"),
@@ -65,22 +65,11 @@ COVERAGE = {
     ),
     "entities": Coverage(shown="entity", erased="directory"),
     "entity_addresses": Coverage(shown="entity", erased="directory"),
-    "outbox": Coverage(shown="no: of what is shown, for milliseconds", erased="outbox"),
-    "outbox_dead": Coverage(shown="no: of what is shown", erased="outbox"),
-    "inbox": Coverage(shown=TECHNICAL, erased=TECHNICAL),
-    "idempotency_keys": Coverage(
-        shown="no: sealed under keys that only callers have",
-        erased="no: the same; and it is forgotten after CAUSEWAY_IDEMPOTENCY_RETENTION",
-    ),
     "quota_usage": Coverage(
         shown="no: units by account id and hour", erased="no: the same; gone after two days"
     ),
     "quota_pauses": Coverage(shown="no: by account id", erased="no: the same; gone after two days"),
-    "privacy_requests": Coverage(
-        shown="no: who asks knows what they asked",
-        erased="no: whose it is goes with its last step; counts and ids of entities stay",
-    ),
-    "schema_migrations": Coverage(shown=TECHNICAL, erased=TECHNICAL),
+    **KERNEL,
 }
 
 

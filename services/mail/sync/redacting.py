@@ -43,6 +43,37 @@ async def judge(
     ]
 
 
+async def hold_against(
+    conn: Conn,
+    connection: Connection,
+    held: list[Held],
+    *,
+    rules: Rules,
+    keeper: Keeper,
+    linker: Linker,
+    now: datetime,
+    activities: Activities,
+) -> list[tuple[Verdict, list[Envelope]]]:
+    """Keep of messages no more than the rules say; return what became of those that lost some."""
+    verdicts = await judge(conn, connection, held, rules=rules, keeper=keeper, linker=linker)
+    return [
+        (
+            verdict,
+            await redact(
+                conn,
+                connection,
+                one,
+                verdict,
+                origin=Origin.REPAIR,
+                now=now,
+                activities=activities,
+            ),
+        )
+        for one, verdict in zip(held, verdicts, strict=True)
+        if verdict.keep < one.kept
+    ]
+
+
 async def redact(
     conn: Conn,
     connection: Connection,

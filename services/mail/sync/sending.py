@@ -11,24 +11,22 @@ import structlog
 from prometheus_client import Counter
 
 from libs.common import outbox
+from libs.common.addresses import fold_address
 from libs.common.db import Connection as Conn
 from libs.common.db import Pool, transaction
-from libs.common.errors import AccessRevoked, Conflict, NotFound, RateLimited
+from libs.common.errors import AppError, NotFound
 from libs.common.feeds import Feed
 from libs.common.feeds.store import raise_signals
-from libs.common.google.errors import PermissionDenied, RequestRefused
-from libs.common.google.wire import Unreachable
 from libs.common.quota import Lane
 from libs.common.writes import Write, WriteState
 from libs.common.writes import store as ledger
 from services.mail.domain import events
 from services.mail.domain.connection import Connection
-from services.mail.domain.push import fold_address
 from services.mail.domain.sending.outgoing import Outgoing, OutgoingState
 from services.mail.google import Gmail, WritingBox
 from services.mail.google.writing import Patience, Sent
 from services.mail.store import outgoing as store
-from services.mail.store import runs
+from services.mail.sync.carrying import NOT_DONE, REFUSED, later, note_mark
 from services.mail.sync.drafting import DELETE, queue_draft
 from services.mail.sync.searching import Search
 from services.mail.sync.uploading import upload_of
@@ -38,11 +36,7 @@ log = structlog.get_logger(__name__)
 SEND = "mail.send"
 LOOK_PAUSES_S = (2.0, 10.0, 60.0, 300.0)
 """Between looks for a message that may have been sent; then its fate is unknown."""
-RETRY = timedelta(seconds=30)
 SIGNAL_TIMEOUT_S = 2.0
-REFUSED = (RequestRefused, PermissionDenied)
-NOT_SENT = (RateLimited, Unreachable, AccessRevoked, Conflict)
-"""Nothing of the last request had an effect."""
 
 SENDS = Counter(
     "causeway_mail_sends_total",
@@ -81,10 +75,8 @@ class Sender:
 
     async def begin(self, conn: Conn, feed: Feed, write: Write) -> Write:
         """Note, in the transaction of the claim, where a search would have to begin."""
-        size = await store.find_size(conn, write.tenant_id, write.id) or 0
-        mark = write.progress.get("mark") or await runs.live_cursor(conn, feed)
-        deadline = self._now() + self.patience.deadline(size)
-        return await ledger.note(conn, write, {"mark": mark}, deadline=deadline)
+        now = self._now()
+        return await note_mark(conn, feed, write, write.id, patience=self.patience, now=now)
 
     async def send(self, connection: Connection, claimed: list[Write], *, settle: bool) -> None:
         """Send what was claimed; with `settle`, find out first what became of it.
@@ -109,7 +101,7 @@ class Sender:
             await (one.settle() if settle else one.go())
         except REFUSED as exc:
             await one.refused(exc.slug)
-        except NOT_SENT as exc:
+        except NOT_DONE as exc:
             await one.put_off(exc, settle=settle)
             raise
 
@@ -290,12 +282,9 @@ class _Send:
             desired = {"op": DELETE, "draft_id": draft_id}
             await queue_draft(conn, self._outgoing, desired, now=self._now())
 
-    async def put_off(
-        self, exc: RateLimited | Unreachable | AccessRevoked | Conflict, *, settle: bool
-    ) -> None:
+    async def put_off(self, exc: AppError, *, settle: bool) -> None:
         """Let it wait: nothing of its last request had an effect."""
-        wait = timedelta(seconds=exc.retry_after_s) if isinstance(exc, RateLimited) else RETRY
-        until = self._now() + wait
+        until = later(exc, self._now())
         async with transaction(self._pool) as conn:
             await ledger.put_off(conn, self._write, until=until, reason=exc.slug, settle=settle)
             await store.set_reason(conn, self._outgoing, exc.slug)

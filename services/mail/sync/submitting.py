@@ -296,14 +296,14 @@ class Submissions:
         """Write a message down and let it be sent, in the caller's transaction."""
         outgoing, now = ready.outgoing, self._now()
         await wake_writer(conn, outgoing.tenant_id, outgoing.connection_id, now=now)
-        await self.keep(conn, ready)
+        await self._keep(conn, ready)
         await queue_send(conn, outgoing, now=now)
 
     async def put_draft(self, conn: Conn, ready: Ready) -> None:
         """Write a draft down and let it be put into the mailbox, in the caller's transaction."""
         outgoing, now = ready.outgoing, self._now()
         await wake_writer(conn, outgoing.tenant_id, outgoing.connection_id, now=now)
-        await self.keep(conn, ready)
+        await self._keep(conn, ready)
         await queue_draft(conn, outgoing, {"op": PUT, "version": outgoing.version}, now=now)
 
     async def edit_draft(
@@ -327,7 +327,7 @@ class Submissions:
         await queue_draft(conn, draft, {"op": PUT, "version": version}, now=now)
         return version
 
-    async def keep(self, conn: Conn, ready: Ready) -> None:
+    async def _keep(self, conn: Conn, ready: Ready) -> None:
         """Write a message down, with its attachments, in the caller's transaction."""
         await store.add_outgoing(conn, ready.outgoing)
         await self._keep_chunks(conn, ready.outgoing, ready.enclosed)

@@ -8,12 +8,12 @@ from uuid import UUID
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
-from libs.common import clock, idempotency, pagination
+from libs.common import clock, idempotency
 from libs.common.db import POOL, transaction
 from libs.common.db import Connection as Conn
 from libs.common.errors import Conflict, Forbidden, InvalidInput, NotFound, Transient
 from libs.common.moments import Moment
-from libs.common.pagination import Page, PageQuery
+from libs.common.pagination import Page
 from libs.common.web import Access, Caller, Route, caller, read_body, read_bytes, read_query, reply
 from libs.common.web.etags import (
     PreconditionFailed,
@@ -24,11 +24,11 @@ from libs.common.web.etags import (
 from libs.common.web.multipart import FORM
 from services.mail.domain.sending.outgoing import Outgoing, OutgoingState
 from services.mail.store import outgoing as store
-from services.mail.sync.drafting import DELETE, queue_draft
 from services.mail.sync.enclosing import Enclosing
 from services.mail.sync.feeds import wake_writer
 from services.mail.sync.submitting import DailyLimit, queue_send
-from services.mail.web.messages import people, seen_by
+from services.mail.sync.taking_back import discard_draft
+from services.mail.web.messages import people
 from services.mail.web.models import EntityOut, PersonOut
 from services.mail.web.sending import (
     SUBMISSIONS,
@@ -36,14 +36,15 @@ from services.mail.web.sending import (
     accepted,
     check_time,
     get_outgoing,
+    outgoing_page,
     shown,
     submission,
 )
 from services.mail.web.sending_models import (
     AttachedOut,
     DraftRequest,
+    OutgoingQuery,
     SendOut,
-    SendPosition,
 )
 from services.mail.web.uploads import MAX_BODY, read_message
 
@@ -73,12 +74,6 @@ class DraftOut(BaseModel):
 
 
 DraftPage = Page[DraftOut]
-
-
-class DraftQuery(PageQuery):
-    """Which drafts to list."""
-
-    connection_id: UUID | None = Field(default=None, description="Only of this mailbox")
 
 
 class SendDraft(BaseModel):
@@ -111,21 +106,8 @@ async def create(request: web.Request) -> web.Response:
 
 async def list_drafts(request: web.Request) -> web.Response:
     """GET /v1/mail/drafts: those written here, newest first."""
-    who, query = caller(request), read_query(request, DraftQuery)
-    before = pagination.decode_cursor(query.cursor, SendPosition)
-    wanted = store.WantedOutgoing(
-        tenant_id=who.tenant_id,
-        user_id=seen_by(who),
-        connection_id=query.connection_id,
-        states=(OutgoingState.DRAFT,),
-        before=None if before is None else before.id,
-        limit=query.limit + 1,
-    )
-    async with transaction(request.app[POOL]) as conn:
-        rows = await store.list_outgoing(conn, wanted)
-    kept, next_cursor = pagination.cut(
-        rows, limit=query.limit, position=lambda row: SendPosition(id=row.id)
-    )
+    query = read_query(request, OutgoingQuery)
+    kept, next_cursor = await outgoing_page(request, query, (OutgoingState.DRAFT,))
     return reply(DraftPage(items=[_shown(row) for row in kept], next_cursor=next_cursor))
 
 
@@ -161,16 +143,10 @@ async def replace_draft(request: web.Request) -> web.Response:
 
 async def discard(request: web.Request) -> web.Response:
     """DELETE /v1/mail/drafts/{id}: here at once, in Gmail soon."""
-    who, now = caller(request), clock.now()
+    who = caller(request)
     async with transaction(request.app[POOL]) as conn:
         draft = await _get_draft(conn, request, who)
-        await wake_writer(conn, who.tenant_id, draft.connection_id, now=now)
-        ended = await store.end_outgoing(
-            conn, who.tenant_id, draft.id, OutgoingState.DISCARDED, now=now
-        )
-        if ended is not None:
-            desired = {"op": DELETE, "draft_id": draft.draft_id}
-            await queue_draft(conn, draft, desired, now=now)
+        await discard_draft(conn, draft, now=clock.now())
     return web.Response(status=204)
 
 
@@ -215,10 +191,7 @@ def _shown(draft: Outgoing) -> DraftOut:
         subject=head.subject,
         text=draft.text,
         html=draft.html,
-        attachments=[
-            AttachedOut(filename=one.filename, content_type=one.content_type, size=one.size)
-            for one in draft.enclosures
-        ],
+        attachments=AttachedOut.of(draft.enclosures),
         entities=[EntityOut(type=one.entity_type, id=one.entity_id) for one in draft.entities],
         thread_id=draft.thread_id,
         gmail=dict(draft.agreed) if is_conflict and draft.agreed else None,
@@ -254,7 +227,7 @@ ROUTES = (
         handler=list_drafts,
         access=Access.USER_OR_SERVICE,
         summary="List drafts that were written here, newest first",
-        query=DraftQuery,
+        query=OutgoingQuery,
         returns=DraftPage,
         tags=("drafts",),
     ),

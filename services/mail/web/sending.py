@@ -1,5 +1,6 @@
 """HTTP handlers on sending: take a message in, show what became of it, take it back."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from aiohttp import web
@@ -18,16 +19,16 @@ from services.mail.domain.sending.letter import Letter
 from services.mail.domain.sending.outgoing import Enclosure, Outgoing, OutgoingState
 from services.mail.store import connections
 from services.mail.store import outgoing as store
-from services.mail.sync.drafting import DELETE, queue_draft
 from services.mail.sync.enclosing import Enclosing
-from services.mail.sync.feeds import wake_writer
 from services.mail.sync.submitting import DailyLimit, Submission, Submissions
+from services.mail.sync.taking_back import cancel_send
 from services.mail.web.messages import people, seen_by
 from services.mail.web.models import EntityOut, PersonOut
 from services.mail.web.operation_models import JobQuery
 from services.mail.web.sending_models import (
     AttachedOut,
     LetterIn,
+    OutgoingQuery,
     RecipientIn,
     SendOut,
     SendPage,
@@ -119,9 +120,17 @@ def check_time(send_at: datetime | None) -> None:
 
 async def list_sends(request: web.Request) -> web.Response:
     """GET /v1/mail/sends: newest first."""
-    who, query = caller(request), read_query(request, SendQuery)
-    before = pagination.decode_cursor(query.cursor, SendPosition)
+    query = read_query(request, SendQuery)
     states = STATES if query.state is None else (OutgoingState(query.state),)
+    kept, next_cursor = await outgoing_page(request, query, states)
+    return reply(SendPage(items=[shown(row) for row in kept], next_cursor=next_cursor))
+
+
+async def outgoing_page(
+    request: web.Request, query: OutgoingQuery, states: tuple[OutgoingState, ...]
+) -> tuple[Sequence[Outgoing], str | None]:
+    """Return outgoing messages in these states, newest first, and the next page's cursor."""
+    who, before = caller(request), pagination.decode_cursor(query.cursor, SendPosition)
     wanted = store.WantedOutgoing(
         tenant_id=who.tenant_id,
         user_id=seen_by(who),
@@ -132,10 +141,7 @@ async def list_sends(request: web.Request) -> web.Response:
     )
     async with transaction(request.app[POOL]) as conn:
         rows = await store.list_outgoing(conn, wanted)
-    kept, next_cursor = pagination.cut(
-        rows, limit=query.limit, position=lambda row: SendPosition(id=row.id)
-    )
-    return reply(SendPage(items=[shown(row) for row in kept], next_cursor=next_cursor))
+    return pagination.cut(rows, limit=query.limit, position=lambda row: SendPosition(id=row.id))
 
 
 async def read_send(request: web.Request) -> web.Response:
@@ -151,15 +157,7 @@ async def cancel(request: web.Request) -> web.Response:
     who = caller(request)
     async with transaction(request.app[POOL]) as conn:
         outgoing = await get_outgoing(conn, request, who)
-        now = clock.now()
-        await wake_writer(conn, who.tenant_id, outgoing.connection_id, now=now)
-        if not await ledger.cancel(conn, who.tenant_id, outgoing.id, now=now):
-            raise Conflict("It is too late to take it back.", slug="too-late")
-        write = await ledger.find(conn, who.tenant_id, outgoing.id)
-        draft_id = outgoing.draft_id or (write.progress.get("draft_id") if write else None)
-        if draft_id is not None:
-            await queue_draft(conn, outgoing, {"op": DELETE, "draft_id": draft_id}, now=now)
-        await store.end_outgoing(conn, who.tenant_id, outgoing.id, OutgoingState.CANCELLED, now=now)
+        await cancel_send(conn, outgoing, now=clock.now())
     return web.Response(status=204)
 
 
@@ -210,10 +208,7 @@ def shown(outgoing: Outgoing, *, sending: bool = False) -> SendOut:
         cc=people(head.cc),
         bcc=people(head.bcc),
         subject=head.subject,
-        attachments=[
-            AttachedOut(filename=one.filename, content_type=one.content_type, size=one.size)
-            for one in outgoing.enclosures
-        ],
+        attachments=AttachedOut.of(outgoing.enclosures),
         entities=[EntityOut(type=one.entity_type, id=one.entity_id) for one in outgoing.entities],
         size=outgoing.size,
         thread_id=outgoing.thread_id,

@@ -1,5 +1,6 @@
 """What goes in and out over HTTP about messages on their way out."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
@@ -9,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from libs.common.moments import Moment
 from libs.common.pagination import Page, PageQuery
+from services.mail.domain.sending.outgoing import Enclosure
 from services.mail.web.models import EntityId, EntityOut, EntityType, PersonOut
 
 MOST_ENTITIES = 20
@@ -145,6 +147,14 @@ class AttachedOut(BaseModel):
     content_type: str
     size: int = Field(description="Bytes before encoding")
 
+    @classmethod
+    def of(cls, enclosures: Iterable[Enclosure]) -> list[Self]:
+        """Return attachments as they are shown."""
+        return [
+            cls(filename=one.filename, content_type=one.content_type, size=one.size)
+            for one in enclosures
+        ]
+
 
 SendState = Literal["scheduled", "queued", "sending", "sent", "failed", "unknown", "cancelled"]
 
@@ -177,10 +187,15 @@ class SendOut(BaseModel):
 SendPage = Page[SendOut]
 
 
-class SendQuery(PageQuery):
+class OutgoingQuery(PageQuery):
+    """Of which mailbox to list what was written here."""
+
+    connection_id: UUID | None = Field(default=None, description="Only of this mailbox")
+
+
+class SendQuery(OutgoingQuery):
     """Which outgoing messages to list."""
 
-    connection_id: UUID | None = Field(default=None, description="Only from this mailbox")
     state: Literal["queued", "sent", "failed", "unknown", "cancelled"] | None = Field(
         default=None, description="Only those; queued has the scheduled and the sending ones too"
     )

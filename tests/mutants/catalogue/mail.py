@@ -8,7 +8,6 @@ MAILBOX = "services/mail/sync/mailbox.py"
 FETCHING = "services/mail/sync/fetching.py"
 CONNECTIONS = "services/mail/sync/connections.py"
 KEEPING = "services/mail/domain/keeping.py"
-KEEP_WORK = "services/mail/sync/keep_work.py"
 HISTORY = "services/mail/domain/history.py"
 CONNECTED = "libs/common/google/connected.py"
 LEDGER = "libs/common/quota/ledger.py"
@@ -217,9 +216,9 @@ MUTANTS = (
         "Settings that change act on what comes, and leave what is there as it is.",
         f"{SETTINGS}::test_what_a_policy_does_not_keep_goes_from_what_is_there",
         edit=(
-            KEEP_WORK,
-            "            if verdict.keep < one.kept:\n                told = await redact(",
-            "            if verdict.keep < 0:\n                told = await redact(",
+            "services/mail/sync/redacting.py",
+            "        if verdict.keep < one.kept\n",
+            "        if verdict.keep < 0\n",
         ),
     ),
     mutant(
