@@ -8,10 +8,11 @@ import asyncpg
 
 from bench.house.letters import OWNER, PEOPLE, person
 from bench.house.stub import mailbox_id
+from libs.common.connections.model import Access, State
 from libs.common.db import transaction
 from libs.common.directory import Entity
 from libs.common.directory import store as directory
-from services.mail.domain.connection import Access, Connection, State
+from services.mail.domain.connection import Connection
 from services.mail.domain.message import Policy
 
 TENANT = "acme"

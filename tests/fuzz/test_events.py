@@ -1,15 +1,16 @@
 """Whatever arrives as an event is one, or is refused as invalid: no handler sees more."""
 
+from functools import partial
 from typing import Any
 
 import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
+from libs.common.connections.telling import told_by
 from libs.common.errors import InvalidInput
 from libs.common.events import crm
 from libs.common.events.envelope import Envelope
-from services.mail.consumers import told_by
 from tests.fuzz.effort import tries
 from tests.fuzz.json_strategies import almost, anything, nested, written
 from tests.fuzz.outcomes import outcome
@@ -74,7 +75,7 @@ bodies = st.one_of(
 
 def test_the_events_that_are_varied_are_readable() -> None:
     for event in AUTH:
-        told_by(Envelope.from_json(orjson.dumps(event)))
+        told_by(Envelope.from_json(orjson.dumps(event)), "mail")
     for event in CRM:
         crm.read(Envelope.from_json(orjson.dumps(event)))
 
@@ -88,5 +89,5 @@ def test_a_body_is_an_event_or_invalid(body: bytes) -> None:
         return
     written_again = Envelope.from_json(envelope.to_json())
     assert written_again.to_json() == envelope.to_json()
-    for found in (outcome(told_by, envelope), outcome(crm.read, envelope)):
+    for found in (outcome(partial(told_by, product="mail"), envelope), outcome(crm.read, envelope)):
         assert not isinstance(found, InvalidInput) or found.__cause__ is None

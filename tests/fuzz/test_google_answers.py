@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
+from libs.common.google.answers import parsed
 from libs.common.google.wire import AnswerUnreadable
 from services.mail.google import answers
 from tests.fuzz.effort import tries
@@ -49,7 +50,7 @@ RIGHT: dict[type[BaseModel], Any] = {
 def read(model: type[BaseModel], answer: Any) -> None:
     """Read an answer as the mail service does; what comes out must be storable."""
     try:
-        found = answers.parsed(model, answer)
+        found = parsed(model, answer)
     except AnswerUnreadable:
         return
     if isinstance(found, answers.MessageAnswer):
@@ -65,7 +66,7 @@ def read(model: type[BaseModel], answer: Any) -> None:
 
 def test_the_answers_that_are_varied_are_readable() -> None:
     for model, answer in RIGHT.items():
-        answers.parsed(model, answer)
+        parsed(model, answer)
 
 
 @pytest.mark.parametrize("model", RIGHT, ids=lambda model: model.__name__)

@@ -1,7 +1,7 @@
 """How every service speaks HTTP: a route table in, a guarded application out."""
 
 from libs.common.web.app import ALL_ROLES, ROLES, SERVICE, build_app, version
-from libs.common.web.callers import Caller, bearer, caller, internal_caller
+from libs.common.web.callers import Caller, bearer, caller, internal_caller, seen_by
 from libs.common.web.edge import REQUEST_ID
 from libs.common.web.health import Check, Health, broker_answers, database_answers, migrated
 from libs.common.web.loops import background
@@ -49,6 +49,7 @@ __all__ = [
     "read_query",
     "reply",
     "run",
+    "seen_by",
     "traceparent",
     "version",
 ]

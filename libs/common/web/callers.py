@@ -151,6 +151,11 @@ def caller(request: web.Request) -> Caller:
     return request[CALLER]
 
 
+def seen_by(who: Caller) -> str | None:
+    """Return who looks: a user, by visibility; None: a service, which sees all of its tenant."""
+    return who.user_id if who.kind == "user" else None
+
+
 def internal_caller(request: web.Request) -> str:
     """Return the name of the Causeway service that is calling; only on internal routes."""
     return request[INTERNAL_CALLER]

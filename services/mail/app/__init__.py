@@ -3,6 +3,7 @@
 from aiohttp import web
 
 from libs.common import migrate
+from libs.common.connections import telling
 from libs.common.events import crm
 from libs.common.restored import Restorable
 from libs.common.service import build_service
@@ -27,7 +28,7 @@ RESTORABLE = Restorable(
     has_feeds=True,
     has_writes=True,
     queues={
-        consumers.QUEUE: tuple(consumers.BY_TYPE),
+        consumers.QUEUE: tuple(telling.BY_TYPE),
         consumers.DIRECTORY_QUEUE: tuple(crm.BY_TYPE),
     },
 )

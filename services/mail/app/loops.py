@@ -1,16 +1,12 @@
 """What a mail process does in the background, by role."""
 
-import asyncio
-
-import structlog
 from aiohttp import web
 
-from libs.common import bus, clock, db
-from libs.common.bell import Bell
+from libs.common import clock
+from libs.common.background import consume, reconcile_for_ever, runner
+from libs.common.connections import telling
 from libs.common.db import POOL
-from libs.common.errors import AppError
-from libs.common.feeds import FeedKind, Runner
-from libs.common.feeds.store import CHANNEL, PAYLOADS
+from libs.common.feeds import FeedKind
 from libs.common.housekeeping import keep_house
 from libs.common.privacy.worker import Worker
 from libs.common.service import Loop
@@ -22,6 +18,7 @@ from services.mail.app.parts import (
     DOOR,
     MAILBOX,
     OUTBOUND,
+    SERVICE,
     SETTINGS,
     WORK,
 )
@@ -30,11 +27,7 @@ from services.mail.sync.telling import tell_of_feed
 from services.mail.web.entities import LINKER
 from services.mail.web.privacy import DESK
 
-log = structlog.get_logger(__name__)
-
-RECONCILE_RETRY_S = 5.0
 IDLE_S = 3600.0
-RECONCILE_FAILURES: tuple[type[Exception], ...] = (AppError, *db.FAILURES)
 
 
 def loops_of(roles: frozenset[str]) -> list[tuple[str, Loop]]:
@@ -64,7 +57,7 @@ async def _run_feeds(app: web.Application) -> None:
     live = FeedKind(app[MAILBOX].run, poll_every_s=settings.poll_interval, on_change=tell)
     write = FeedKind(app[OUTBOUND].run, poll_every_s=IDLE_S, on_change=tell)
     kinds = {feeds.LIVE: live, feeds.WRITE: write}
-    await _runner(app, kinds, settings.feed_concurrency).run()
+    await runner(app, settings, kinds, concurrency=settings.feed_concurrency).run()
 
 
 async def _run_background(app: web.Application) -> None:
@@ -78,24 +71,8 @@ async def _run_background(app: web.Application) -> None:
         ),
         feeds.WORK: FeedKind(app[WORK].run, poll_every_s=IDLE_S, on_change=tell),
     }
-    await _runner(app, kinds, settings.background_concurrency, background=True).run()
-
-
-def _runner(
-    app: web.Application,
-    kinds: dict[str, FeedKind],
-    concurrency: int,
-    *,
-    background: bool = False,
-) -> Runner:
-    return Runner(
-        app[POOL],
-        kinds,
-        bell=Bell(app[SETTINGS].database_url, CHANNEL, payload=PAYLOADS[background]),
-        now=clock.now,
-        concurrency=concurrency,
-        background=background,
-    )
+    concurrency = settings.background_concurrency
+    await runner(app, settings, kinds, concurrency=concurrency, background=True).run()
 
 
 async def _run_housekeeping(app: web.Application) -> None:
@@ -109,42 +86,16 @@ async def _run_privacy(app: web.Application) -> None:
 
 
 async def _run_reconcile(app: web.Application) -> None:
-    while True:
-        await _reconcile(app)
-        await asyncio.sleep(app[SETTINGS].reconcile_interval)
-
-
-async def _reconcile(app: web.Application) -> None:
-    """Return once it was done."""
-    while True:
-        try:
-            return await app[CONNECTIONS].reconcile()
-        except RECONCILE_FAILURES as exc:
-            log.warning("reconcile_failed", error=type(exc).__name__)
-        await asyncio.sleep(RECONCILE_RETRY_S)
+    mine, every_s = app[CONNECTIONS], app[SETTINGS].reconcile_interval
+    await reconcile_for_ever(mine, every_s=every_s)
 
 
 async def _run_consumer(app: web.Application) -> None:
-    amqp_url = app[SETTINGS].amqp_url
-    subscriptions = (
-        consumers.subscription(app[POOL], app[CONNECTIONS]),
+    mine = app[CONNECTIONS]
+    await consume(
+        app[SETTINGS].amqp_url,
+        telling.subscription(app[POOL], mine, queue=consumers.QUEUE),
         consumers.directory_subscription(app[POOL], app[LINKER]),
+        service=SERVICE,
+        following=mine,
     )
-    for subscription in subscriptions:
-        await _declare(app, subscription)
-    async with asyncio.TaskGroup() as group:
-        group.create_task(bus.consume(amqp_url, *subscriptions), name="consume")
-        # What was told before our queue was there is in nobody's queue: it has to be asked for.
-        group.create_task(_reconcile(app), name="reconcile")
-
-
-async def _declare(app: web.Application, subscription: bus.Subscription) -> None:
-    """Return once the broker has our queue; it is waited for."""
-    backoff = bus.Backoff()
-    while True:
-        try:
-            async with bus.connected(app[SETTINGS].amqp_url, name="mail.declare") as connection:
-                return await bus.declare_subscription(connection, subscription, bus.RetryPolicy())
-        except bus.BrokerLost as exc:
-            log.warning("queue_not_declared", cause=exc.data.get("cause"))
-        await backoff.wait()

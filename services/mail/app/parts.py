@@ -16,13 +16,16 @@ from libs.common.google.roots import GoogleRoots
 from libs.common.google.transport import GoogleClient
 from libs.common.google.wire import client_session
 from libs.common.housekeeping import Chore
+from libs.common.operations import OPERATIONS, Operations
 from libs.common.quota import Budgets, Lane, Ledger
 from libs.common.writes import MergePolicy
+from libs.common.writes.outbound import Outbound
+from libs.common.writes.patience import Patience
 from services.mail.domain.connection import Connection
 from services.mail.domain.message import Policy
 from services.mail.google import Gmail
-from services.mail.google.writing import Patience
 from services.mail.settings import MailSettings
+from services.mail.store.connections import ROWS, find_connection
 from services.mail.store.returns import list_ours
 from services.mail.sync.aging import Aging
 from services.mail.sync.asking import Asking
@@ -30,6 +33,7 @@ from services.mail.sync.background import Background
 from services.mail.sync.connections import Connections
 from services.mail.sync.downloads import GmailDownloader
 from services.mail.sync.drafting import DraftCarrier
+from services.mail.sync.feeds import work_address
 from services.mail.sync.fetching import Fetcher
 from services.mail.sync.housekeeping import chores, chores_on_mail
 from services.mail.sync.intake import Intake
@@ -43,7 +47,6 @@ from services.mail.sync.linking import Linker
 from services.mail.sync.looking import Looking
 from services.mail.sync.mailbox import Mailbox
 from services.mail.sync.notices import Notices
-from services.mail.sync.outbound import Outbound
 from services.mail.sync.overtaking import Overtaking
 from services.mail.sync.pausing import Pausing
 from services.mail.sync.privacy import desk
@@ -68,7 +71,7 @@ SETTINGS = web.AppKey("settings", MailSettings)
 MAILBOX = web.AppKey("mailbox", Mailbox)
 BACKGROUND = web.AppKey("background", Background)
 WORK = web.AppKey("work", Work)
-OUTBOUND = web.AppKey("outbound", Outbound)
+OUTBOUND: web.AppKey[Outbound[Connection]] = web.AppKey("outbound", Outbound)
 CONNECTIONS = web.AppKey("connections", Connections)
 DOOR = web.AppKey("door", Door)
 CHORES: web.AppKey[tuple[Chore, ...]] = web.AppKey("chores", tuple)
@@ -154,6 +157,7 @@ def _wire(app: web.Application, pool: db.Pool, gmail: Gmail, auth: AuthClient) -
         audit_every=settings.audit_every,
         now=clock.now,
     )
+    app[OPERATIONS] = Operations(rows=ROWS, replayer=work_address, decided=linker.decide)
     app[DESK] = desk(app[CONNECTIONS], hash_key=settings.hash_key_bytes, now=clock.now)
     app[DOWNLOADER] = downloader = GmailDownloader(gmail)
     app[LABELS] = LabelWishes(pool, gmail, now=clock.now)
@@ -167,6 +171,7 @@ def _wire(app: web.Application, pool: db.Pool, gmail: Gmail, auth: AuthClient) -
     patience = Patience(timeout_s=settings.write_timeout, settle_after_s=settings.settle_after)
     app[OUTBOUND] = Outbound(
         pool,
+        find_connection,
         [
             LabelCarrier(pool, gmail, intake, patience=patience, now=clock.now),
             DraftCarrier(

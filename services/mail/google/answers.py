@@ -2,35 +2,17 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal, TypeVar
+from datetime import datetime, timedelta
+from typing import Annotated, Literal
 
-import structlog
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError
+from pydantic import BaseModel, Field
 
-from libs.common.google.wire import AnswerUnreadable
+from libs.common.google.answers import EPOCH, Id, Millis, Number, Text
 from services.mail.domain.history import Labelled, Record
 from services.mail.domain.message import is_mail
 from services.mail.domain.sending.drafts import Part
 
-log = structlog.get_logger(__name__)
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-M = TypeVar("M", bound=BaseModel)
-
-
-def _without_surrogates(value: Any) -> Any:
-    # Gmail cuts snippets by length, and so an emoji in half.
-    return value.encode("utf-8", "ignore").decode() if isinstance(value, str) else value
-
-
-Number = Annotated[int, Field(ge=0, lt=2**63)]
-Millis = Annotated[int, Field(ge=0, lt=253_402_300_800_000)]
-"""Milliseconds since 1970, up to the year 9999."""
-Id = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[!-~]+$")]
 Label = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x20]+$")]
-Text = Annotated[str, BeforeValidator(_without_surrogates)]
 
 
 class Named(BaseModel):
@@ -230,32 +212,6 @@ class Envelope:
     internal_date: datetime
     snippet: str
     size: int
-
-
-def parsed(model: type[M], answer: Any) -> M:
-    """Return Google's answer as `model`.
-
-    Raises:
-        AnswerUnreadable: it is none.
-    """
-    try:
-        return model.model_validate(answer)
-    except ValidationError as exc:
-        places = sorted({".".join(map(str, one["loc"])) for one in exc.errors(include_input=False)})
-        log.warning("google_answer_unreadable", model=model.__name__, places=places[:5])
-        # Its cause would quote the content.
-        raise AnswerUnreadable("Google's answer is not readable.") from None
-
-
-def next_page(token: str | None, *, after: str | None) -> str | None:
-    """Return the next page's token; an empty one is none.
-
-    Raises:
-        AnswerUnreadable: it is the token of the page it came with: following it would never end.
-    """
-    if token and token == after:
-        raise AnswerUnreadable("Google's pages lead in a circle.")
-    return token or None
 
 
 def _ids(items: Iterable[Touched]) -> tuple[str, ...]:

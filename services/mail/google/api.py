@@ -4,9 +4,11 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
-from libs.common.errors import Conflict, CursorExpired, NotFound, RateLimited
+from libs.common.errors import CursorExpired, NotFound
+from libs.common.google.answers import EPOCH, next_page, parsed
+from libs.common.google.box import Absent, AccountCharge, Box, refuse_unconnected
 from libs.common.google.connected import ConnectedGoogle
-from libs.common.google.discovery import ApiRequest, GmailResources, Template, Upload
+from libs.common.google.discovery import GmailResources, Template, Upload
 from libs.common.google.errors import RequestRefused
 from libs.common.google.rawbody import Sink
 from libs.common.google.wire import AnswerUnreadable
@@ -19,7 +21,6 @@ from services.mail.domain.sending.outgoing import SEND_HEADER
 from services.mail.domain.units import units
 from services.mail.domain.watch import Watch
 from services.mail.google.answers import (
-    EPOCH,
     Envelope,
     HistoryAnswer,
     LabelsAnswer,
@@ -28,8 +29,6 @@ from services.mail.google.answers import (
     Profile,
     WatchAnswer,
     envelope,
-    next_page,
-    parsed,
     record,
 )
 
@@ -42,10 +41,6 @@ PEOPLE_HEADERS = ["From", "To", "Cc", "Bcc", SEND_HEADER, *AUTOMATIC_HEADERS]
 HEAD_HEADERS = [*PEOPLE_HEADERS, "Subject", "Date", "Message-ID", "In-Reply-To", "References"]
 
 B = TypeVar("B", bound="GmailBox")
-
-
-class _Absent(NotFound):
-    """Google says that there is no such thing."""
 
 
 class Uploads:
@@ -86,7 +81,7 @@ class Gmail:
         """Return the connection's mailbox with the methods of `kind`."""
         charge = None
         if self._ledger is not None:
-            charge = _Charge(self._ledger, connection.account_id, lane)
+            charge = AccountCharge(self._ledger, connection.account_id, lane, units)
         return kind(
             self._google,
             self._api,
@@ -97,30 +92,8 @@ class Gmail:
         )
 
 
-class _Charge:
-    """Counts one account's requests in the quota ledger."""
-
-    def __init__(self, ledger: Ledger, account_id: UUID, lane: Lane) -> None:
-        self._ledger = ledger
-        self._account_id = account_id
-        self._lane = lane
-
-    async def __call__(self, method_id: str) -> None:
-        """Take what the method costs; see `Ledger.spend`."""
-        await self._ledger.spend(self._account_id, self._lane, units(method_id))
-
-    async def refused(self, exc: RateLimited) -> None:
-        """Note that Google refused: nobody asks for this account before the time it named."""
-        await self._ledger.refused(self._account_id, exc.retry_after_s)
-
-
-class GmailBox:
-    """One mailbox, by the connection whose grant opens it.
-
-    Every method raises what `ConnectedGoogle.execute` does: AccessRevoked, Conflict (not
-    connected), RateLimited (Google's word or our ledger's), PermissionDenied, RequestRefused,
-    Transient; NotFound only where it says so; AnswerUnreadable when it is none of the API's.
-    """
+class GmailBox(Box):
+    """One mailbox, by the connection whose grant opens it; see `Box` for what methods raise."""
 
     def __init__(
         self,
@@ -128,36 +101,14 @@ class GmailBox:
         resources: GmailResources,
         *,
         connection_id: UUID,
-        charge: _Charge | None,
+        charge: AccountCharge | None,
         raw: Template,
         uploads: Uploads,
     ) -> None:
-        self._google = google
+        super().__init__(google, connection_id=connection_id, charge=charge)
         self._api = resources
         self._raw = raw
-        self._connection_id = connection_id
-        self._charge = charge
         self._uploads = uploads
-
-    async def _execute(self, request: ApiRequest, **options: Any) -> Any:
-        """Ask Google; what Google does not have is `_Absent`, what auth does not have is not.
-
-        That a connection is gone must never read as if a message were.
-        """
-        try:
-            return await self._google.execute(
-                request, connection_id=self._connection_id, charge=self._charge, **options
-            )
-        except NotFound as exc:
-            _refuse_unconnected(exc)
-            raise _Absent(exc.message) from exc
-
-    async def _absent_is_none(self, request: ApiRequest) -> Any:
-        """Ask Google; None: Google has no such thing (or answers nothing)."""
-        try:
-            return await self._execute(request)
-        except _Absent:
-            return None
 
     async def current_history_id(self) -> int:
         """Return the number of the mailbox's newest record (users.getProfile, 1 unit)."""
@@ -213,7 +164,7 @@ class GmailBox:
         )
         try:
             answer = await self._execute(request)
-        except _Absent as exc:
+        except Absent as exc:
             raise CursorExpired("Gmail's history begins later.", slug="history-expired") from exc
         page = parsed(HistoryAnswer, answer)
         records = tuple(record(one) for one in page.history)
@@ -236,7 +187,7 @@ class GmailBox:
                 charge=self._charge,
             )
         except NotFound as exc:
-            _refuse_unconnected(exc)
+            refuse_unconnected(exc)
             return None
         found = parsed(MessageAnswer, answer)
         if sink.tell() == 0:
@@ -313,13 +264,3 @@ class GmailBox:
         request = self._api.messages.modify(userId=ME, id=google_id, body=body)
         answer = await self._execute(request, repeatable=True)
         return frozenset((answer or {}).get("labelIds", ()))
-
-
-def _refuse_unconnected(exc: NotFound) -> None:
-    """Keep apart what Google does not have and what auth does not have.
-
-    Raises:
-        Conflict: it is auth that knows no such connection.
-    """
-    if "google_status" not in exc.data:
-        raise Conflict("The mailbox is not connected.", slug="not-connected") from exc

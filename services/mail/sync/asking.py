@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from libs.common import jobs
+from libs.common.connections.access import readable
 from libs.common.db import Connection as Conn
 from libs.common.db import Pool
 from libs.common.errors import Conflict
@@ -12,7 +13,6 @@ from libs.common.jobs import Job
 from services.mail.domain.connection import Connection
 from services.mail.google import Gmail
 from services.mail.sync import feeds
-from services.mail.sync.access import readable
 
 SYNC = "mail.sync"
 REPAIR = "mail.repair"

@@ -1,30 +1,14 @@
-"""What all carriers of writes make of Google's answers."""
+"""What mail's carriers note of a write before Google is asked."""
 
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 from uuid import UUID
 
 from libs.common.db import Connection as Conn
-from libs.common.errors import AccessRevoked, AppError, Conflict, RateLimited
 from libs.common.feeds import Feed
-from libs.common.google.errors import PermissionDenied, RequestRefused
-from libs.common.google.wire import Unreachable
 from libs.common.writes import Write
 from libs.common.writes import store as ledger
-from services.mail.google.writing import Patience
+from libs.common.writes.patience import Patience
 from services.mail.store import outgoing, runs
-
-RETRY: Final = timedelta(seconds=30)
-REFUSED: Final = (RequestRefused, PermissionDenied)
-"""For good: asking again would not help."""
-NOT_DONE: Final = (RateLimited, Unreachable, AccessRevoked, Conflict)
-"""Nothing of the last request had an effect."""
-
-
-def later(exc: AppError, now: datetime) -> datetime:
-    """Return when a write is tried again that could not be made."""
-    wait = timedelta(seconds=exc.retry_after_s) if isinstance(exc, RateLimited) else RETRY
-    return now + wait
 
 
 async def note_mark(

@@ -4,12 +4,12 @@ import asyncio
 from tempfile import NamedTemporaryFile, SpooledTemporaryFile
 from typing import IO, Protocol, Self
 
+from libs.common.connections.access import revoked
 from libs.common.errors import AccessRevoked, NotFound
 from libs.common.quota import Lane
 from services.mail.domain import mime
 from services.mail.domain.connection import Connection
 from services.mail.google import Gmail
-from services.mail.sync.access import revoked
 
 CHUNK = 65_536
 IN_MEMORY = 1_048_576

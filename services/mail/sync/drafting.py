@@ -14,13 +14,14 @@ from libs.common.feeds import Feed
 from libs.common.quota import Lane
 from libs.common.writes import MergePolicy, NewWrite, Write, WriteState
 from libs.common.writes import store as ledger
+from libs.common.writes.carrying import NOT_DONE, REFUSED, later
+from libs.common.writes.patience import Patience
 from services.mail.domain.connection import Connection
 from services.mail.domain.sending.drafts import fields_of, reconcile
 from services.mail.domain.sending.outgoing import Outgoing, OutgoingState, id_of, item_of
 from services.mail.google import Gmail, WritingBox
-from services.mail.google.writing import Patience
 from services.mail.store import outgoing as store
-from services.mail.sync.carrying import NOT_DONE, REFUSED, later, note_mark
+from services.mail.sync.carrying import note_mark
 from services.mail.sync.searching import Search
 from services.mail.sync.uploading import upload_of
 

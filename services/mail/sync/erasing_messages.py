@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from libs.common.connections.model import Purge
 from libs.common.db import Connection as Conn
 from libs.common.directory import EntityRef
 from libs.common.directory import privacy as directory_privacy
@@ -17,7 +18,7 @@ from libs.common.directory import store as directory
 from libs.common.privacy import Person, Request, Step
 from libs.common.scrubbing import Scrubber, needles
 from services.mail.domain import links as rules
-from services.mail.domain.connection import Connection, Purge
+from services.mail.domain.connection import Connection
 from services.mail.domain.erasing import Fate, fate, without
 from services.mail.domain.links import OwnAddresses
 from services.mail.store import connections

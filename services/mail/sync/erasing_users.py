@@ -5,9 +5,10 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from libs.common.connections.model import Purge, State, Told
 from libs.common.db import Connection as Conn
 from libs.common.privacy import Person, Request, Step
-from services.mail.domain.connection import Connection, Purge, State, Told
+from services.mail.domain.connection import Connection
 from services.mail.store import connections
 from services.mail.store import privacy_rest as store
 from services.mail.sync.connections import purge_rest

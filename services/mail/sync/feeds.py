@@ -11,11 +11,12 @@ from typing import Final
 from uuid import UUID
 
 from libs.common.addresses import fold_address
+from libs.common.connections.model import RUNNING
 from libs.common.db import Connection as Conn
 from libs.common.feeds import Feed, FeedState, NewFeed
 from libs.common.feeds.compare import Plan, Reason, Standing
 from libs.common.feeds.store import list_feeds, open_feed, raise_signals
-from services.mail.domain.connection import RUNNING, Connection
+from services.mail.domain.connection import Connection
 from services.mail.store import connections, snapshots
 
 LIVE: Final = "mail.live"

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from libs.common import jobs
+from libs.common.connections.rows import delete_purged
 from libs.common.db import Connection as Conn
 from libs.common.directory import store as directory
 from libs.common.feeds import holds
@@ -17,7 +18,7 @@ from libs.common.housekeeping import (
 )
 from libs.common.writes import store as ledger
 from services.mail.settings import MailSettings
-from services.mail.store import connections, messages, outgoing, privacy_rest
+from services.mail.store import messages, outgoing, privacy_rest
 from services.mail.sync.aging import Aging
 from services.mail.sync.keep_work import KeepWorker
 
@@ -63,7 +64,7 @@ def chores(settings: MailSettings, *, now: Callable[[], datetime]) -> tuple[Chor
         return await holds.purge_decided(conn, before=now() - dead, limit=BATCH)
 
     async def purged_connections(conn: Conn) -> int:
-        return await connections.delete_purged(conn, before=now() - retention, limit=BATCH)
+        return await delete_purged(conn, before=now() - retention, limit=BATCH)
 
     return (
         Chore("unread_notices", unread_notices),

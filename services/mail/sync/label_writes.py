@@ -20,12 +20,12 @@ from libs.common.google.wire import Unreachable
 from libs.common.quota import Lane
 from libs.common.writes import Write, WriteLost, WriteState
 from libs.common.writes import store as ledger
+from libs.common.writes.carrying import NOT_DONE, REFUSED, later
+from libs.common.writes.patience import Patience
 from services.mail.domain.connection import Connection
 from services.mail.domain.history import Change, Own
 from services.mail.google import Gmail, WritingBox
-from services.mail.google.writing import Patience
 from services.mail.store import messages
-from services.mail.sync.carrying import NOT_DONE, REFUSED, later
 from services.mail.sync.echoes import LABELS
 from services.mail.sync.intake import Intake
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from libs.common.connections import access
 from libs.common.db import Connection as Conn
 from libs.common.db import Pool, transaction
 from libs.common.errors import AccessRevoked, InvalidInput
@@ -18,7 +19,6 @@ from services.mail.google import Gmail
 from services.mail.store import connections
 from services.mail.store import labels as store
 from services.mail.store.reading import StoredMessage
-from services.mail.sync import access
 from services.mail.sync.echoes import LABELS
 from services.mail.sync.feeds import wake_writer
 

@@ -28,7 +28,7 @@ from services.mail.store.messages import remove_trace
 from services.mail.sync.activities import Activities, copy_of
 from services.mail.sync.fetching import Fetches
 from services.mail.sync.keeper import Keeper
-from services.mail.sync.linking import Linker
+from services.mail.sync.linking import HOLD_KIND, Linker
 from services.mail.sync.overtaking import Overtaking
 from services.mail.sync.raising import Raiser
 from services.mail.sync.redacting import hold_against
@@ -37,7 +37,6 @@ log = structlog.get_logger(__name__)
 
 MANY_LINKS = 5_000
 """More at once wait for a person's yes."""
-HOLD_KIND = "many-links"
 REMOVED_AT_ONCE = 100
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from libs.common.db import Connection as Conn
 from libs.common.directory import Change, Entity, EntityRef
 from libs.common.directory import store as directory
+from libs.common.feeds.holds import Hold, HoldState
 from libs.common.feeds.store import raise_signals
 from libs.common.ids import new_id
 from services.mail.domain import links as rules
@@ -22,6 +23,7 @@ from services.mail.sync.activities import Activities, copy_of
 from services.mail.sync.feeds import work_address
 
 SIGNAL_TIMEOUT_S = 5.0
+HOLD_KIND = "many-links"
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,20 +181,16 @@ class Linker:
             await self._queue(conn, tenant_id, [change], now)
         return change is not None
 
-    async def decide(
-        self, conn: Conn, tenant_id: str, connection_id: UUID, subject: str, *, approved: bool
-    ) -> bool:
-        """Go on with, or drop, work that was held; `subject` is the hold's.
-
-        False: there is no such work any more.
-        """
-        ref = EntityRef.from_subject(subject)
-        if not approved:
-            await link_work.end_work(conn, tenant_id, connection_id, ref)
-            return True
-        found = await link_work.set_work_state(conn, tenant_id, connection_id, ref, "approved")
-        await _raise(conn, {connection_id}, self._now())
-        return found
+    async def decide(self, conn: Conn, held: Hold) -> None:
+        """Go on with, or drop, the work that was held, as a person decided; other holds pass."""
+        if held.kind != HOLD_KIND:
+            return
+        ref, where = EntityRef.from_subject(held.subject), (held.tenant_id, held.connection_id)
+        if held.state is HoldState.REJECTED:
+            await link_work.end_work(conn, *where, ref)
+            return
+        await link_work.set_work_state(conn, *where, ref, "approved")
+        await _raise(conn, {held.connection_id}, self._now())
 
     async def hashes_of(self, conn: Conn, tenant_id: str, ref: EntityRef) -> tuple[bytes, ...]:
         """Return the hashes by which an entity's mail is found; none of a deleted one."""

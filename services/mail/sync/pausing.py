@@ -10,12 +10,13 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from libs.common import outbox
+from libs.common.connections.model import RUNNING
 from libs.common.db import Connection as Conn
 from libs.common.directory import store as directory
 from libs.common.feeds import Feed, FeedState
 from libs.common.feeds.store import list_feeds, next_sequence, stop_feeds
 from services.mail.domain import events
-from services.mail.domain.connection import RUNNING, Connection
+from services.mail.domain.connection import Connection
 from services.mail.store import connections, pauses
 from services.mail.sync.feeds import open_all
 

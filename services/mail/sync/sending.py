@@ -20,13 +20,15 @@ from libs.common.feeds.store import raise_signals
 from libs.common.quota import Lane
 from libs.common.writes import Write, WriteState
 from libs.common.writes import store as ledger
+from libs.common.writes.carrying import NOT_DONE, REFUSED, later
+from libs.common.writes.patience import Patience
 from services.mail.domain import events
 from services.mail.domain.connection import Connection
 from services.mail.domain.sending.outgoing import Outgoing, OutgoingState
 from services.mail.google import Gmail, WritingBox
-from services.mail.google.writing import Patience, Sent
+from services.mail.google.writing import Sent
 from services.mail.store import outgoing as store
-from services.mail.sync.carrying import NOT_DONE, REFUSED, later, note_mark
+from services.mail.sync.carrying import note_mark
 from services.mail.sync.drafting import DELETE, queue_draft
 from services.mail.sync.searching import Search
 from services.mail.sync.uploading import upload_of

@@ -5,12 +5,13 @@ from dataclasses import replace
 from datetime import datetime
 
 from libs.common import jobs
+from libs.common.connections.model import State
 from libs.common.db import Connection as Conn
 from libs.common.directory import store as directory
 from libs.common.errors import NotFound
 from libs.common.feeds.store import list_feeds
 from libs.common.jobs import Job
-from services.mail.domain.connection import Connection, State
+from services.mail.domain.connection import Connection
 from services.mail.domain.message import Policy
 from services.mail.domain.preferences import Preferences
 from services.mail.domain.visibility import Visibility

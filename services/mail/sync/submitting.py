@@ -7,6 +7,7 @@ from typing import ClassVar
 from uuid import UUID
 
 from libs.common.addresses import fold_address
+from libs.common.connections import access
 from libs.common.db import Connection as Conn
 from libs.common.db import Pool, transaction
 from libs.common.directory import EntityRef
@@ -42,7 +43,6 @@ from services.mail.store import outgoing as store
 from services.mail.store.enclosures import add_chunk
 from services.mail.store.reading import StoredMessage
 from services.mail.store.send_limits import count_sent
-from services.mail.sync import access
 from services.mail.sync.downloads import Downloader
 from services.mail.sync.drafting import PUT, queue_draft
 from services.mail.sync.enclosing import Enclosed, Enclosing

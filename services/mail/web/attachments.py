@@ -11,16 +11,15 @@ import structlog
 from aiohttp import hdrs, web
 from pydantic import BaseModel
 
+from libs.common.connections.access import readable
 from libs.common.db import POOL, transaction
 from libs.common.errors import AppError, Conflict, NotFound, Transient
-from libs.common.web import Access, Route, caller, path_uuid, reply
+from libs.common.web import Access, Route, caller, path_uuid, reply, seen_by
 from services.mail.domain.message import Attachment
 from services.mail.store import connections
 from services.mail.store import reading as store
 from services.mail.store.reading import StoredMessage
-from services.mail.sync.access import readable
 from services.mail.sync.downloads import Downloader, Spool
-from services.mail.web.messages import seen_by
 from services.mail.web.models import AttachmentOut
 
 OPEN_S = 60.0

@@ -10,7 +10,7 @@ from libs.common.feeds import Feed
 from libs.common.feeds.compare import Phase, Standing
 from libs.common.feeds.store import list_feeds
 from libs.common.quota import Ledger, Left
-from libs.common.web import Access, Route, caller, reply
+from libs.common.web import Access, Route, caller, reply, seen_by
 from services.mail.domain.connection import Connection
 from services.mail.domain.watch import watch_state
 from services.mail.domain.words import in_words
@@ -30,7 +30,6 @@ from services.mail.web.connection_models import (
     StatusOut,
     WatchOut,
 )
-from services.mail.web.messages import seen_by
 from services.mail.web.sending import SUBMISSIONS
 from services.mail.web.settings_models import Paused
 

@@ -19,6 +19,7 @@ from libs.common.web import (
     read_body,
     read_query,
     reply,
+    seen_by,
 )
 from libs.common.web.requests import invalid
 from services.mail.domain.activities import Activity, Copy
@@ -40,7 +41,6 @@ from services.mail.web.entity_models import (
     ParticipantOut,
 )
 from services.mail.web.importing import Import
-from services.mail.web.messages import seen_by
 
 LINKER = web.AppKey("linker", Linker)
 

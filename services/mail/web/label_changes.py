@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from libs.common import idempotency
 from libs.common.db import POOL, transaction
 from libs.common.errors import Conflict, Forbidden, InvalidInput, NotFound, Transient
+from libs.common.operations.models import JobQuery
 from libs.common.waiting import wait_until
 from libs.common.web import (
     Access,
@@ -22,6 +23,7 @@ from libs.common.web import (
     read_bytes,
     read_query,
     reply,
+    seen_by,
 )
 from libs.common.writes import TooManyWrites, Write, WriteState
 from libs.common.writes import store as ledger
@@ -31,9 +33,7 @@ from services.mail.store import connections
 from services.mail.store import reading as store
 from services.mail.store.reading import StoredMessage
 from services.mail.sync.labels import LabelWishes, Wish
-from services.mail.web.messages import seen_by
 from services.mail.web.models import LabelId
-from services.mail.web.operation_models import JobQuery
 
 LABELS = web.AppKey("labels", LabelWishes)
 MAX_BODY = 131_072

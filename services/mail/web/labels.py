@@ -8,10 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from libs.common.db import POOL, transaction
 from libs.common.errors import NotFound
-from libs.common.web import Access, Route, caller, read_query, reply
+from libs.common.web import Access, Route, caller, read_query, reply, seen_by
 from services.mail.store import connections
 from services.mail.store import labels as store
-from services.mail.web.messages import seen_by
 
 
 class LabelsQuery(BaseModel):

@@ -8,7 +8,7 @@ from aiohttp import web
 from libs.common import pagination
 from libs.common.db import POOL, transaction
 from libs.common.errors import InvalidInput, NotFound
-from libs.common.web import Access, Caller, Route, caller, path_uuid, read_query, reply
+from libs.common.web import Access, Route, caller, path_uuid, read_query, reply, seen_by
 from services.mail.domain.message import Keep, Person
 from services.mail.store import reading as store
 from services.mail.store.entities import list_entities
@@ -31,11 +31,6 @@ KEPT: dict[Keep, Literal["whole", "snippet", "metadata"]] = {
     Keep.SNIPPET: "snippet",
     Keep.METADATA: "metadata",
 }
-
-
-def seen_by(who: Caller) -> str | None:
-    """Return who looks: a user, by visibility; None: a service, which sees all of its tenant."""
-    return who.user_id if who.kind == "user" else None
 
 
 async def read_messages(request: web.Request) -> web.Response:

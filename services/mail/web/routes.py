@@ -1,5 +1,6 @@
 """The route table of mail: every module's own, one after the other."""
 
+from libs.common import operations
 from services.mail.web import (
     attachments,
     connections,
@@ -8,7 +9,6 @@ from services.mail.web import (
     label_changes,
     labels,
     messages,
-    operations,
     privacy,
     push,
     search,
@@ -32,6 +32,6 @@ ROUTES = (
     *connections.ROUTES,
     *settings.ROUTES,
     *sync.ROUTES,
-    *operations.ROUTES,
+    *operations.routes("mail"),
     *privacy.ROUTES,
 )

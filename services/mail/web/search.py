@@ -8,11 +8,11 @@ from pydantic import Field
 from libs.common import pagination
 from libs.common.db import POOL, transaction
 from libs.common.pagination import PageQuery
-from libs.common.web import Access, Route, caller, read_query, reply
+from libs.common.web import Access, Route, caller, read_query, reply, seen_by
 from services.mail.domain.search import compile_query
 from services.mail.domain.search.language import LONGEST
 from services.mail.store import search as store
-from services.mail.web.messages import position, seen_by, summary
+from services.mail.web.messages import position, summary
 from services.mail.web.models import MessagePage, MessagePosition
 
 

@@ -10,8 +10,9 @@ from libs.common.db import POOL, transaction
 from libs.common.db import Connection as Conn
 from libs.common.directory import EntityRef
 from libs.common.errors import Conflict, Forbidden, InvalidInput, NotFound, Transient
+from libs.common.operations.models import JobQuery
 from libs.common.waiting import wait_until
-from libs.common.web import Access, Caller, Route, caller, path_uuid, read_query, reply
+from libs.common.web import Access, Caller, Route, caller, path_uuid, read_query, reply, seen_by
 from libs.common.writes import WriteState
 from libs.common.writes import store as ledger
 from services.mail.domain.message import Person
@@ -22,9 +23,8 @@ from services.mail.store import outgoing as store
 from services.mail.sync.enclosing import Enclosing
 from services.mail.sync.submitting import DailyLimit, Submission, Submissions
 from services.mail.sync.taking_back import cancel_send
-from services.mail.web.messages import people, seen_by
+from services.mail.web.messages import people
 from services.mail.web.models import EntityOut, PersonOut
-from services.mail.web.operation_models import JobQuery
 from services.mail.web.sending_models import (
     AttachedOut,
     LetterIn,

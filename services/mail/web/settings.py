@@ -5,6 +5,7 @@ from aiohttp import web
 from libs.common import jobs
 from libs.common.db import POOL, transaction
 from libs.common.errors import NotFound, Transient
+from libs.common.operations.models import LONGEST_WAIT_S, JobQuery
 from libs.common.web import (
     Access,
     Caller,
@@ -14,12 +15,11 @@ from libs.common.web import (
     read_body,
     read_query,
     reply,
+    seen_by,
 )
 from services.mail.store import connections as store
 from services.mail.sync.pausing import Pausing
 from services.mail.sync.settings import SettingsWriter
-from services.mail.web.messages import seen_by
-from services.mail.web.operation_models import LONGEST_WAIT_S, JobQuery
 from services.mail.web.settings_models import (
     ConnectionSettings,
     Paused,

@@ -5,12 +5,11 @@ from aiohttp import web
 from libs.common import idempotency, jobs
 from libs.common.db import POOL, transaction
 from libs.common.errors import Conflict, NotFound, Transient
-from libs.common.web import Access, Route, caller, read_body, read_bytes, read_query, reply
+from libs.common.operations.models import JobOut, JobQuery
+from libs.common.web import Access, Route, caller, read_body, read_bytes, read_query, reply, seen_by
 from services.mail.store import connections as store
 from services.mail.sync.asking import Asking
 from services.mail.web.connection_models import SyncRequest
-from services.mail.web.messages import seen_by
-from services.mail.web.operation_models import JobOut, JobQuery
 
 ASKING = web.AppKey("asking", Asking)
 MAX_BODY = 65_536

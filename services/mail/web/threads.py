@@ -10,12 +10,12 @@ from libs.common import pagination
 from libs.common.db import POOL, transaction
 from libs.common.errors import NotFound
 from libs.common.pagination import Page, PageQuery
-from libs.common.web import Access, Route, caller, read_query, reply
+from libs.common.web import Access, Route, caller, read_query, reply, seen_by
 from services.mail.domain.visibility import Visibility
 from services.mail.store import threads as store
 from services.mail.store.entities import list_entities
 from services.mail.store.threads import Thread
-from services.mail.web.messages import people, position, seen_by, whole
+from services.mail.web.messages import people, position, whole
 from services.mail.web.models import MessageOut, MessagePosition, PersonOut
 
 LONGEST_ID = 256

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import orjson
 
 from libs.common import clock, db, outbox
+from libs.common.connections.model import Access, State
 from libs.common.db import Connection as Conn
 from libs.common.db import Pool
 from libs.common.directory import Entity, EntityRef
@@ -17,7 +18,7 @@ from libs.common.events.base import Origin
 from libs.common.feeds import Feed, Lease, NewFeed
 from libs.common.feeds import store as feeds
 from libs.common.ids import new_id
-from services.mail.domain.connection import Access, Connection, State
+from services.mail.domain.connection import Connection
 from services.mail.domain.history import Change
 from services.mail.domain.message import Content, Fetched, Person, Policy
 from services.mail.store import connections

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from libs.common.connections import Access, State
 from libs.common.db import Connection
 from libs.common.ids import new_id
 from services.mail.domain import connection as domain
@@ -37,9 +38,9 @@ class Mailbox:
             account_id=new_id(),
             user_id=self.user_id,
             email=f"{self.user_id}@example.com",
-            access=domain.Access.READ,
+            access=Access.READ,
             policy=Policy.ALL,
-            state=domain.State.ACTIVE,
+            state=State.ACTIVE,
             updated_at=NOON,
         )
         await connections.put_connection(self.conn, replace(made, **changes))

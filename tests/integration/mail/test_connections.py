@@ -6,14 +6,15 @@ from uuid import UUID, uuid4
 import pytest
 
 from libs.common import bus
+from libs.common.connections import telling
+from libs.common.connections.telling import BY_TYPE
 from libs.common.db import POOL
 from libs.common.events import auth as events
 from libs.common.events.base import Event, Origin
 from libs.common.events.envelope import Envelope
 from libs.common.ids import new_id
-from services.mail import consumers
 from services.mail.app import CONNECTIONS
-from services.mail.consumers import BY_TYPE, QUEUE
+from services.mail.consumers import QUEUE
 from tests import messaging
 from tests.integration.mail.stand import ALICE, Stand, feed_of
 from tests.support import caller_token, eventually, service_caller_token
@@ -250,7 +251,8 @@ async def test_a_poisoned_event_ends_among_the_dead_letters_and_others_flow_on(
 ) -> None:
     amqp_url = stand.settings.amqp_url.get_secret_value()
     async with stand.serving(roles=frozenset({"web", "worker"})):
-        subscription = consumers.subscription(stand.app[POOL], stand.app[CONNECTIONS])
+        mine = stand.app[CONNECTIONS]
+        subscription = telling.subscription(stand.app[POOL], mine, queue=QUEUE)
         policy = bus.RetryPolicy(delays_s=(0.05, 0.05, 0.05))
         poison = Envelope.of(
             messaging.NoteWritten(origin=Origin.LIVE),

@@ -8,9 +8,10 @@ from typing import Any, cast
 import pytest
 
 from libs.common import clock, db
+from libs.common.connections.model import Purge
 from libs.common.directory import EntityRef
 from services.mail.app import migrations
-from services.mail.domain.connection import Connection, Purge
+from services.mail.domain.connection import Connection
 from services.mail.domain.message import Keep, Person, Policy
 from services.mail.domain.visibility import Visibility
 from services.mail.store import connections as connection_store

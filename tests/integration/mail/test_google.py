@@ -7,17 +7,18 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from libs.common.connections.model import Access, State
 from libs.common.errors import Conflict
 from libs.common.google import discovery
 from libs.common.google.accounts import AuthClient
+from libs.common.google.answers import EPOCH
 from libs.common.google.connected import ConnectedGoogle
 from libs.common.google.roots import GoogleRoots
 from libs.common.google.transport import GoogleClient
 from libs.common.google.wire import AnswerUnreadable, client_session
-from services.mail.domain.connection import Access, Connection, State
+from services.mail.domain.connection import Connection
 from services.mail.domain.message import Policy
 from services.mail.google import Gmail, GmailBox
-from services.mail.google.answers import EPOCH
 from tests.integration.mail.stand import ALICE, TOPIC, Stand
 from tests.support import SERVICE_KEY, eventually
 

@@ -11,12 +11,15 @@ from libs.common.db import Connection as Conn
 from libs.common.directory import Entity, EntityRef
 from libs.common.directory import store as directory
 from libs.common.feeds import Feed, LeaseLost
+from libs.common.feeds.holds import Hold, HoldState
+from libs.common.ids import new_id
 from services.mail.app import migrations
 from services.mail.domain.connection import Connection
 from services.mail.domain.message import Policy
 from services.mail.sync.feeds import work_address
 from services.mail.sync.fetching import Fetches
 from services.mail.sync.link_work import LinkWork
+from services.mail.sync.linking import HOLD_KIND
 from tests.databases import NewDatabase
 from tests.integration.mail.bench import BOB, Bench, message
 from tests.support import eventually
@@ -172,6 +175,24 @@ async def test_a_trace_whose_entity_came_meanwhile_is_queued(bench: Bench) -> No
     assert await bench.waiting() == [("bob", "due")]
 
 
+def decided(connection: Connection, state: HoldState) -> Hold:
+    """Return the hold on Bob's links, as a person decided."""
+    return Hold(
+        tenant_id=connection.tenant_id,
+        id=new_id(),
+        connection_id=connection.id,
+        feed_id=new_id(),
+        kind=HOLD_KIND,
+        subject="lead/bob",
+        affected=6,
+        total=6,
+        state=state,
+        created_at=clock.now(),
+        decided_at=clock.now(),
+        decided_by="user:ada",
+    )
+
+
 async def test_very_many_links_wait_for_a_yes(bench: Bench) -> None:
     connection = await bench.connect()
     for number in range(6):
@@ -183,7 +204,7 @@ async def test_very_many_links_wait_for_a_yes(bench: Bench) -> None:
     assert await bench.links() == []
 
     async with db.transaction(bench.pool) as conn:
-        assert await bench.linker.decide(conn, "acme", connection.id, "lead/bob", approved=True)
+        await bench.linker.decide(conn, decided(connection, HoldState.APPROVED))
     await bench.run(connection, most=5)
     assert len(await bench.links()) == 6
     assert len(bench.holds) == 1
@@ -196,7 +217,7 @@ async def test_what_was_refused_is_not_linked(bench: Bench) -> None:
     await bench.tell(1, "bob@x.test")
     await bench.run(connection, most=5)
     async with db.transaction(bench.pool) as conn:
-        await bench.linker.decide(conn, "acme", connection.id, "lead/bob", approved=False)
+        await bench.linker.decide(conn, decided(connection, HoldState.REJECTED))
     await bench.run(connection)
     assert (await bench.waiting(), await bench.links()) == ([], [])
 

@@ -10,6 +10,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from libs.common import clock
+from libs.common.connections.model import Access, Purge, State
 from libs.common.db import POOL, transaction
 from libs.common.feeds import Feed, NewFeed
 from libs.common.feeds.dead_items import add_dead_item
@@ -18,7 +19,7 @@ from libs.common.feeds.store import open_feed
 from libs.common.housekeeping import clean_house
 from libs.common.jobs import JobState, add_job, finish_jobs
 from services.mail.app import create_app
-from services.mail.domain.connection import Access, Connection, Purge, State
+from services.mail.domain.connection import Connection
 from services.mail.domain.message import Policy
 from services.mail.store.connections import purge_connection, put_connection
 from services.mail.sync.housekeeping import chores

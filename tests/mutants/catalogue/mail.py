@@ -7,6 +7,7 @@ COMPARING = "services/mail/sync/comparing.py"
 MAILBOX = "services/mail/sync/mailbox.py"
 FETCHING = "services/mail/sync/fetching.py"
 CONNECTIONS = "services/mail/sync/connections.py"
+ROWS = "libs/common/connections/rows.py"
 KEEPING = "services/mail/domain/keeping.py"
 HISTORY = "services/mail/domain/history.py"
 CONNECTED = "libs/common/google/connected.py"
@@ -237,12 +238,12 @@ MUTANTS = (
         f"{CONNECTED_MAILBOXES}::test_an_event_delivered_twice_opens_the_mailbox_once",
         edit=(
             (
-                "services/mail/consumers.py",
-                "if not await inbox.first_time(conn, QUEUE, envelope.id):",
+                "libs/common/connections/telling.py",
+                "if not await inbox.first_time(conn, queue, envelope.id):",
                 "if not envelope.id:",
             ),
             (
-                "services/mail/domain/connection.py",
+                "libs/common/connections/model.py",
                 "return told.sequence <= current.event_sequence",
                 "return told.sequence < current.event_sequence",
             ),
@@ -254,13 +255,13 @@ MUTANTS = (
         f"{CONNECTED_MAILBOXES}::test_an_older_event_that_comes_late_changes_nothing",
         edit=(
             (
-                "services/mail/domain/connection.py",
+                "libs/common/connections/model.py",
                 "return told.sequence <= current.event_sequence",
                 "return told.sequence < 0",
             ),
             (
-                "services/mail/store/connections.py",
-                " WHERE c.event_sequence <= EXCLUDED.event_sequence\n   AND",
+                ROWS,
+                " WHERE c.event_sequence <= EXCLUDED.event_sequence AND",
                 " WHERE",
             ),
         ),
@@ -280,7 +281,7 @@ MUTANTS = (
         "What auth lists is not held against what is here.",
         f"{CONNECTED_MAILBOXES}::test_a_lost_event_heals",
         edit=(
-            CONNECTIONS,
+            "libs/common/connections/following.py",
             "        for info in listed:\n            await self._agree(info, started)\n",
             "",
         ),
@@ -291,7 +292,7 @@ MUTANTS = (
         f"{CONNECTED_MAILBOXES}::test_the_watch_of_a_shared_mailbox_outlives_one_of_its_connections",
         edit=(
             CONNECTIONS,
-            "if not over or await store.is_account_in_use(conn, new.account_id):",
+            "if not over or await is_account_in_use(conn, new.account_id):",
             "if not over:",
         ),
     ),

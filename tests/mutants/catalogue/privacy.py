@@ -32,8 +32,8 @@ MUTANTS = (
         "An event that comes late gives an erased mailbox its user and address back.",
         f"{ERASED}::test_a_late_event_brings_no_erased_mailbox_back",
         edit=(
-            "services/mail/store/connections.py",
-            "\n   AND c.erased_at IS NULL",
+            "libs/common/connections/rows.py",
+            " AND c.erased_at IS NULL",
             "",
         ),
     ),

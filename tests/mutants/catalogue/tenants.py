@@ -7,7 +7,7 @@ MESSAGES = "services/mail/store/reading.py"
 SEARCH = "services/mail/store/search.py"
 THREADS = "services/mail/store/threads.py"
 ACTIVITIES = "services/mail/store/activities.py"
-MAILBOXES = "services/mail/store/connections.py"
+MAILBOXES = "libs/common/connections/rows.py"
 CONNECTIONS = "services/auth/store/connections.py"
 
 READING = "tests/integration/mail/test_api.py"
@@ -176,18 +176,8 @@ MUTANTS = (
         OWN_LABELS,
         edit=(
             MAILBOXES,
-            """\
- WHERE tenant_id = $1 AND connection_id = $2
-\"\"\"
-
-
-async def find_connection(""",
-            f"""\
- WHERE {ANY_TENANT} AND connection_id = $2
-\"\"\"
-
-
-async def find_connection(""",
+            "{select} WHERE tenant_id = $1 AND connection_id = $2",
+            f"{{select}} WHERE {ANY_TENANT} AND connection_id = $2",
         ),
     ),
     mutant(

@@ -1,12 +1,14 @@
-"""Runs of the feed `mail.write`: what the CRM changes, on its way to Google."""
+"""Runs of a connection's writing feed: what the CRM changes, on its way to Google."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
+from uuid import UUID
 
 import structlog
 
+from libs.common.connections import RUNNING, Access, Connected
 from libs.common.db import Connection as Conn
 from libs.common.db import Pool, transaction
 from libs.common.errors import RateLimited, Transient
@@ -14,9 +16,7 @@ from libs.common.feeds import Feed, Lease
 from libs.common.google.wire import Unreachable
 from libs.common.writes import Write, WriteLost
 from libs.common.writes import store as ledger
-from services.mail.domain.connection import RUNNING, Access, Connection
-from services.mail.google.writing import Patience
-from services.mail.store import connections
+from libs.common.writes.patience import Patience
 
 log = structlog.get_logger(__name__)
 
@@ -28,7 +28,11 @@ MANY_LOST = 2
 """Answers that were lost, one after the other, until it shows."""
 
 
-class Carrier(Protocol):
+C = TypeVar("C", bound=Connected)
+C_contra = TypeVar("C_contra", bound=Connected, contravariant=True)
+
+
+class Carrier(Protocol[C_contra]):
     """Carries writes of one kind to Google."""
 
     @property
@@ -46,18 +50,34 @@ class Carrier(Protocol):
     async def begin(self, conn: Conn, feed: Feed, write: Write) -> Write:
         """Return a write just claimed, with what has to be noted of it in the same transaction."""
 
-    async def send(self, connection: Connection, claimed: list[Write], *, settle: bool) -> None:
-        """Carry them, and commit what became of each; see `Sender.send`."""
+    async def send(self, connection: C_contra, claimed: list[Write], *, settle: bool) -> None:
+        """Carry them, and commit what became of each.
+
+        Args:
+            connection: on whose behalf.
+            claimed: ours.
+            settle: earlier requests may have had an effect: that is to be found out first.
+
+        Raises:
+            AccessRevoked, Conflict, RateLimited, Unreachable: not now; they wait.
+            Transient: to be asked again after the deadline.
+        """
 
 
-class Outbound:
-    """Carries a mailbox's writes in their order, each by the carrier of its kind."""
+class Outbound(Generic[C]):
+    """Carries a connection's writes in their order, each by the carrier of its kind."""
 
     def __init__(
-        self, pool: Pool, carriers: Sequence[Carrier], *, now: Callable[[], datetime]
+        self,
+        pool: Pool,
+        find: Callable[[Conn, str, UUID], Awaitable[C | None]],
+        carriers: Sequence[Carrier[C]],
+        *,
+        now: Callable[[], datetime],
     ) -> None:
-        """Let each of `carriers` carry the writes of its kind."""
+        """Let each of `carriers` carry the writes of its kind; `find` finds the connection."""
         self._pool = pool
+        self._find = find
         self._carriers = {one.kind: one for one in carriers}
         self._now = now
 
@@ -66,11 +86,11 @@ class Outbound:
 
         Raises:
             LeaseLost: another worker has the feed.
-            AccessRevoked, RateLimited, Transient: see `Mailbox.run`.
+            AccessRevoked, RateLimited, Transient: from Google or auth; what was committed stays.
         """
         feed = lease.feed
         async with self._pool.acquire() as conn:
-            connection = await connections.find_connection(conn, feed.tenant_id, feed.connection_id)
+            connection = await self._find(conn, feed.tenant_id, feed.connection_id)
         if connection is None or connection.state not in RUNNING:
             return
         if connection.access is Access.WRITE:
@@ -79,7 +99,7 @@ class Outbound:
                     break
         await self._come_back(lease)
 
-    async def _carry(self, lease: Lease, connection: Connection) -> bool:
+    async def _carry(self, lease: Lease, connection: C) -> bool:
         """Carry what is next, and what can go with it; False when nothing is due."""
         async with self._pool.acquire() as conn:
             kind = await ledger.next_kind(conn, lease.feed, now=self._now())
@@ -93,7 +113,7 @@ class Outbound:
         return True
 
     async def _send(
-        self, connection: Connection, carrier: Carrier, claimed: list[Write], *, settle: bool
+        self, connection: C, carrier: Carrier[C], claimed: list[Write], *, settle: bool
     ) -> None:
         try:
             await carrier.send(connection, claimed, settle=settle)
@@ -106,7 +126,7 @@ class Outbound:
             log.warning("write_unanswered", kind=carrier.kind, reason=exc.slug)
             await self._settle_later(carrier, claimed)
 
-    async def _settle_later(self, carrier: Carrier, claimed: list[Write]) -> None:
+    async def _settle_later(self, carrier: Carrier[C], claimed: list[Write]) -> None:
         async with transaction(self._pool) as conn:
             for one in claimed:
                 lost = int(one.progress.get("lost", 0))
@@ -115,7 +135,7 @@ class Outbound:
                 with suppress(WriteLost):
                     await ledger.note(conn, one, {"lost": lost + 1}, deadline=deadline)
 
-    async def _claim(self, lease: Lease, carrier: Carrier) -> tuple[list[Write], list[Write]]:
+    async def _claim(self, lease: Lease, carrier: Carrier[C]) -> tuple[list[Write], list[Write]]:
         """Return writes whose fate has to be found out, and new ones; all ours now."""
         now = self._now()
         deadline = now + carrier.patience.deadline()

@@ -1,0 +1,53 @@
+"""Reading Google's answers: what all of its APIs have in common."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, TypeVar
+
+import structlog
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
+
+from libs.common.google.wire import AnswerUnreadable
+
+log = structlog.get_logger(__name__)
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def _without_surrogates(value: Any) -> Any:
+    # Google cuts texts by length, and so an emoji in half.
+    return value.encode("utf-8", "ignore").decode() if isinstance(value, str) else value
+
+
+Number = Annotated[int, Field(ge=0, lt=2**63)]
+Millis = Annotated[int, Field(ge=0, lt=253_402_300_800_000)]
+"""Milliseconds since 1970, up to the year 9999."""
+Id = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[!-~]+$")]
+Text = Annotated[str, BeforeValidator(_without_surrogates)]
+
+
+def parsed(model: type[M], answer: Any) -> M:
+    """Return Google's answer as `model`.
+
+    Raises:
+        AnswerUnreadable: it is none.
+    """
+    try:
+        return model.model_validate(answer)
+    except ValidationError as exc:
+        places = sorted({".".join(map(str, one["loc"])) for one in exc.errors(include_input=False)})
+        log.warning("google_answer_unreadable", model=model.__name__, places=places[:5])
+        # Its cause would quote the content.
+        raise AnswerUnreadable("Google's answer is not readable.") from None
+
+
+def next_page(token: str | None, *, after: str | None) -> str | None:
+    """Return the next page's token; an empty one is none.
+
+    Raises:
+        AnswerUnreadable: it is the token of the page it came with: following it would never end.
+    """
+    if token and token == after:
+        raise AnswerUnreadable("Google's pages lead in a circle.")
+    return token or None
