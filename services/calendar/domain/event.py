@@ -72,6 +72,8 @@ class Details:
     creator_email: str | None = None
     html_link: str | None = None
     meet_link: str | None = None
+    meet_pending: bool = False
+    """A Meet room was asked for and is not there yet."""
     reminders: Reminders = Reminders()
     visibility: str = "default"
     """default, public, private or confidential."""
@@ -100,7 +102,7 @@ class Event:
     organized_here: bool = False
     """This calendar's copy is the organiser's."""
     busy_only: bool = False
-    """Private or confidential, or nothing else may be seen: `details` are empty."""
+    """Private or confidential, or nothing else may be seen: of `details` only the visibility."""
     guests_can_modify: bool = False
     details: Details = Details()
     marks: dict[str, str] = field(default_factory=dict)

@@ -3,10 +3,16 @@
 Source: https://developers.google.com/workspace/calendar/api/concepts/events-calendars
 """
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from libs.common.errors import InvalidInput
+
+KEY_OF_DAY = re.compile(r"\d{8}", re.ASCII)
+KEY_OF_INSTANT = re.compile(r"\d{8}T\d{6}Z", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,5 +84,45 @@ def when_of(value: Any) -> When:
 
 
 def length(when: When) -> timedelta:
-    """Return how long it lasts."""
+    """Return how long it lasts, as time passes: an hour the clocks skip is none."""
+    if isinstance(when, Span):
+        # Two datetimes of one zone would be subtracted as the clock on the wall shows them.
+        return when.end.astimezone(UTC) - when.start.astimezone(UTC)
     return when.end - when.start
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """Return the zone that `name` (an IANA name) stands for.
+
+    Raises:
+        InvalidInput: there is none; names `time_zone`.
+    """
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        raise InvalidInput.field("time_zone", "is no zone of the IANA database") from None
+
+
+def is_zone(name: str) -> bool:
+    """Say whether `name` is an IANA name of a zone."""
+    try:
+        zone_of(name)
+    except InvalidInput:
+        return False
+    return True
+
+
+def original_of(key: str) -> date | datetime:
+    """Return what `original_key` made a name of.
+
+    Raises:
+        InvalidInput: it is no such name; names `id`.
+    """
+    try:
+        if KEY_OF_INSTANT.fullmatch(key):
+            return datetime.strptime(key, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        if KEY_OF_DAY.fullmatch(key):
+            return date.fromisoformat(key)
+    except ValueError:
+        pass
+    raise InvalidInput.field("id", "names no occurrence")
