@@ -24,6 +24,15 @@ class Response(StrEnum):
     ACCEPTED = "accepted"
 
 
+class Notify(StrEnum):
+    """Whom Google writes to about a change; nothing is ever sent that nobody asked for."""
+
+    NONE = "none"
+    ALL = "all"
+    EXTERNAL = "external"
+    """Only those who do not use Google Calendar."""
+
+
 @dataclass(frozen=True, slots=True)
 class Attendee:
     """Somebody invited, or a room."""
@@ -37,6 +46,9 @@ class Attendee:
     resource: bool = False
     is_self: bool = False
     """It is the calendar's own person."""
+    comment: str | None = None
+    """What they said with their answer."""
+    extra_guests: int = 0
 
 
 @dataclass(frozen=True, slots=True)

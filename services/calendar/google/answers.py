@@ -22,6 +22,8 @@ from services.calendar.domain.event import (
 from services.calendar.domain.times import Days, Span, When
 from services.calendar.google.models import (
     LONGEST_TEXT,
+    MARK,
+    MEET,
     AttendeeAnswer,
     CalendarListAnswer,
     EntryAnswer,
@@ -36,12 +38,9 @@ from services.calendar.google.models import (
 log = structlog.get_logger(__name__)
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MARK = "causeway."
-"""Begins the names of our private extended properties."""
 MOST_LINES = 100
 """Of a recurrence; what is beyond is left out."""
 HIDDEN = frozenset({"private", "confidential"})
-MEET = "hangoutsMeet"
 STATUSES = {str(one): one for one in Status}
 RESPONSES = {str(one): one for one in Response}
 ROLES = {str(one): one for one in AccessRole}
@@ -285,6 +284,8 @@ def _attendee(one: AttendeeAnswer) -> Attendee:
         organizer=one.organizer,
         resource=one.resource,
         is_self=one.is_self,
+        comment=one.comment,
+        extra_guests=one.additional_guests,
     )
 
 

@@ -13,6 +13,9 @@ from services.calendar.domain.times import is_zone
 UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 LONGEST_DESCRIPTION = 16_384
 LONGEST_TEXT = 2_048
+MARK = "causeway."
+"""Begins the names of our private extended properties."""
+MEET = "hangoutsMeet"
 
 
 def storable(text: str) -> str:
@@ -69,6 +72,8 @@ class AttendeeAnswer(PersonAnswer):
     optional: bool = False
     organizer: bool = False
     resource: bool = False
+    comment: Text | None = None
+    additional_guests: Annotated[int, Field(ge=0, le=1_000_000)] = 0
 
 
 class OverrideAnswer(Answer):
