@@ -1,0 +1,1 @@
+"""What a calendar is made of: values and pure decisions, without I/O and without a clock."""

@@ -1,0 +1,1 @@
+"""Calendar: the only room that speaks to Google."""
