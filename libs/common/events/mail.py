@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from libs.common.events.base import Event
+from libs.common.events.feeds import FeedEvent, FeedStateEvent
 
 
 class Address(BaseModel):
@@ -214,34 +215,18 @@ class ActivityLogged(Event):
     activity: Activity
 
 
-class _FeedEvent(Event):
-    source: ClassVar[str] = "/causeway/mail"
-    aggregate: ClassVar[str] = "feed"
-
-    feed_id: UUID
-    connection_id: UUID
-    user_id: str
-
-
-class _FeedStateEvent(_FeedEvent):
-    kind: str
-    """What is read: `mail.live`."""
-    state: Literal["active", "degraded", "paused", "closed"]
-    reason: str | None
-    """A short constant: why it is not `active`."""
-    since: datetime
-
-
-class FeedDegraded(_FeedStateEvent):
+class FeedDegraded(FeedStateEvent):
     """Reading a mailbox fails, waits for somebody, or left something behind; or why it does."""
 
     type: ClassVar[str] = "mail.feed.degraded.v1"
+    source: ClassVar[str] = "/causeway/mail"
 
 
-class FeedRecovered(_FeedStateEvent):
+class FeedRecovered(FeedStateEvent):
     """A mailbox is read again as it should be."""
 
     type: ClassVar[str] = "mail.feed.recovered.v1"
+    source: ClassVar[str] = "/causeway/mail"
 
 
 class ResyncCounts(BaseModel):
@@ -260,10 +245,11 @@ class ResyncCounts(BaseModel):
     """Not listed, and not removed."""
 
 
-class FeedResynced(_FeedEvent):
+class FeedResynced(FeedEvent):
     """A mailbox was compared with Google in full, and what differed was taken over."""
 
     type: ClassVar[str] = "mail.feed.resynced.v1"
+    source: ClassVar[str] = "/causeway/mail"
 
     reason: Literal["gap", "audit", "request"]
     """Google forgot the history; it was time to check; somebody asked."""

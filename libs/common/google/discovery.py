@@ -149,6 +149,31 @@ def gmail(roots: GoogleRoots) -> GmailResources:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class CalendarResources:
+    """The parts of Calendar's API, as those of `GmailResources`."""
+
+    calendar_list: Any
+    events: Any
+    channels: Any
+    freebusy: Any
+
+
+@lru_cache(maxsize=8)
+def calendar(roots: GoogleRoots) -> CalendarResources:
+    """Return Calendar's resources at `roots.calendar`; the same object for the same roots.
+
+    Source: https://developers.google.com/workspace/calendar/api/v3/reference
+    """
+    service = _service("calendar", "v3", roots.calendar)
+    return CalendarResources(
+        calendar_list=service.calendarList(),
+        events=service.events(),
+        channels=service.channels(),
+        freebusy=service.freebusy(),
+    )
+
+
 def _service(name: str, version: str, root: str) -> Any:
     """Build an API with its root moved in the document itself.
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from typing import Any, TypeVar
+from datetime import date, datetime, timedelta
+from typing import Any
 
 import structlog
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
+from libs.common.google.answers import EPOCH, next_page, parsed
 from libs.common.google.wire import AnswerUnreadable
 from services.calendar.domain.calendars import AccessRole, CalendarEntry
 from services.calendar.domain.event import (
@@ -37,15 +38,12 @@ from services.calendar.google.models import (
 
 log = structlog.get_logger(__name__)
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MOST_LINES = 100
 """Of a recurrence; what is beyond is left out."""
 HIDDEN = frozenset({"private", "confidential"})
 STATUSES = {str(one): one for one in Status}
 RESPONSES = {str(one): one for one in Response}
 ROLES = {str(one): one for one in AccessRole}
-
-M = TypeVar("M", bound=BaseModel)
 
 EVENT = TypeAdapter(EventAnswer)
 ENTRY = TypeAdapter(EntryAnswer)
@@ -93,31 +91,6 @@ class ChannelAnswer:
     resource_uri: str
     expires_at: datetime | None
     """None: Google did not say."""
-
-
-def parsed(model: type[M], answer: Any) -> M:
-    """Return Google's answer as `model`.
-
-    Raises:
-        AnswerUnreadable: it is none.
-    """
-    try:
-        return model.model_validate(answer)
-    except ValidationError as exc:
-        log.warning("google_answer_unreadable", model=model.__name__, places=_places(exc))
-        # Its cause would quote the content.
-        raise AnswerUnreadable("Google's answer is not readable.") from None
-
-
-def next_page(token: str | None, *, after: str | None) -> str | None:
-    """Return the next page's token; an empty one is none.
-
-    Raises:
-        AnswerUnreadable: it is the token of the page it came with: following it would never end.
-    """
-    if token and token == after:
-        raise AnswerUnreadable("Google's pages lead in a circle.")
-    return token or None
 
 
 def events_page(answer: Any, *, after: str | None = None, details: bool = True) -> EventsPage:

@@ -7,7 +7,7 @@ from uuid import UUID
 from libs.common.events import mail as events
 from libs.common.events.base import Origin
 from libs.common.events.envelope import Envelope
-from libs.common.feeds import Feed, FeedState
+from libs.common.feeds import Feed, telling
 from libs.common.feeds.compare import Standing
 from services.mail.domain.connection import Connection
 from services.mail.domain.history import Relabelled
@@ -202,29 +202,13 @@ def changed_feed(
     feed: Feed, *, before: Feed, connection: Connection, now: datetime
 ) -> Envelope | None:
     """Return the event of a feed that fell into trouble or is out of it; None of other changes."""
-    troubled = (FeedState.DEGRADED, FeedState.PAUSED)
-    if feed.state in troubled:
-        kind: type[events.FeedDegraded | events.FeedRecovered] = events.FeedDegraded
-    elif before.state in troubled:
-        kind = events.FeedRecovered
-    else:
-        return None
-    event = kind(
-        origin=Origin.LIVE,
-        feed_id=feed.id,
-        connection_id=connection.id,
+    return telling.changed_feed(
+        feed,
+        before=before,
         user_id=connection.user_id,
-        kind=feed.kind,
-        state=feed.state.value,
-        reason=feed.reason,
-        since=now,
-    )
-    return Envelope.of(
-        event,
-        tenant_id=feed.tenant_id,
-        aggregate_id=str(feed.id),
-        sequence=feed.sequence,
-        time=now,
+        now=now,
+        degraded=events.FeedDegraded,
+        recovered=events.FeedRecovered,
     )
 
 

@@ -1,0 +1,57 @@
+"""What Google says of an event, held against what is kept of it."""
+
+from enum import StrEnum
+
+from services.calendar.domain.event import Event, Status
+
+
+class Change(StrEnum):
+    """What has to be done."""
+
+    NOTHING = "nothing"
+    ADD = "create"
+    REPLACE = "update"
+    REMOVE = "delete"
+
+
+def change_of(known: Event | None, found: Event) -> Change:
+    """Return what `found` means for what is `known` (None: nothing is, or it was deleted).
+
+    An occurrence that is cancelled stays, for as long as its series does; anything else that is
+    cancelled goes. What is older than what is known, came late and changes nothing.
+    """
+    over = found.status is Status.CANCELLED and found.master_id is None
+    if known is None:
+        return Change.NOTHING if over else Change.ADD
+    if over:
+        return Change.REMOVE
+    if found.etag == known.etag or _is_older(found, known):
+        return Change.NOTHING
+    return Change.REPLACE
+
+
+def completed(known: Event | None, found: Event) -> Event:
+    """Return a cancelled occurrence with what Google need not repeat of it."""
+    if known is None or found.status is not Status.CANCELLED or found.ical_uid:
+        return found
+    return Event(
+        google_id=found.google_id,
+        etag=found.etag,
+        updated=found.updated,
+        ical_uid=known.ical_uid,
+        status=found.status,
+        when=found.when or known.when,
+        master_id=found.master_id,
+        original=found.original,
+        event_type=found.event_type,
+        transparent=known.transparent,
+        organized_here=known.organized_here,
+        busy_only=known.busy_only,
+    )
+
+
+def _is_older(found: Event, known: Event) -> bool:
+    """Say whether `found` was read before what is known; reminders alone move no time."""
+    if found.updated is None or known.updated is None:
+        return False
+    return found.updated < known.updated

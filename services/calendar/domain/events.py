@@ -1,0 +1,90 @@
+"""The events of the calendar service, made of its values."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid5
+
+from libs.common.directory import EntityRef
+from libs.common.events import calendar as events
+from libs.common.events.base import Origin
+from services.calendar.domain.event import Event
+from services.calendar.domain.meeting import Meeting, parse_meeting_id
+
+NAMESPACE = UUID("0e7a3f3e-6f61-4b0c-9a55-2b6f2f0d6a11")
+"""Of the ids of activities: never to change."""
+MOST_GUESTS = 200
+MOST_COPIES = 100
+
+
+def identity(meeting: Meeting) -> dict[str, Any]:
+    """Return how a meeting is named in events."""
+    series_id, occurrence = parse_meeting_id(meeting.id)
+    main = meeting.main
+    return {
+        "event_id": meeting.id,
+        "series_id": series_id,
+        "occurrence": occurrence,
+        "connection_id": main.connection_id,
+        "user_id": main.user_id,
+        "calendar_id": main.calendar_id,
+        "google_event_id": main.event.google_id,
+        "ical_uid": main.event.ical_uid,
+    }
+
+
+def facts(meeting: Meeting) -> dict[str, Any]:
+    """Return what is told of a meeting besides how it is named."""
+    found = meeting.facts()
+    found["attendees"] = found["attendees"][:MOST_GUESTS]
+    found["appointment_id"] = meeting.main.event.marks.get("appointment")
+    found["copies"] = [
+        {
+            "connection_id": str(one.connection_id),
+            "user_id": one.user_id,
+            "calendar_id": str(one.calendar_id),
+            "google_event_id": one.event.google_id,
+        }
+        for one in meeting.copies[:MOST_COPIES]
+    ]
+    return found
+
+
+def told(
+    meeting: Meeting, what: dict[str, Any], origin: Origin, *, is_new: bool
+) -> events.EventCreated | events.EventUpdated:
+    """Return the event of a meeting that is new, or is another than before; `what`: its facts."""
+    kind = events.EventCreated if is_new else events.EventUpdated
+    return kind.model_validate({"origin": origin, **identity(meeting), **what})
+
+
+def activity_id(meeting_id: str) -> UUID:
+    """Return the id of a meeting's activity: its series, or one made of that and the occurrence."""
+    series_id, occurrence = parse_meeting_id(meeting_id)
+    return series_id if occurrence is None else uuid5(NAMESPACE, meeting_id)
+
+
+def activity(
+    meeting: Meeting, refs: Sequence[EntityRef], *, starts_at: datetime, ends_at: datetime | None
+) -> events.Activity:
+    """Return a meeting as an activity of the entities it concerns."""
+    event, main = meeting.main.event, meeting.main
+    return events.Activity(
+        id=activity_id(meeting.id),
+        title=str(meeting.facts()["title"]),
+        snippet=event.details.description[:500],
+        direction="outbound" if event.organized_here else "inbound",
+        entities=tuple(events.Reference(type=one.entity_type, id=one.entity_id) for one in refs),
+        participants=tuple(_participant(event, one) for one in meeting.attendees()[:MOST_GUESTS]),
+        occurred_at=starts_at,
+        start=starts_at,
+        end=ends_at,
+        created_by=main.user_id,
+        event_id=meeting.id,
+    )
+
+
+def _participant(event: Event, one: Any) -> events.Participant:
+    is_organizer = one.organizer or one.email == event.details.organizer_email
+    role = "organizer" if is_organizer else "optional" if one.optional else "attendee"
+    return events.Participant.model_validate({"email": one.email, "name": one.name, "role": role})

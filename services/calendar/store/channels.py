@@ -1,0 +1,226 @@
+"""SQL on watch channels, and on whose turn it is to open the next one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from libs.common.db import Connection as Conn
+
+ADD_WATCH = "INSERT INTO watches (account_id, google_id) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+CLAIM_WATCH = """
+UPDATE watches SET lease_until = $4
+ WHERE account_id = $1 AND google_id = $2 AND lease_until <= $3 AND renew_at <= $3
+RETURNING true
+"""
+
+
+async def claim_watch(
+    conn: Conn, account_id: UUID, google_id: str, *, now: datetime, lease_until: datetime
+) -> bool:
+    """Say whether a calendar's channel is due and now ours to open, until `lease_until`."""
+    await conn.execute(ADD_WATCH, account_id, google_id)
+    return bool(await conn.fetchval(CLAIM_WATCH, account_id, google_id, now, lease_until))
+
+
+FIND_FAILURE = """
+SELECT failure, renew_at <= $3 AS due FROM watches WHERE account_id = $1 AND google_id = $2
+"""
+
+
+async def find_watch(
+    conn: Conn, account_id: UUID, google_id: str, *, now: datetime
+) -> tuple[str | None, bool]:
+    """Return why the last attempt to watch failed (None: it did not), and whether one is due."""
+    row = await conn.fetchrow(FIND_FAILURE, account_id, google_id, now)
+    return (None, True) if row is None else (row["failure"], row["due"])
+
+
+INTEND = """
+INSERT INTO channels (id, account_id, google_id, state, created_at, expires_at)
+VALUES ($1, $2, $3, 'intent', $4, $5)
+"""
+
+
+async def intend(
+    conn: Conn,
+    channel_id: str,
+    account_id: UUID,
+    google_id: str,
+    *,
+    now: datetime,
+    expires_at: datetime,
+) -> None:
+    """Keep a channel that Google is about to be asked for."""
+    await conn.execute(INTEND, channel_id, account_id, google_id, now, expires_at)
+
+
+OPEN = """
+UPDATE channels SET state = 'open', resource_id = $2, expires_at = $3
+ WHERE id = $1 AND state IN ('intent', 'open')
+"""
+SUPERSEDE = """
+UPDATE channels SET state = 'superseded'
+ WHERE account_id = $1 AND google_id = $2 AND id <> $3 AND state IN ('intent', 'open')
+"""
+MARK_WATCHED = """
+UPDATE watches SET renew_at = $3, lease_until = '-infinity', failure = NULL
+ WHERE account_id = $1 AND google_id = $2
+"""
+
+
+async def opened(
+    conn: Conn,
+    channel_id: str,
+    account_id: UUID,
+    google_id: str,
+    *,
+    resource_id: str,
+    expires_at: datetime,
+    renew_at: datetime,
+) -> None:
+    """Keep what Google answered; older channels of the calendar are superseded by this one."""
+    await conn.execute(OPEN, channel_id, resource_id, expires_at)
+    await conn.execute(SUPERSEDE, account_id, google_id, channel_id)
+    await conn.execute(MARK_WATCHED, account_id, google_id, renew_at)
+
+
+MARK_FAILED = """
+UPDATE watches SET renew_at = $3, lease_until = '-infinity', failure = $4
+ WHERE account_id = $1 AND google_id = $2
+"""
+
+
+async def failed(
+    conn: Conn, account_id: UUID, google_id: str, *, failure: str, retry_at: datetime
+) -> None:
+    """Keep why no channel was opened (a short constant), and when to try again."""
+    await conn.execute(MARK_FAILED, account_id, google_id, retry_at, failure)
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """What a notice has to be held against."""
+
+    account_id: UUID
+    google_id: str
+    resource_id: str | None
+    state: str
+    last_number: int
+
+
+FIND = """
+SELECT account_id, google_id, resource_id, state, last_number FROM channels WHERE id = $1
+"""
+
+
+async def find_channel(conn: Conn, channel_id: str) -> Channel | None:
+    """Return a channel, None when there is none (any more)."""
+    row = await conn.fetchrow(FIND, channel_id)
+    return None if row is None else Channel(**row)
+
+
+NOTE = """
+UPDATE channels SET last_number = GREATEST(last_number, $2), resource_id = COALESCE(resource_id, $3)
+ WHERE id = $1 AND (last_number < $2 OR resource_id IS NULL)
+   AND set_config('synchronous_commit', 'off', true) = 'off'
+"""
+
+
+async def note_notice(conn: Conn, channel_id: str, *, number: int, resource_id: str) -> None:
+    """Keep the number of the newest notice, and how Google calls the resource.
+
+    That it reaches the disk is not waited for: a notice that is taken in twice does no harm.
+    """
+    await conn.execute(NOTE, channel_id, number, resource_id)
+
+
+LIST_STOPPABLE = """
+SELECT id, resource_id FROM channels
+ WHERE account_id = $1 AND google_id = $2 AND state = 'superseded' AND resource_id IS NOT NULL
+"""
+
+
+async def list_stoppable(conn: Conn, account_id: UUID, google_id: str) -> list[tuple[str, str]]:
+    """Return channels of a calendar that tell in vain, with Google's names of the resource."""
+    rows = await conn.fetch(LIST_STOPPABLE, account_id, google_id)
+    return [(row["id"], row["resource_id"]) for row in rows]
+
+
+STOPPED = "UPDATE channels SET state = 'stopped' WHERE id = $1"
+
+
+async def mark_stopped(conn: Conn, channel_id: str) -> None:
+    """Note that Google was told; the id stays known until the channel would have ended."""
+    await conn.execute(STOPPED, channel_id)
+
+
+END_WATCHES = "DELETE FROM watches WHERE account_id = $1 AND ($2::text IS NULL OR google_id = $2)"
+END_CHANNELS = """
+UPDATE channels SET state = 'superseded'
+ WHERE account_id = $1 AND ($2::text IS NULL OR google_id = $2) AND state IN ('intent', 'open')
+"""
+
+
+async def end_watches(conn: Conn, account_id: UUID, google_id: str | None = None) -> None:
+    """Let nothing be told any more of an account's calendars, or of one."""
+    await conn.execute(END_WATCHES, account_id, google_id)
+    await conn.execute(END_CHANNELS, account_id, google_id)
+
+
+LIST_ENDED = """
+SELECT id, resource_id FROM channels
+ WHERE account_id = $1 AND state = 'superseded' AND resource_id IS NOT NULL
+"""
+
+
+async def list_ended(conn: Conn, account_id: UUID) -> list[tuple[str, str]]:
+    """Return all channels of an account that tell in vain."""
+    return [(row["id"], row["resource_id"]) for row in await conn.fetch(LIST_ENDED, account_id)]
+
+
+MAKE_DUE = "UPDATE watches SET renew_at = '-infinity' WHERE account_id = $1"
+
+
+async def make_due(conn: Conn, account_id: UUID) -> None:
+    """Let whoever reads the account's calendars next open channels anew."""
+    await conn.execute(MAKE_DUE, account_id)
+
+
+PURGE = """
+DELETE FROM channels WHERE id IN (SELECT id FROM channels WHERE expires_at < $1 LIMIT $2)
+"""
+
+
+async def purge_expired(conn: Conn, *, before: datetime, limit: int) -> int:
+    """Forget up to `limit` channels that ended before then; return how many."""
+    tag: str = await conn.execute(PURGE, before, limit)
+    return int(tag.rpartition(" ")[2])
+
+
+@dataclass(frozen=True, slots=True)
+class WatchRow:
+    """What is shown of how a calendar is watched."""
+
+    expires_at: datetime | None
+    failure: str | None
+
+
+LIST_WATCHES = """
+SELECT w.account_id, w.google_id, w.failure,
+       (SELECT max(c.expires_at) FROM channels c
+         WHERE c.account_id = w.account_id AND c.google_id = w.google_id AND c.state = 'open')
+       AS expires_at
+  FROM watches w WHERE w.account_id = ANY($1::uuid[])
+"""
+
+
+async def list_watches(
+    conn: Conn, account_ids: Sequence[UUID]
+) -> dict[tuple[UUID, str], WatchRow]:
+    """Return how the calendars of those accounts are watched."""
+    rows = await conn.fetch(LIST_WATCHES, list(account_ids))
+    return {
+        (row["account_id"], row["google_id"]): WatchRow(row["expires_at"], row["failure"])
+        for row in rows
+    }

@@ -1,0 +1,154 @@
+"""SQL on the sync log: what went which way, and how it ended."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from libs.common.db import Connection as Conn
+from libs.common.ids import new_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One line of it."""
+
+    connection_id: UUID
+    direction: str
+    """`from_google` or `to_google`."""
+    action: str
+    """`create`, `update` or `delete`."""
+    status: str = "success"
+    """`success`, `error` or `skipped`."""
+    calendar_id: UUID | None = None
+    event_id: str | None = None
+    google_id: str | None = None
+    appointment_id: str | None = None
+    error: str | None = None
+    """A short constant."""
+
+
+ADD = """
+INSERT INTO sync_logs (tenant_id, id, connection_id, calendar_id, direction, action, status,
+                       event_id, google_id, appointment_id, error, at)
+SELECT $1, n.id, n.connection_id, n.calendar_id, n.direction, n.action, n.status, n.event_id,
+       n.google_id, n.appointment_id, n.error, $2
+  FROM unnest($3::uuid[], $4::uuid[], $5::uuid[], $6::text[], $7::text[], $8::text[], $9::text[],
+              $10::text[], $11::text[], $12::text[])
+       AS n (id, connection_id, calendar_id, direction, action, status, event_id, google_id,
+             appointment_id, error)
+"""
+
+
+async def add_lines(conn: Conn, tenant_id: str, lines: Sequence[Line], *, now: datetime) -> None:
+    """Add lines, of now."""
+    if not lines:
+        return
+    await conn.execute(
+        ADD,
+        tenant_id,
+        now,
+        [new_id() for _ in lines],
+        [one.connection_id for one in lines],
+        [one.calendar_id for one in lines],
+        [one.direction for one in lines],
+        [one.action for one in lines],
+        [one.status for one in lines],
+        [one.event_id for one in lines],
+        [one.google_id for one in lines],
+        [one.appointment_id for one in lines],
+        [one.error for one in lines],
+    )
+
+
+LIST = """
+SELECT id, connection_id, calendar_id, direction, action, status, event_id, google_id,
+       appointment_id, error, at
+  FROM sync_logs
+ WHERE tenant_id = $1 AND ($2::uuid[] IS NULL OR connection_id = ANY($2))
+   AND ($3::text IS NULL OR direction = $3) AND ($4::text IS NULL OR action = $4)
+   AND ($5::text IS NULL OR status = $5) AND ($6::text IS NULL OR event_id = $6)
+   AND ($7::text IS NULL OR appointment_id = $7) AND ($8::timestamptz IS NULL OR at >= $8)
+   AND ($9::uuid IS NULL OR id < $9)
+ ORDER BY id DESC
+ LIMIT $10
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedLines:
+    """Which lines to list; None: whichever."""
+
+    tenant_id: str
+    connection_ids: Sequence[UUID] | None
+    direction: str | None = None
+    action: str | None = None
+    status: str | None = None
+    event_id: str | None = None
+    appointment_id: str | None = None
+    since: datetime | None = None
+    before: UUID | None = None
+    limit: int
+
+
+async def list_lines(conn: Conn, wanted: WantedLines) -> list[Any]:
+    """Return lines, newest first."""
+    ids = wanted.connection_ids
+    return list(
+        await conn.fetch(
+            LIST,
+            wanted.tenant_id,
+            None if ids is None else list(ids),
+            wanted.direction,
+            wanted.action,
+            wanted.status,
+            wanted.event_id,
+            wanted.appointment_id,
+            wanted.since,
+            wanted.before,
+            wanted.limit,
+        )
+    )
+
+
+RATES = """
+SELECT connection_id, count(*) FILTER (WHERE status = 'success') AS succeeded,
+       count(*) FILTER (WHERE status = 'error') AS failed,
+       max(at) AS last_at
+  FROM sync_logs
+ WHERE tenant_id = $1 AND connection_id = ANY($2::uuid[]) AND at >= $3
+ GROUP BY connection_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How a connection's changes ended since some time."""
+
+    succeeded: int
+    failed: int
+    last_at: datetime | None
+
+
+async def list_rates(
+    conn: Conn, tenant_id: str, ids: Sequence[UUID], *, since: datetime
+) -> dict[UUID, Rate]:
+    """Return how what went either way ended, by connection; of none it has no entry."""
+    return {
+        row["connection_id"]: Rate(row["succeeded"], row["failed"], row["last_at"])
+        for row in await conn.fetch(RATES, tenant_id, list(ids), since)
+    }
+
+
+PURGE = """
+DELETE FROM sync_logs
+ WHERE (tenant_id, id) IN (SELECT tenant_id, id FROM sync_logs WHERE at < $1
+                            ORDER BY at LIMIT $2)
+"""
+
+
+async def purge_lines(conn: Conn, *, before: datetime, limit: int) -> int:
+    """Forget up to `limit` lines from before then; return how many."""
+    tag: str = await conn.execute(PURGE, before, limit)
+    return int(tag.rpartition(" ")[2])

@@ -1,0 +1,220 @@
+"""Telling what became of meetings: one event for all copies that colleagues have of one."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from libs.common import outbox
+from libs.common.addresses import fold_address
+from libs.common.db import Connection as Conn
+from libs.common.directory import EntityRef
+from libs.common.directory import store as directory
+from libs.common.events import calendar as published
+from libs.common.events.base import Event as Published
+from libs.common.events.base import Origin
+from libs.common.events.envelope import Envelope
+from services.calendar.domain import events
+from services.calendar.domain.event import Status
+from services.calendar.domain.meeting import Copy, Meeting, digest, occurrence_id
+from services.calendar.store import meetings as store
+from services.calendar.store.connections import list_own_addresses
+from services.calendar.store.events import OwnedEvent, list_copies
+from services.calendar.store.meetings import Key, Link, Told
+
+CANCELLED = digest({"status": "cancelled"})
+"""What is kept of an occurrence that does not take place, though its series does."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """One meeting while it is told of."""
+
+    key: Key
+    meeting: Meeting | None
+    """None: nothing is known of it."""
+    takes_place: bool
+
+
+class Meetings:
+    """Which meetings a transaction touches; `tell` is the last that locks anything in it."""
+
+    def __init__(self, conn: Conn, tenant_id: str, *, now: datetime) -> None:
+        """Tell in the transaction of `conn`."""
+        self._conn = conn
+        self._tenant_id = tenant_id
+        self._now = now
+        self._origins: dict[Key, Origin] = {}
+        self._last: dict[Key, Copy] = {}
+
+    def touch(self, series_id: UUID, occurrence: str, origin: Origin) -> None:
+        """Note that a copy of a meeting changed; what is told of it has this origin."""
+        self._origins[series_id, occurrence] = origin
+
+    def gone(self, owned: Copy, series_id: UUID, occurrence: str, origin: Origin) -> None:
+        """Note that a copy of a meeting is gone: if it was the last, it is what is told."""
+        self._last[series_id, occurrence] = owned
+        self.touch(series_id, occurrence, origin)
+
+    async def tell(self) -> None:
+        """Tell of every meeting that is another than was told before."""
+        if not self._origins:
+            return
+        keys = sorted(self._origins)
+        before = await store.lock_meetings(self._conn, self._tenant_id, keys)
+        copies = await list_copies(self._conn, self._tenant_id, keys)
+        concerned = await self._concerned(keys, copies)
+        after: dict[Key, Told] = {}
+        envelopes: list[Envelope] = []
+        links: list[Link] = []
+        dropped: list[Link] = []
+        for key in keys:
+            turn = _Turn(key, self._shown(key, copies[key]), self._takes_place(copies[key]))
+            refs = concerned[key]
+            now_is = self._event(turn, before[key], envelopes)
+            now_is = self._activity(turn, copies[key], refs, now_is, envelopes)
+            if now_is != before[key]:
+                after[key] = now_is
+            starts_at = _starts_at(copies[key], self._now)
+            links += [Link(ref, key, starts_at) for ref, kept in refs.items() if kept]
+            dropped += [Link(ref, key, starts_at) for ref, kept in refs.items() if not kept]
+        await store.add_links(self._conn, self._tenant_id, links)
+        await store.remove_links(self._conn, self._tenant_id, dropped)
+        if after:
+            await store.keep_told(self._conn, self._tenant_id, after)
+        await outbox.append(self._conn, *envelopes)
+
+    def _shown(self, key: Key, copies: Sequence[OwnedEvent]) -> Meeting | None:
+        """Return the meeting as its copies show it, or as the last one did before it went."""
+        found = tuple(map(copy_of, copies)) or tuple(filter(None, [self._last.get(key)]))
+        series_id, occurrence = key
+        return Meeting(occurrence_id(series_id, occurrence or None), found) if found else None
+
+    def _takes_place(self, copies: Sequence[OwnedEvent]) -> bool:
+        if not copies:
+            return False
+        main = Meeting("", tuple(map(copy_of, copies))).main
+        return main.event.status is not Status.CANCELLED
+
+    def _event(self, turn: "_Turn", was: Told, envelopes: list[Envelope]) -> Told:
+        meeting = turn.meeting
+        if meeting is None:
+            return was
+        if not turn.takes_place:
+            return self._cancelled(turn, meeting, was, envelopes)
+        facts = events.facts(meeting)
+        if (what := digest(facts)) == was.digest:
+            return was
+        is_new = was.digest is None or was.digest == CANCELLED
+        event = events.told(meeting, facts, self._origins[turn.key], is_new=is_new)
+        envelopes.append(self._envelope(event, meeting.id, was.sequence + 1))
+        return replace(was, sequence=was.sequence + 1, digest=what)
+
+    def _cancelled(
+        self, turn: "_Turn", meeting: Meeting, was: Told, envelopes: list[Envelope]
+    ) -> Told:
+        occurrence = turn.key[1]
+        if was.digest == CANCELLED or (was.digest is None and not occurrence):
+            return was  # it was told, or nobody was told that it is
+        event = published.EventCancelled.model_validate(
+            {"origin": self._origins[turn.key], **events.identity(meeting)}
+        )
+        envelopes.append(self._envelope(event, meeting.id, was.sequence + 1))
+        left = CANCELLED if occurrence else None
+        return replace(was, sequence=was.sequence + 1, digest=left)
+
+    async def _concerned(
+        self, keys: Sequence[Key], copies: Mapping[Key, Sequence[OwnedEvent]]
+    ) -> dict[Key, dict[EntityRef, bool]]:
+        """Return of each meeting whom it concerned or concerns, and whether it still does."""
+        held = await store.list_links(self._conn, self._tenant_id, keys)
+        people = {key: _people(copies[key]) for key in keys}
+        everybody = {one for some in people.values() for one in some}
+        found: Mapping[str, tuple[EntityRef, ...]] = {}
+        if everybody:
+            everybody -= await list_own_addresses(self._conn, self._tenant_id)
+            found = await directory.find_by_addresses(self._conn, self._tenant_id, [*everybody])
+        result = {}
+        for key in keys:
+            by_address = {ref for one in people[key] for ref in found.get(one, ())}
+            refs = dict.fromkeys(sorted(by_address), True)
+            for ref, named in held.get(key, {}).items():
+                refs.setdefault(ref, named and bool(copies[key]))
+            result[key] = refs
+        return result
+
+    def _activity(
+        self,
+        turn: "_Turn",
+        copies: Sequence[OwnedEvent],
+        refs: Mapping[EntityRef, bool],
+        was: Told,
+        envelopes: list[Envelope],
+    ) -> Told:
+        concerned = [ref for ref, kept in refs.items() if kept] if turn.takes_place else []
+        meeting = turn.meeting
+        if meeting is None or (not concerned and was.activity_digest is None):
+            return was
+        stored = next((one.stored for one in copies if copy_of(one) == meeting.main), None)
+        activity = events.activity(
+            meeting,
+            concerned,
+            starts_at=self._now if stored is None else stored.starts_at,
+            ends_at=None if stored is None else stored.ends_at,
+        )
+        if not concerned:  # it is nobody's business any more what it said
+            activity = activity.model_copy(update={"participants": (), "snippet": ""})
+        what = digest(activity.model_dump(mode="json"))
+        if what == was.activity_digest:
+            return was
+        number = was.activity_sequence + 1
+        event = published.ActivityLogged(
+            origin=self._origins[turn.key],
+            connection_id=meeting.main.connection_id,
+            activity=activity,
+        )
+        envelopes.append(self._envelope(event, str(activity.id), number))
+        left = what if concerned else None
+        return replace(was, activity_sequence=number, activity_digest=left)
+
+    def _envelope(self, event: Published, aggregate_id: str, sequence: int) -> Envelope:
+        return Envelope.of(
+            event,
+            tenant_id=self._tenant_id,
+            aggregate_id=aggregate_id,
+            sequence=sequence,
+            time=self._now,
+        )
+
+
+def copy_of(owned: OwnedEvent) -> Copy:
+    """Return a stored event as a copy of its meeting."""
+    stored = owned.stored
+    return Copy(
+        event=stored.event,
+        connection_id=stored.connection_id,
+        user_id=owned.user_id,
+        calendar_id=stored.calendar_id,
+        is_primary=owned.is_primary,
+    )
+
+
+def _people(copies: Iterable[OwnedEvent]) -> set[str]:
+    """Return the folded addresses of who takes part in what takes place."""
+    return {
+        fold_address(one)
+        for owned in copies
+        if owned.stored.event.status is not Status.CANCELLED
+        for one in addresses_of(owned)
+    }
+
+
+def addresses_of(owned: OwnedEvent) -> list[str]:
+    """Return the addresses of an event's guests and organiser."""
+    details = owned.stored.event.details
+    found = [one.email for one in details.attendees if one.email and not one.resource]
+    return [*found, details.organizer_email] if details.organizer_email else found
+
+
+def _starts_at(copies: Sequence[OwnedEvent], now: datetime) -> datetime:
+    return copies[0].stored.starts_at if copies else now
