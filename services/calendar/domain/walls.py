@@ -48,11 +48,12 @@ def walls(rule: Rule, first: datetime, *, low: datetime, high: datetime) -> Iter
         high: where the window ends.
     """
     begin, count = _jumped(rule, first, low)
-    if begin > high or count == 0:
+    low = max(low, begin)
+    if low > high or count == 0:
         return
     years = _later(begin.year, high.year)
     parts = _parts(rule, first) | {"count": count, "dtstart": _moved(begin, years)}
-    low, high = _moved(max(low, begin), years), _moved(high, years)
+    low, high = _moved(low, years), _moved(high, years)
     steps = iter(library.rrule(FREQUENCIES[rule.frequency], **parts))
     for _ in range(MOST_STEPS):
         try:
