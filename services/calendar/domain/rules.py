@@ -141,8 +141,9 @@ def _parts(rule: Rule) -> Iterator[tuple[str, str]]:
             yield name, ",".join(map(str, rule.by[name]))
     if rule.weekdays:
         yield "BYDAY", ",".join(f"{n or ''}{WEEKDAYS[day]}" for n, day in rule.weekdays)
-    # Where weeks are neither counted nor skipped it does not matter when they begin.
-    matters = (rule.frequency == "WEEKLY" and rule.interval > 1) or "BYWEEKNO" in rule.by
+    # Where weeks are neither counted, skipped nor chosen from it does not matter when they begin.
+    chosen = rule.interval > 1 or "BYSETPOS" in rule.by
+    matters = (rule.frequency == "WEEKLY" and chosen) or "BYWEEKNO" in rule.by
     if rule.week_start and matters:
         yield "WKST", WEEKDAYS[rule.week_start]
 
