@@ -161,13 +161,13 @@ class CalendarSettings(ServiceSettings):
         """Return the time between comparisons of a calendar."""
         return timedelta(seconds=self.audit_interval)
 
-    def keys(self) -> dict[str, bytes]:
-        """Return the keys of channel tokens, by id; the first one signs."""
+    def keys(self) -> tuple[tuple[str, bytes], ...]:
+        """Return the keys of channel tokens, each with its id; the first one signs."""
         if self.channel_keys is None:
             secret = self.service_key.get_secret_value().encode()
-            return {"d": hmac.digest(secret, CHANNEL_KEY_PURPOSE, "sha256")}
+            return (("d", hmac.digest(secret, CHANNEL_KEY_PURPOSE, "sha256")),)
         pairs = (one.split(":", 1) for one in self.channel_keys.get_secret_value().split(","))
-        return {name: base64.b64decode(key) for name, key in pairs}
+        return tuple((name, base64.b64decode(key)) for name, key in pairs)
 
 
 def from_environment() -> CalendarSettings:

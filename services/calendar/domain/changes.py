@@ -1,5 +1,6 @@
 """What Google says of an event, held against what is kept of it."""
 
+from dataclasses import replace
 from enum import StrEnum
 
 from services.calendar.domain.event import Event, Status
@@ -34,20 +35,14 @@ def completed(known: Event | None, found: Event) -> Event:
     """Return a cancelled occurrence with what Google need not repeat of it."""
     if known is None or found.status is not Status.CANCELLED or found.ical_uid:
         return found
-    return Event(
-        google_id=found.google_id,
-        etag=found.etag,
-        updated=found.updated,
-        ical_uid=known.ical_uid,
-        status=found.status,
-        when=found.when or known.when,
-        master_id=found.master_id,
-        original=found.original,
-        event_type=found.event_type,
-        transparent=known.transparent,
-        organized_here=known.organized_here,
-        busy_only=known.busy_only,
+    return replace(
+        known, etag=found.etag, updated=found.updated, status=found.status, recurrence=()
     )
+
+
+def cancelled(event: Event) -> Event:
+    """Return an event as it is when it does not take place any more."""
+    return replace(event, status=Status.CANCELLED)
 
 
 def _is_older(found: Event, known: Event) -> bool:

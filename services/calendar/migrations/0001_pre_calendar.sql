@@ -70,12 +70,13 @@ CREATE TABLE watches (
 -- Channels have a row before Google hears of them, and keep it until they end: there is no list
 -- of them at Google.
 CREATE TABLE channels (
-    id          text        PRIMARY KEY,
+    id          uuid        PRIMARY KEY,
     account_id  uuid        NOT NULL,
     google_id   text        NOT NULL,
     -- Null until Google has named it.
     resource_id text,
-    state       text        NOT NULL CHECK (state IN ('intent', 'open', 'superseded', 'stopped')),
+    state       text        NOT NULL CHECK (state IN
+                ('intended', 'watching', 'superseded', 'stopped')),
     -- Of the newest notice.
     last_number bigint      NOT NULL DEFAULT 0,
     created_at  timestamptz NOT NULL,

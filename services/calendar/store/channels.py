@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from libs.common.db import Connection as Conn
+from services.calendar.domain.channel import Channel, ChannelState
 
 ADD_WATCH = "INSERT INTO watches (account_id, google_id) VALUES ($1, $2) ON CONFLICT DO NOTHING"
 CLAIM_WATCH = """
@@ -38,13 +39,13 @@ async def find_watch(
 
 INTEND = """
 INSERT INTO channels (id, account_id, google_id, state, created_at, expires_at)
-VALUES ($1, $2, $3, 'intent', $4, $5)
+VALUES ($1, $2, $3, 'intended', $4, $5)
 """
 
 
 async def intend(
     conn: Conn,
-    channel_id: str,
+    channel_id: UUID,
     account_id: UUID,
     google_id: str,
     *,
@@ -56,12 +57,12 @@ async def intend(
 
 
 OPEN = """
-UPDATE channels SET state = 'open', resource_id = $2, expires_at = $3
- WHERE id = $1 AND state IN ('intent', 'open')
+UPDATE channels SET state = 'watching', resource_id = $2, expires_at = $3
+ WHERE id = $1 AND state IN ('intended', 'watching')
 """
 SUPERSEDE = """
 UPDATE channels SET state = 'superseded'
- WHERE account_id = $1 AND google_id = $2 AND id <> $3 AND state IN ('intent', 'open')
+ WHERE account_id = $1 AND google_id = $2 AND id <> $3 AND state IN ('intended', 'watching')
 """
 MARK_WATCHED = """
 UPDATE watches SET renew_at = $3, lease_until = '-infinity', failure = NULL
@@ -71,7 +72,7 @@ UPDATE watches SET renew_at = $3, lease_until = '-infinity', failure = NULL
 
 async def opened(
     conn: Conn,
-    channel_id: str,
+    channel_id: UUID,
     account_id: UUID,
     google_id: str,
     *,
@@ -99,25 +100,33 @@ async def failed(
 
 
 @dataclass(frozen=True, slots=True)
-class Channel:
-    """What a notice has to be held against."""
+class Watched:
+    """A channel, and of which calendar it tells."""
 
+    channel: Channel
     account_id: UUID
     google_id: str
-    resource_id: str | None
-    state: str
-    last_number: int
 
 
 FIND = """
-SELECT account_id, google_id, resource_id, state, last_number FROM channels WHERE id = $1
+SELECT id, account_id, google_id, resource_id, state, last_number, expires_at
+  FROM channels WHERE id = $1
 """
 
 
-async def find_channel(conn: Conn, channel_id: str) -> Channel | None:
+async def find_channel(conn: Conn, channel_id: UUID) -> Watched | None:
     """Return a channel, None when there is none (any more)."""
     row = await conn.fetchrow(FIND, channel_id)
-    return None if row is None else Channel(**row)
+    if row is None:
+        return None
+    channel = Channel(
+        id=row["id"],
+        state=ChannelState(row["state"]),
+        resource_id=row["resource_id"],
+        last_number=row["last_number"],
+        expires_at=row["expires_at"],
+    )
+    return Watched(channel, row["account_id"], row["google_id"])
 
 
 NOTE = """
@@ -127,7 +136,7 @@ UPDATE channels SET last_number = GREATEST(last_number, $2), resource_id = COALE
 """
 
 
-async def note_notice(conn: Conn, channel_id: str, *, number: int, resource_id: str) -> None:
+async def note_notice(conn: Conn, channel_id: UUID, *, number: int, resource_id: str) -> None:
     """Keep the number of the newest notice, and how Google calls the resource.
 
     That it reaches the disk is not waited for: a notice that is taken in twice does no harm.
@@ -141,7 +150,7 @@ SELECT id, resource_id FROM channels
 """
 
 
-async def list_stoppable(conn: Conn, account_id: UUID, google_id: str) -> list[tuple[str, str]]:
+async def list_stoppable(conn: Conn, account_id: UUID, google_id: str) -> list[tuple[UUID, str]]:
     """Return channels of a calendar that tell in vain, with Google's names of the resource."""
     rows = await conn.fetch(LIST_STOPPABLE, account_id, google_id)
     return [(row["id"], row["resource_id"]) for row in rows]
@@ -150,7 +159,7 @@ async def list_stoppable(conn: Conn, account_id: UUID, google_id: str) -> list[t
 STOPPED = "UPDATE channels SET state = 'stopped' WHERE id = $1"
 
 
-async def mark_stopped(conn: Conn, channel_id: str) -> None:
+async def mark_stopped(conn: Conn, channel_id: UUID) -> None:
     """Note that Google was told; the id stays known until the channel would have ended."""
     await conn.execute(STOPPED, channel_id)
 
@@ -158,7 +167,7 @@ async def mark_stopped(conn: Conn, channel_id: str) -> None:
 END_WATCHES = "DELETE FROM watches WHERE account_id = $1 AND ($2::text IS NULL OR google_id = $2)"
 END_CHANNELS = """
 UPDATE channels SET state = 'superseded'
- WHERE account_id = $1 AND ($2::text IS NULL OR google_id = $2) AND state IN ('intent', 'open')
+ WHERE account_id = $1 AND ($2::text IS NULL OR google_id = $2) AND state IN ('intended', 'watching')
 """
 
 
@@ -174,7 +183,7 @@ SELECT id, resource_id FROM channels
 """
 
 
-async def list_ended(conn: Conn, account_id: UUID) -> list[tuple[str, str]]:
+async def list_ended(conn: Conn, account_id: UUID) -> list[tuple[UUID, str]]:
     """Return all channels of an account that tell in vain."""
     return [(row["id"], row["resource_id"]) for row in await conn.fetch(LIST_ENDED, account_id)]
 
@@ -209,7 +218,7 @@ class WatchRow:
 LIST_WATCHES = """
 SELECT w.account_id, w.google_id, w.failure,
        (SELECT max(c.expires_at) FROM channels c
-         WHERE c.account_id = w.account_id AND c.google_id = w.google_id AND c.state = 'open')
+         WHERE c.account_id = w.account_id AND c.google_id = w.google_id AND c.state = 'watching')
        AS expires_at
   FROM watches w WHERE w.account_id = ANY($1::uuid[])
 """

@@ -23,12 +23,14 @@ class StoredEvent:
     starts_at: datetime
     ends_at: datetime | None
     """None: its series has no end."""
+    changed_at: datetime
+    """When it was written last."""
     deleted_at: datetime | None = None
 
 
 COLUMNS = """e.id, e.connection_id, e.calendar_id, e.google_id, e.series_id, e.occurrence, e.etag,
        e.google_updated, e.status, e.starts_at, NULLIF(e.ends_at, 'infinity') AS ends_at, e.body,
-       e.deleted_at"""
+       e.changed_at, e.deleted_at"""
 
 
 def stored_of(row: Any) -> StoredEvent:
@@ -48,6 +50,7 @@ def stored_of(row: Any) -> StoredEvent:
         ),
         starts_at=row["starts_at"],
         ends_at=row["ends_at"],
+        changed_at=row["changed_at"],
         deleted_at=row["deleted_at"],
     )
 
@@ -275,15 +278,19 @@ async def find_series(
 LIST_HELD = """
 SELECT google_id FROM events
  WHERE tenant_id = $1 AND calendar_id = $2 AND deleted_at IS NULL AND ends_at > $3
-   AND changed_at < $4
+   AND changed_at < $4 AND google_id > $7
    AND NOT EXISTS (SELECT FROM snapshot_items s
                     WHERE s.tenant_id = $1 AND s.feed_id = $5 AND s.item = events.google_id)
  ORDER BY google_id
  LIMIT $6
 """
 COUNT_HELD = """
-SELECT count(*) FROM events
- WHERE tenant_id = $1 AND calendar_id = $2 AND deleted_at IS NULL AND ends_at > $3
+SELECT count(*) AS held,
+       count(*) FILTER (WHERE changed_at < $4 AND NOT EXISTS (
+             SELECT FROM snapshot_items s
+              WHERE s.tenant_id = $1 AND s.feed_id = $5 AND s.item = e.google_id)) AS absent
+  FROM events e
+ WHERE e.tenant_id = $1 AND e.calendar_id = $2 AND e.deleted_at IS NULL AND e.ends_at > $3
 """
 
 
@@ -295,16 +302,29 @@ async def list_absent(
     *,
     since: datetime,
     started_at: datetime,
+    after: str,
     limit: int,
 ) -> list[str]:
     """Return events that a complete list, begun at `started_at`, should have and does not."""
-    rows = await conn.fetch(LIST_HELD, tenant_id, calendar_id, since, started_at, feed_id, limit)
+    rows = await conn.fetch(
+        LIST_HELD, tenant_id, calendar_id, since, started_at, feed_id, limit, after
+    )
     return [row["google_id"] for row in rows]
 
 
-async def count_held(conn: Conn, tenant_id: str, calendar_id: UUID, *, since: datetime) -> int:
-    """Return how many events of a calendar are held from `since` on."""
-    return int(await conn.fetchval(COUNT_HELD, tenant_id, calendar_id, since))
+async def count_absent(
+    conn: Conn,
+    tenant_id: str,
+    calendar_id: UUID,
+    feed_id: UUID,
+    *,
+    since: datetime,
+    started_at: datetime,
+) -> tuple[int, int]:
+    """Return how many events `list_absent` has in all, and how many are held from `since` on."""
+    row = await conn.fetchrow(COUNT_HELD, tenant_id, calendar_id, since, started_at, feed_id)
+    assert row is not None  # noqa: S101 - an aggregate has a row
+    return row["absent"], row["held"]
 
 
 LIST_SOME = """

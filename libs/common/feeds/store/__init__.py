@@ -5,7 +5,7 @@ cannot deadlock, and page commits (feed only) never wait for a push.
 """
 
 from libs.common.feeds.store.leases import advance, claim, finish, renew
-from libs.common.feeds.store.rows import list_feeds, next_sequence, open_feed, stop_feeds
+from libs.common.feeds.store.rows import list_feeds, next_sequence, open_feed, stop_feed, stop_feeds
 from libs.common.feeds.store.signals import (
     CHANNEL,
     PAYLOADS,
@@ -27,5 +27,6 @@ __all__ = [
     "raise_signal",
     "raise_signals",
     "renew",
+    "stop_feed",
     "stop_feeds",
 ]

@@ -122,6 +122,21 @@ async def stop_feeds(
     return [row["id"] for row in rows]
 
 
+STOP_SIGNAL = """
+UPDATE signals SET due_at = 'infinity', running = false WHERE tenant_id = $1 AND feed_id = $2
+"""
+STOP_FEED = """
+UPDATE feeds SET state = $3, reason = $4, lease_epoch = lease_epoch + 1, lease_until = NULL
+ WHERE tenant_id = $1 AND id = $2 AND state <> 'closed'
+"""
+
+
+async def stop_feed(conn: Connection, feed: Feed, *, state: FeedState, reason: str) -> None:
+    """Pause or close one feed, as `stop_feeds` does all of a connection."""
+    await conn.execute(STOP_SIGNAL, feed.tenant_id, feed.id)
+    await conn.execute(STOP_FEED, feed.tenant_id, feed.id, state.value, reason)
+
+
 LIST_FEEDS = """
 SELECT f.tenant_id, f.id, f.connection_id, f.account_id, f.kind, f.resource, f.fingerprint,
        f.cursor, f.state, f.reason, f.failures, f.last_sync_at, f.sequence

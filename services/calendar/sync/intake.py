@@ -1,0 +1,219 @@
+"""Taking events in: rows, what was told of them, and the log, in the caller's transaction."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from libs.common.addresses import fold_address
+from libs.common.db import Connection as Conn
+from libs.common.directory import store as directory
+from libs.common.events.base import Origin
+from libs.common.ids import new_id
+from services.calendar.domain.changes import Change, cancelled, change_of, completed
+from services.calendar.domain.connection import Connection
+from services.calendar.domain.event import Event
+from services.calendar.domain.meeting import Copy, meeting_id, parse_meeting_id
+from services.calendar.domain.recurrence import span_of
+from services.calendar.domain.times import instants
+from services.calendar.store import events as store
+from services.calendar.store import sync_logs
+from services.calendar.store.calendars import Calendar
+from services.calendar.store.events import StoredEvent
+from services.calendar.sync.appointments_back import Back
+from services.calendar.sync.echoes import Echoes
+from services.calendar.sync.meetings import Meetings
+
+
+@dataclass(slots=True)
+class Taken:
+    """What a page came to."""
+
+    added: int = 0
+    changed: int = 0
+    removed: int = 0
+
+
+class Intake:
+    """Writes what Google says of events."""
+
+    def __init__(self, back: Back, echoes: Echoes, *, now: Callable[[], datetime]) -> None:
+        """Tell of appointments through `back`, and know our own changes by `echoes`."""
+        self._back = back
+        self._echoes = echoes
+        self._now = now
+
+    async def take(
+        self,
+        conn: Conn,
+        connection: Connection,
+        calendar: Calendar,
+        events: Sequence[Event],
+        *,
+        origin: Origin,
+        fetched_at: datetime | None = None,
+        absent: Sequence[str] = (),
+    ) -> Taken:
+        """Take events of a calendar in; the last that locks anything in the transaction.
+
+        Args:
+            conn: inside a transaction, whose first lock this takes but for the feed's.
+            connection: whose calendar.
+            calendar: which.
+            events: as Google has them.
+            origin: why they are looked at; our own changes are told as the CRM's.
+            fetched_at: when they were asked for; what was written since is newer, unless None.
+            absent: Google's ids of events that are not there any more.
+        """
+        now = self._now()
+        await directory.lock_shared(conn, connection.tenant_id)
+        newest = {one.google_id: one for one in events}  # a page may have one twice
+        known = await store.lock_events(
+            conn, connection.tenant_id, calendar.id, sorted({*newest, *absent})
+        )
+        if fetched_at is not None:
+            newest = {
+                name: one
+                for name, one in newest.items()
+                if name not in known or known[name].changed_at < fetched_at
+            }
+        echoes = await self._echoes.find(conn, connection, calendar, [*newest.values()], now=now)
+        plan = _Plan(connection, calendar, now)
+        for name, found in sorted(newest.items()):
+            plan.weigh(known.get(name), found)
+        for name in absent:
+            if (held := known.get(name)) is not None and held.deleted_at is None:
+                plan.remove(held)
+        masters = [one.event.google_id for one in plan.removed if one.event.is_master]
+        if masters:
+            left = await store.lock_exceptions(conn, connection.tenant_id, calendar.id, masters)
+            for one in left:
+                plan.remove(one)
+        if plan.put:
+            await store.put_events(
+                conn, connection.tenant_id, connection.id, calendar.id, plan.put, now=now
+            )
+        if plan.removed:
+            ids = [one.id for one in plan.removed]
+            await store.bury_events(conn, connection.tenant_id, ids, now=now)
+        meetings = Meetings(conn, connection.tenant_id, now=now)
+        lines = plan.touch(meetings, origin=origin, echoes=echoes)
+        await meetings.tell()
+        await self._back.tell(conn, connection, calendar, plan.seen, echoes=echoes, now=now)
+        await sync_logs.add_lines(conn, connection.tenant_id, lines, now=now)
+        return plan.taken
+
+
+class _Plan:
+    """What is written of one calendar in one transaction."""
+
+    def __init__(self, connection: Connection, calendar: Calendar, now: datetime) -> None:
+        self.put: list[tuple[StoredEvent, Sequence[str]]] = []
+        self.removed: list[StoredEvent] = []
+        self.taken = Taken()
+        self.seen: list[tuple[Event | None, Event]] = []
+        """What was known, and what is now, of each event that changed."""
+        self._steps: list[tuple[Change, StoredEvent]] = []
+        self._connection = connection
+        self._calendar = calendar
+        self._now = now
+        self._gone: set[UUID] = set()
+
+    def weigh(self, held: StoredEvent | None, found: Event) -> None:
+        known = None if held is None or held.deleted_at is not None else held.event
+        found = completed(known, found)
+        change = change_of(known, found)
+        if change is Change.REMOVE and held is not None:
+            self.remove(held)
+            return
+        if change not in {Change.ADD, Change.REPLACE}:
+            return
+        stored = self._stored(held, found)
+        if stored is None:
+            return
+        self.put.append((stored, people_of(found)))
+        self.seen.append((known, found))
+        self._steps.append((change, stored))
+        if change is Change.ADD:
+            self.taken.added += 1
+        else:
+            self.taken.changed += 1
+
+    def remove(self, held: StoredEvent) -> None:
+        if held.id in self._gone or held.deleted_at is not None:
+            return
+        self._gone.add(held.id)
+        self.removed.append(held)
+        self.seen.append((held.event, cancelled(held.event)))
+        self._steps.append((Change.REMOVE, held))
+        self.taken.removed += 1
+
+    def _stored(self, held: StoredEvent | None, found: Event) -> StoredEvent | None:
+        """Return the row of an event; None: it is an occurrence that nothing is known of."""
+        span = _span(found, zone=self._calendar.zone)
+        if span is None:
+            if held is None:
+                return None
+            span = held.starts_at, held.ends_at
+        series_id, occurrence = parse_meeting_id(meeting_id(self._connection.tenant_id, found))
+        return StoredEvent(
+            id=new_id() if held is None else held.id,
+            connection_id=self._connection.id,
+            calendar_id=self._calendar.id,
+            series_id=series_id,
+            occurrence=occurrence or "",
+            event=found,
+            starts_at=span[0],
+            ends_at=span[1],
+            changed_at=self._now,
+        )
+
+    def touch(
+        self, meetings: Meetings, *, origin: Origin, echoes: frozenset[str]
+    ) -> list[sync_logs.Line]:
+        """Note which meetings changed; return the lines of the log."""
+        lines = []
+        for change, stored in self._steps:
+            ours = stored.event.google_id in echoes
+            why = Origin.CRM if ours else origin
+            if change is Change.REMOVE:
+                meetings.gone(self._copy(stored), stored.series_id, stored.occurrence, why)
+            else:
+                meetings.touch(stored.series_id, stored.occurrence, why)
+            if ours:
+                continue  # logged as what went to Google
+            lines.append(
+                sync_logs.Line(
+                    connection_id=self._connection.id,
+                    calendar_id=self._calendar.id,
+                    direction="from_google",
+                    action=change.value,
+                    event_id=meeting_id(self._connection.tenant_id, stored.event),
+                    google_id=stored.event.google_id,
+                )
+            )
+        return lines
+
+    def _copy(self, stored: StoredEvent) -> Copy:
+        return Copy(
+            event=stored.event,
+            connection_id=self._connection.id,
+            user_id=self._connection.user_id,
+            calendar_id=self._calendar.id,
+            is_primary=self._calendar.is_primary,
+        )
+
+
+def _span(event: Event, *, zone: str) -> tuple[datetime, datetime | None] | None:
+    if event.is_master:
+        return span_of(event, zone=zone)
+    return None if event.when is None else instants(event.when, zone=zone)
+
+
+def people_of(event: Event) -> list[str]:
+    """Return the folded addresses of who takes part in an event."""
+    details = event.details
+    found = {fold_address(one.email) for one in details.attendees if one.email}
+    if details.organizer_email:
+        found.add(fold_address(details.organizer_email))
+    return sorted(found)
