@@ -19,6 +19,7 @@ _VALUE: Final = re.compile(r"(\d{8})(?:T(\d{6})(Z)?)?")
 _FREQUENCIES: Final = frozenset({"DAILY", "WEEKLY", "MONTHLY", "YEARLY", "HOURLY"})
 _FAR: Final = timedelta(days=366 * 12)
 _MOST_LINES: Final = 300
+_MOST: Final = 36_600
 
 
 def check(lines: tuple[str, ...], start: Moment) -> None:
@@ -26,7 +27,7 @@ def check(lines: tuple[str, ...], start: Moment) -> None:
     if len(lines) > _MOST_LINES:
         raise invalid("Invalid recurrence rule.")
     try:
-        first = next(iter(_parsed(lines, start, _far(start))), None)
+        first = next(iter(_parsed(lines, start, _far(start), counts=False)), None)
     except (ValueError, OverflowError, TypeError) as exc:
         raise invalid("Invalid recurrence rule.") from exc
     if first is None:
@@ -61,13 +62,16 @@ def holds(lines: tuple[str, ...], start: Moment, original: Moment) -> bool:
 
 @lru_cache(maxsize=4096)
 def last(lines: tuple[str, ...], start: Moment) -> Moment | None:
-    """Return when the last occurrence begins, or None for a series without end."""
+    """Return a time after which no occurrence begins, or None for a series without end."""
     if not is_bounded(lines):
         return None
-    found = start
-    for wall in _parsed(lines, start, None):
-        found = start.at_local(wall)
-    return found
+    ends = [start.local()]
+    for name, value in _rules(lines, start):
+        if name == "RRULE" and isinstance(value, rrule):
+            ends.append(_until(value) or max(value, default=ends[0]))
+        elif name == "RDATE" and isinstance(value, datetime):
+            ends.append(value)
+    return start.at_local(max(ends))
 
 
 def is_bounded(lines: tuple[str, ...]) -> bool:
@@ -150,6 +154,8 @@ def _rule(text: str, start: Moment) -> rrule:
         day_only = len(parts["UNTIL"]) == len("20260101") and not start.is_day
         until = until + ONE_DAY - timedelta(seconds=1) if day_only else until
         parts["UNTIL"] = f"{until:%Y%m%dT%H%M%S}"
+    if int(parts.get("INTERVAL", 1)) < 1 or int(parts.get("COUNT", 1)) not in range(1, _MOST + 1):
+        raise ValueError(text)
     rule = rrulestr(
         ";".join(f"{name}={value}" for name, value in parts.items()),
         dtstart=start.local(),
@@ -177,14 +183,23 @@ def _wall(text: str, zone: str, start: Moment) -> datetime:
     return wall.replace(tzinfo=told_in).astimezone(zone_of(start.zone)).replace(tzinfo=None)
 
 
-def _parsed(lines: tuple[str, ...], start: Moment, before: datetime | None) -> rruleset:
-    """Return the set of occurrences; rules without end stop at `before`, none runs for ever."""
+def _parsed(
+    lines: tuple[str, ...], start: Moment, before: datetime, *, counts: bool = True
+) -> rruleset:
+    """Return the set of occurrences; rules stop at `before`, so that none runs for ever.
+
+    Args:
+        lines: valid ones.
+        start: of the series.
+        before: a wall clock.
+        counts: False if `COUNT` is to be passed over, whose rules do not stop before it is full.
+    """
     found = rruleset()
     has_rule = False
     for name, value in _rules(lines, start):
         if isinstance(value, rrule):
             has_rule = has_rule or name == "RRULE"
-            bounded = _bounded(value, before)
+            bounded = _bounded(value, before, counts=counts)
             found.rrule(bounded) if name == "RRULE" else found.exrule(bounded)
         elif isinstance(value, datetime):
             found.rdate(value) if name == "RDATE" else found.exdate(value)
@@ -193,9 +208,16 @@ def _parsed(lines: tuple[str, ...], start: Moment, before: datetime | None) -> r
     return found
 
 
-def _bounded(rule: rrule, before: datetime | None) -> rrule:
-    wanted = rule.__dict__
-    if before is None or wanted["_count"] is not None:
+def _bounded(rule: rrule, before: datetime, *, counts: bool) -> rrule:
+    if rule.__dict__["_count"] is not None and counts:
         return rule
-    until = wanted["_until"]
-    return rule if until is not None and until <= before else rule.replace(until=before)
+    until = _until(rule)
+    if until is not None and until <= before:
+        return rule
+    return rule.replace(until=before, count=None)
+
+
+def _until(rule: rrule) -> datetime | None:
+    # The library has no public way to ask for it.
+    found = rule.__dict__["_until"]
+    return found if isinstance(found, datetime) else None

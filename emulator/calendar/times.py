@@ -85,7 +85,7 @@ def known_zone(name: str) -> ZoneInfo | None:
     """Return the zone of an IANA name, or None."""
     try:
         return ZoneInfo(name)
-    except (ValueError, OSError):  # unknown, or no name at all
+    except (KeyError, ValueError, OSError):  # unknown, or no name at all
         return None
 
 
