@@ -10,7 +10,18 @@ import jinja2
 from aiohttp import web
 
 from emulator import serviceusage
+from emulator.calendar import (
+    calendar_list,
+    calendars,
+    events,
+    freebusy,
+    listing,
+    settings,
+    watching,
+)
 from emulator.config import EmulatorConfig
+from emulator.control import calendar as control_calendar
+from emulator.control import channels as control_channels
 from emulator.control import google as control_google
 from emulator.control import http as control_http
 from emulator.control import mail as control_mail
@@ -46,6 +57,7 @@ class GrpcPort:
 
 PUBSUB: Final[web.AppKey[GrpcPort]] = web.AppKey("pubsub", GrpcPort)
 
+_SERVED: Final = (("gmail", "v1"), ("calendar", "v3"), ("pubsub", "v1"), ("serviceusage", "v1"))
 _OPERATIONS: Final = {
     **account.OPERATIONS,
     **messages.OPERATIONS,
@@ -54,6 +66,13 @@ _OPERATIONS: Final = {
     **threads.OPERATIONS,
     **drafts.OPERATIONS,
     **send_as.OPERATIONS,
+    **calendar_list.OPERATIONS,
+    **calendars.OPERATIONS,
+    **events.OPERATIONS,
+    **listing.OPERATIONS,
+    **watching.OPERATIONS,
+    **freebusy.OPERATIONS,
+    **settings.OPERATIONS,
     **pubsub_api.OPERATIONS,
     **serviceusage.OPERATIONS,
 }
@@ -76,8 +95,8 @@ def create_app(config: EmulatorConfig | None = None) -> web.Application:
     )
     app[WORLD], app[PUBSUB] = world, GrpcPort()
     app[control_pushes.PUSHER] = Pusher(world.pubsub, world.clock)
-    apis = ("gmail", "pubsub", "serviceusage")
-    table = MethodTable(*(documents.load(api, "v1") for api in apis))
+    app[rest_web.NOTIFIER] = world.notifier
+    table = MethodTable(*(documents.load(api, version) for api, version in _SERVED))
     app[rest_web.DISPATCHER] = Dispatcher(world, table, _OPERATIONS)
     aiohttp_jinja2.setup(app, loader=jinja2.FileSystemLoader(Path(authorize.__file__).parent))
     app.router.add_get("/", _index)
@@ -86,6 +105,8 @@ def create_app(config: EmulatorConfig | None = None) -> web.Application:
         control_pushes,
         control_people,
         control_mail,
+        control_calendar,
+        control_channels,
         authorize,
         token,
         identity,
@@ -113,9 +134,13 @@ async def _index(request: web.Request) -> web.Response:
 
 async def _deliveries(app: web.Application) -> AsyncIterator[None]:
     pusher = app[control_pushes.PUSHER]
+    world = app[WORLD]
     await pusher.start()
+    await world.notifier.start()
     yield
-    app[WORLD].watches.close()
+    world.watches.close()
+    world.calendars.close()
+    await world.notifier.close()
     await pusher.close()
 
 

@@ -31,6 +31,17 @@ class Switches(BaseModel):
     require_publisher_binding: bool = False
     size_estimate_cap: int | None = Field(default=None, ge=1)
     vanish_gets: int = Field(default=0, ge=0)
+    calendar_requests_per_minute: int = Field(default=600, ge=1)
+    calendar_project_requests_per_minute: int | None = Field(default=10_000, ge=1)
+    calendar_usage_limits_exceeded: bool = False
+    calendar_pages: Literal["full", "short", "empty"] = "full"
+    bare_cancellations: bool = False
+    sync_token_ttl_s: int = Field(default=30 * 86_400, ge=1)
+    updated_min_ttl_s: int = Field(default=28 * 86_400, ge=1)
+    channel_ttl_s: int = Field(default=30 * 86_400, ge=1)
+    channel_http: Literal["never", "nearby", "anywhere"] = "nearby"
+    conference_delay_s: float | None = Field(default=0, ge=0)
+    conference_fails: bool = False
     token_error: str | None = None
     check_answers: bool = False
 

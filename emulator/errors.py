@@ -29,6 +29,9 @@ _BAD_CREDENTIAL = _NO_CREDENTIAL.replace(
 class ApiError(Exception):
     """An answer that is not a success.
 
+    Args:
+        status: the canonical name; the code's usual one by default, none at all when empty.
+
     Source: https://developers.google.com/workspace/gmail/api/guides/handle-errors
     """
 
@@ -49,7 +52,8 @@ class ApiError(Exception):
         self.headers = headers or {}
         item = {"message": message, "domain": domain, "reason": reason, **(extra or {})}
         error: Json = {"code": code, "message": message, "errors": [item]}
-        error["status"] = status or _STATUS.get(code, "UNKNOWN")
+        if status != "":
+            error["status"] = status or _STATUS.get(code, "UNKNOWN")
         if details:
             error["details"] = details
         self.envelope: Json = {"error": error}
@@ -98,7 +102,7 @@ def insufficient_scope(service: str, method: str) -> ApiError:
 
 
 def rate_limited(retry_after: str, *, code: int = 403) -> ApiError:
-    """Return the per-user quota refusal; the time stands in the text, there is no header."""
+    """Return Gmail's per-user quota refusal; the time stands in the text, there is no header."""
     message = f"User-rate limit exceeded.  Retry after {retry_after}"
     return ApiError(code, message, "rateLimitExceeded", domain="usageLimits")
 
@@ -116,6 +120,12 @@ def project_rate_limited(*, code: int = 403) -> ApiError:
         "quota_unit": "1/min/{project}",
     }
     return ApiError(code, message, "rateLimitExceeded", domain="usageLimits", details=[info])
+
+
+def calendar_rate_limited(reason: str, *, code: int = 403) -> ApiError:
+    """Return the Calendar API's refusal; Google uses 403 and 429 for the same."""
+    message = "User Rate Limit Exceeded" if reason.startswith("user") else "Rate Limit Exceeded"
+    return ApiError(code, message, reason, domain="usageLimits", status="")
 
 
 def _unauthenticated(message: str, short: str, reason: str, info: str) -> ApiError:

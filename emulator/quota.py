@@ -5,15 +5,16 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from emulator.clock import Clock, rfc3339
-from emulator.errors import project_rate_limited, rate_limited
+from emulator.errors import calendar_rate_limited, project_rate_limited, rate_limited
 
 _WINDOW_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Units of a sliding minute, None for no limit, and the status of a refusal."""
+    """Units of a sliding minute of one API, None for no limit, and the status of a refusal."""
 
+    api: str = "gmail"
     person: int | None = None
     project: int | None = None
     status: int = 403
@@ -41,7 +42,8 @@ class _Minute:
 class UsageLedger:
     """Counts units per person and method; refuses above the budgets of a sliding minute.
 
-    Source: https://developers.google.com/workspace/gmail/api/reference/quota
+    Sources: https://developers.google.com/workspace/gmail/api/reference/quota and
+    https://developers.google.com/workspace/calendar/api/guides/quota
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -49,8 +51,8 @@ class UsageLedger:
         self.units: dict[str, Counter[str]] = defaultdict(Counter)
         self.calls: dict[str, Counter[str]] = defaultdict(Counter)
         self.refused: Counter[str] = Counter()
-        self._minutes: dict[str, _Minute] = defaultdict(_Minute)
-        self._project = _Minute()
+        self._minutes: dict[tuple[str, str], _Minute] = defaultdict(_Minute)
+        self._projects: dict[str, _Minute] = defaultdict(_Minute)
 
     def charge(self, email: str, method: str, units: int, *, budget: Budget) -> None:
         """Count one call.
@@ -59,23 +61,26 @@ class UsageLedger:
             ApiError: a budget of the last minute is spent; nothing was charged.
         """
         now = self._clock.now_s()
-        mine = self._minutes[email]
+        mine, project = self._minutes[budget.api, email], self._projects[budget.api]
         mine.trim(now)
-        self._project.trim(now)
+        project.trim(now)
         if not mine.holds(units, budget.person):
             self.refused[email] += 1
+            if budget.api == "calendar":
+                raise calendar_rate_limited("userRateLimitExceeded", code=budget.status)
             oldest = mine.spent[0][0] if mine.spent else now
             raise rate_limited(rfc3339(oldest + _WINDOW_S), code=budget.status)
-        if not self._project.holds(units, budget.project):
+        if not project.holds(units, budget.project):
             self.refused[email] += 1
+            if budget.api == "calendar":
+                raise calendar_rate_limited("rateLimitExceeded", code=budget.status)
             raise project_rate_limited(code=budget.status)
         mine.spend(now, units)
-        self._project.spend(now, units)
+        project.spend(now, units)
         self.units[email][method] += units
         self.calls[email][method] += 1
 
     def clear(self) -> None:
         """Forget everything that was counted."""
-        for counter in (self.units, self.calls, self.refused, self._minutes):
+        for counter in (self.units, self.calls, self.refused, self._minutes, self._projects):
             counter.clear()
-        self._project = _Minute()

@@ -4,6 +4,9 @@ from typing import Any
 
 from aiohttp import web
 
+from emulator.calendar.channels import Channel
+from emulator.calendar.delivery import Notifier
+from emulator.calendar.state import Calendars
 from emulator.clock import Clock
 from emulator.config import EmulatorConfig, PushTarget, Switches
 from emulator.faults import Faults
@@ -24,11 +27,13 @@ class World:
         self.config = config
         self.clock = Clock()
         self.pubsub = PubSub(self.clock)
+        self.notifier = Notifier()
         self._fill()
 
     def reset(self) -> None:
         """Go back to how the emulator was started; open push loops are told."""
         self.watches.close()
+        self.calendars.close()
         for name in list(self.pubsub.subscriptions):
             self.pubsub.remove_subscription(name)
         self.pubsub.topics.clear()
@@ -48,13 +53,20 @@ class World:
             self._mailboxes[email] = found
         return found
 
-    def budget(self) -> Budget:
-        """Return the quota that the switches want enforced."""
+    def budget(self, api: str = "gmail") -> Budget:
+        """Return the quota of an API that the switches want enforced."""
         switches = self.switches
         if not switches.enforce_quota:
-            return Budget()
+            return Budget(api)
+        if api == "calendar":
+            return Budget(
+                api,
+                switches.calendar_requests_per_minute,
+                switches.calendar_project_requests_per_minute,
+                switches.quota_status,
+            )
         return Budget(
-            switches.units_per_minute, switches.project_units_per_minute, switches.quota_status
+            api, switches.units_per_minute, switches.project_units_per_minute, switches.quota_status
         )
 
     def vanished(self, message_id: str) -> bool:
@@ -65,12 +77,15 @@ class World:
         return left > 0
 
     def rename_mailbox(self, old: str, new: str) -> None:
-        """Keep the mail of a person whose address changed; watches of the old one end."""
+        """Keep mail and calendar of a person whose address changed; watches of the old one end."""
         self.watches.stop_all(old)
         box = self.mailbox(old)
         del self._mailboxes[old]
         box.email = new
         self._mailboxes[new] = box
+        person = self.people.find(old)
+        if person is not None:
+            self.calendars.rename(person, new)
 
     def _fill(self) -> None:
         self.switches: Switches = self.config.switches
@@ -82,6 +97,7 @@ class World:
         self.enabled: dict[str, set[str]] = {}
         self._mailboxes: dict[str, Mailbox] = {}
         self._vanishing: dict[str, int] = {}
+        self.calendars = Calendars(self.clock, self.people, lambda: self.switches, self._notify)
         self.watches = Watches(self.clock, self._publish, lambda: self.switches, self.mailbox)
         for topic in self.config.topics:
             self.pubsub.add_topic(topic)
@@ -96,6 +112,9 @@ class World:
         if record.kind is Kind.ADDED and self.switches.vanish_gets:
             self._vanishing[record.message_id] = self.switches.vanish_gets
         self.watches.changed(mailbox, record)
+
+    def _notify(self, channel: Channel, headers: dict[str, str]) -> None:
+        self.notifier.send(channel, headers)
 
     def _publish(self, topic: str, data: bytes) -> None:
         self.pubsub.publish(topic, data)

@@ -1,13 +1,17 @@
 """Google's own behaviour: the clock, the switches, faults, usage and the whole state."""
 
 import json
+from collections import Counter
 from importlib import metadata
 from typing import Any, Final
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from emulator.calendar.delivery import DeliverySwitches
 from emulator.config import Switches
+from emulator.control.calendar import calendar_state
+from emulator.control.channels import channels
 from emulator.control.http import PREFIX, ControlError, body
 from emulator.control.people import shown
 from emulator.control.pushes import PUSHER
@@ -103,6 +107,7 @@ async def get_usage(request: web.Request) -> web.Response:
         email: {
             "units": sum(units.values()),
             "refused": usage.refused[email],
+            "apis": _by_api(units),
             "methods": {
                 name: {"units": units[name], "calls": usage.calls[email][name]} for name in units
             },
@@ -110,6 +115,14 @@ async def get_usage(request: web.Request) -> web.Response:
         for email, units in usage.units.items()
     }
     return web.json_response({"people": people})
+
+
+def _by_api(units: Counter[str]) -> dict[str, int]:
+    """Return what each API's methods cost; Calendar counts requests, Gmail its own units."""
+    found: Counter[str] = Counter()
+    for method, spent in units.items():
+        found[method.partition(".")[0]] += spent
+    return dict(found)
 
 
 async def clear_usage(request: web.Request) -> web.Response:
@@ -122,6 +135,7 @@ async def state(request: web.Request) -> web.Response:
     """Dump everything, secrets included: this is a local test tool."""
     world = request.app[WORLD]
     oauth = world.oauth
+    agendas = [one for one in world.calendars.agendas.values() if not one.is_deleted]
     return web.json_response(
         {
             "warning": "Live tokens and the client secret are in here.",
@@ -140,6 +154,9 @@ async def state(request: web.Request) -> web.Response:
                 for mine in world.watches.active.values()
                 for w in mine.values()
             ],
+            "calendars": [calendar_state(world, agenda) for agenda in agendas],
+            "channels": channels(world),
+            "invitations": len(world.calendars.invitations.sent),
             "topics": sorted(world.pubsub.topics),
             "subscriptions": [s.resource for s in world.pubsub.subscriptions.values()],
             "mailboxes": {
@@ -158,6 +175,9 @@ async def reset(request: web.Request) -> web.Response:
     request.app[WORLD].reset()
     request.app[PUSHER].set_switches(PushSwitches())
     request.app[PUSHER].log.clear()
+    notifier = request.app[WORLD].notifier
+    notifier.set_switches(DeliverySwitches())
+    await notifier.forget()
     return web.json_response({"reset": True})
 
 
@@ -187,8 +207,9 @@ def _clock(world: World) -> Json:
 
 
 _INDEX: Final = {
-    "GET|POST /_emulator/people": "list; create {email, name?, sub?}",
-    "GET|PATCH /_emulator/people/{email}": "{email?, name?, email_verified?, disabled?}",
+    "GET|POST /_emulator/people": "list; create {email, name?, sub?, time_zone?}",
+    "GET|PATCH /_emulator/people/{email}": "{email?, name?, email_verified?, disabled?, "
+    "time_zone?}",
     "POST /_emulator/people/{email}/aliases": "{email, name?, default?}: another From address",
     "POST /_emulator/people/{email}/tokens": "{scopes} -> access and refresh token",
     "POST /_emulator/people/{email}/grants": "{action: revoke | expire_access | untick, ...}",
@@ -197,6 +218,18 @@ _INDEX: Final = {
     "POST /_emulator/people/{email}/edits": "{message | messages, action, add?, remove?}",
     "GET /_emulator/people/{email}/mailbox": "ids, labels and subjects; with ?header= also that",
     "POST /_emulator/people/{email}/history": "{action: expire}",
+    "GET|POST /_emulator/people/{email}/calendars": "{summary?, description?, time_zone?, "
+    "holidays?}",
+    "DELETE /_emulator/people/{email}/calendars/{calendar}": "a secondary one",
+    "POST /_emulator/people/{email}/calendars/{calendar}/sharing": "{person, role, on_list?}",
+    "GET|POST /_emulator/people/{email}/events": "?calendar=; {event, calendar?, send_updates?, "
+    "count?}, or a text/calendar file",
+    "POST /_emulator/people/{email}/event-edits": "{event, action: change | drag | delete | "
+    "respond, scope?, changes?, start?, end?, response?, comment?, calendar?, send_updates?}",
+    "POST /_emulator/people/{email}/sync-tokens": "{action: expire, calendar?}",
+    "GET|DELETE /_emulator/invitations": "mails about events; ?event=&to=&kind=",
+    "GET|PUT|POST /_emulator/notifications": "Calendar's channels and messages; their faults; "
+    "send a forged one",
     "GET|PUT /_emulator/clock": "{offset_s, signatures?}",
     "GET|PUT /_emulator/settings": "switches; a PUT changes those it names",
     "GET|PUT|DELETE /_emulator/faults": "{rules: [...]}",

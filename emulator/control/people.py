@@ -5,12 +5,13 @@ from typing import Any, Literal
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
+from emulator.calendar.times import known_zone
 from emulator.control.http import PREFIX, ControlError, body, person
 from emulator.gmail.send_as import send_as
 from emulator.oauth import scopes as scope_names
 from emulator.oauth.grants import OAuthState
 from emulator.people import Alias, Person
-from emulator.world import WORLD
+from emulator.world import WORLD, World
 
 Json = dict[str, Any]
 
@@ -18,12 +19,17 @@ _ADDRESS = r"^[^@\s]+@[^@\s]+$"
 
 
 class NewPerson(BaseModel):
-    """A person to create; `sub` is made up when it is not given."""
+    """A person to create; `sub` is made up when it is not given.
+
+    Attributes:
+        time_zone: of the person's own calendar.
+    """
 
     model_config = ConfigDict(extra="forbid")
     email: str = Field(pattern=_ADDRESS, max_length=254)
     name: str = ""
     sub: str | None = Field(default=None, pattern=r"^[0-9]{1,255}$")
+    time_zone: str = "UTC"
 
 
 class PersonChange(BaseModel):
@@ -34,6 +40,7 @@ class PersonChange(BaseModel):
     name: str | None = None
     email_verified: bool | None = None
     disabled: bool | None = None
+    time_zone: str | None = None
 
 
 class NewAlias(BaseModel):
@@ -79,7 +86,10 @@ async def add(request: web.Request) -> web.Response:
     wanted = await body(request, NewPerson)
     world = request.app[WORLD]
     known = world.people.find(wanted.email)
+    if known_zone(wanted.time_zone) is None:
+        raise ControlError(400, "there is no such time zone")
     found = known or world.add_person(wanted.email, wanted.name, sub=wanted.sub)
+    world.calendars.primary(found, time_zone=wanted.time_zone)
     return web.json_response(shown(found), status=200 if known else 201)
 
 
@@ -101,6 +111,9 @@ async def change(request: web.Request) -> web.Response:
     found = person(request)
     world = request.app[WORLD]
     wanted = (await body(request, PersonChange)).model_dump(exclude_none=True)
+    zone = wanted.pop("time_zone", None)
+    if zone is not None:
+        _move_zone(world, found, zone)
     if "email" in wanted:
         wanted["email"] = wanted["email"].lower()
         if world.people.find(wanted["email"]) not in (None, found):
@@ -172,6 +185,14 @@ async def change_grants(request: web.Request) -> web.Response:
         for client_id in list(oauth.clients):
             oauth.revoke(client_id, found.sub)
     return web.json_response({"revoked": True})
+
+
+def _move_zone(world: World, found: Person, zone: str) -> None:
+    if known_zone(zone) is None:
+        raise ControlError(400, "there is no such time zone")
+    agenda = world.calendars.primary(found)
+    agenda.facts.time_zone = zone
+    world.calendars.facts_changed(agenda)
 
 
 def _untick(oauth: OAuthState, found: Person, wanted: GrantAction) -> list[str]:

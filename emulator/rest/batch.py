@@ -1,6 +1,7 @@
 """The batch endpoint: many calls in one multipart/mixed request.
 
-Source: https://developers.google.com/workspace/gmail/api/guides/batch
+Sources: https://developers.google.com/workspace/gmail/api/guides/batch and
+https://developers.google.com/workspace/calendar/api/guides/batch
 """
 
 import http.client
@@ -20,6 +21,8 @@ from emulator.errors import ApiError, invalid_argument
 from emulator.rest.call import Answer, RestRequest
 
 MOST_CALLS: Final = 100
+MOST_CALENDAR_CALLS: Final = 50
+_CALENDAR_PATH: Final = "/batch/calendar/"
 _NEWLINE: Final = b"\r\n"
 
 
@@ -45,8 +48,9 @@ def _parts(request: RestRequest) -> list[Message]:
     parts = parsed.get_payload()
     if parsed.get_content_type() != "multipart/mixed" or not isinstance(parts, list):
         raise invalid_argument("Failed to parse batch request, error: no multipart/mixed body.")
-    if len(parts) > MOST_CALLS:
-        raise invalid_argument(f"The batch request holds more than {MOST_CALLS} calls.")
+    most = MOST_CALENDAR_CALLS if request.path.startswith(_CALENDAR_PATH) else MOST_CALLS
+    if len(parts) > most:
+        raise invalid_argument(f"The batch request holds more than {most} calls.")
     return [part for part in parts if isinstance(part, Message)]
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import orjson
 from multidict import CIMultiDict, MultiDict
 
 from emulator.errors import ApiError
@@ -46,9 +47,12 @@ class Answer:
     @classmethod
     def json(cls, value: Any, status: int = 200) -> "Answer":
         """Return `value` as Google prints JSON: UTF-8, indented by two."""
-        text = json.dumps(value, ensure_ascii=False, indent=2) + "\n"
-        # A lone surrogate cannot be printed as UTF-8; the wire never carries one.
-        body = text.encode("utf-8", "replace")
+        try:
+            body = orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        except orjson.JSONEncodeError:
+            # A lone surrogate cannot be printed as UTF-8; the wire never carries one.
+            text = json.dumps(value, ensure_ascii=False, indent=2) + "\n"
+            body = text.encode("utf-8", "replace")
         return cls(status, body, {"Content-Type": "application/json; charset=UTF-8"})
 
     @classmethod
@@ -58,9 +62,22 @@ class Answer:
         return cls(answer.status, answer.body, {**answer.headers, **error.headers})
 
 
+class NotModified(Exception):
+    """A get whose client has the current state already: an empty 304."""
+
+    def __init__(self, etag: str) -> None:
+        super().__init__(etag)
+        self.etag = etag
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What an operation is given: everything is decoded and checked against the document."""
+    """What an operation is given: everything is decoded and checked against the document.
+
+    Attributes:
+        body: without members that were null, which to Google are unset.
+        given: of a patch, the body with them: there null takes a value away.
+    """
 
     world: "World"
     method: "Method"
@@ -69,6 +86,8 @@ class Call:
     body: Json
     media: bytes | None
     token: "AccessToken | None"
+    headers: CIMultiDict[str] = field(default_factory=CIMultiDict)
+    given: Json = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,14 @@ from emulator.errors import (
 )
 from emulator.oauth.grants import AccessToken
 from emulator.rest import fields, params, schemas, upload
-from emulator.rest.call import Answer, Call, Operation, RestRequest
+from emulator.rest.call import Answer, Call, NotModified, Operation, RestRequest
 from emulator.rest.methods import Method, MethodTable
 from emulator.world import World
 
 _UPLOAD_PREFIXES: Final = ("/resumable/upload/", "/upload/")
 _SIMPLE: Final = frozenset({"media", "raw"})
 _NO_BODY: Final = 204
+_NOT_MODIFIED: Final = 304
 
 
 class ConformanceError(Exception):
@@ -51,6 +52,8 @@ class Dispatcher:
             return self._run(request, request.path)
         except ApiError as exc:
             return Answer.error(exc)
+        except NotModified as exc:
+            return Answer(_NOT_MODIFIED, b"", {"ETag": exc.etag})
 
     def _run(self, request: RestRequest, path: str) -> Answer:
         found = self._table.find(request.verb, path)
@@ -69,6 +72,8 @@ class Dispatcher:
             body=params.body(method, request.body),
             media=request.media,
             token=token,
+            headers=request.headers,
+            given=params.given(method, request.body) if method.verb == "PATCH" else {},
         )
         if token is not None:
             self._charge(token, method, operation)
@@ -97,7 +102,7 @@ class Dispatcher:
         person = self._world.people.find(token.sub)
         if person is not None:
             self._world.usage.charge(
-                person.email, method.id, operation.units, budget=self._world.budget()
+                person.email, method.id, operation.units, budget=self._world.budget(method.api)
             )
 
     def _upload(self, request: RestRequest, path: str) -> Answer:

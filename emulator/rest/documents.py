@@ -8,7 +8,13 @@ from typing import Any
 
 Json = dict[str, Any]
 
-SERVED = (("gmail", "v1"), ("pubsub", "v1"), ("oauth2", "v2"), ("serviceusage", "v1"))
+SERVED = (
+    ("gmail", "v1"),
+    ("calendar", "v3"),
+    ("pubsub", "v1"),
+    ("oauth2", "v2"),
+    ("serviceusage", "v1"),
+)
 
 
 @cache

@@ -6,16 +6,22 @@ from typing import Any, Final
 _DEEPEST: Final = 100  # nested levels, as in protobuf's parsers
 
 
-def loads(raw: bytes) -> Any:
+def loads(raw: bytes, *, keep_nulls: bool = False) -> Any:
     """Return the decoded value without its members that are null: to Google, null means unset.
+
+    Args:
+        raw: UTF-8 text.
+        keep_nulls: leave them, for patches, where null means "take it away".
 
     Raises:
         ValueError: it is no JSON, it is nested too deeply, or an array holds a null.
     """
     try:
-        return _without_nulls(json.loads(raw), _DEEPEST)
+        value = json.loads(raw)
+        plain = _without_nulls(value, _DEEPEST)
     except RecursionError as exc:
         raise ValueError("nested too deeply") from exc
+    return value if keep_nulls else plain
 
 
 def _without_nulls(value: Any, levels: int) -> Any:

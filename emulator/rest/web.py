@@ -8,6 +8,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from multidict import CIMultiDict, MultiDict
 
+from emulator.calendar.delivery import Notifier
 from emulator.errors import ApiError
 from emulator.faults import FaultRule
 from emulator.rest import batch
@@ -17,14 +18,18 @@ from emulator.world import WORLD
 
 DISPATCHER: web.AppKey[Dispatcher] = web.AppKey("dispatcher", Dispatcher)
 
-PREFIXES: Final = ("/gmail/v1", "/v1", "/upload", "/resumable/upload")
+NOTIFIER: web.AppKey[Notifier] = web.AppKey("notifier", Notifier)
+
+PREFIXES: Final = ("/gmail/v1", "/calendar/v3", "/v1", "/upload", "/resumable/upload")
 CONTROL_PREFIX: Final = "/_emulator"
 
 
 async def api(request: web.Request) -> web.StreamResponse:
     """Serve one call."""
     decoded = await read(request)
-    return respond(request.app[DISPATCHER].handle(decoded))
+    answer = request.app[DISPATCHER].handle(decoded)
+    await request.app[NOTIFIER].settle_syncs()
+    return respond(answer)
 
 
 async def batched(request: web.Request) -> web.StreamResponse:

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from emulator.config import Switches
 from tests.emulated import running_emulator
-from tests.emulator.google import ALICE, TOPIC, Google, Mail, Receiver
+from tests.emulator.google import ALICE, TOPIC, Channel, Diary, Google, Mail, Receiver
 
 
 @pytest.fixture
@@ -24,6 +24,24 @@ async def google() -> AsyncIterator[Google]:
 @pytest.fixture
 async def mail(google: Google) -> Mail:
     return await google.mailbox()
+
+
+@pytest.fixture
+async def diary(google: Google) -> Diary:
+    return await google.diary()
+
+
+@pytest.fixture
+async def channel() -> AsyncIterator[Channel]:
+    made = Channel()
+    app = web.Application()
+    app.router.add_post("/calendar", made.handle)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}/calendar"
+    yield made
+    await runner.cleanup()
 
 
 @pytest.fixture
