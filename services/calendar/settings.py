@@ -161,7 +161,7 @@ class CalendarSettings(ServiceSettings):
         """Return the time between comparisons of a calendar."""
         return timedelta(seconds=self.audit_interval)
 
-    def keys(self) -> tuple[tuple[str, bytes], ...]:
+    def token_keys(self) -> tuple[tuple[str, bytes], ...]:
         """Return the keys of channel tokens, each with its id; the first one signs."""
         if self.channel_keys is None:
             secret = self.service_key.get_secret_value().encode()

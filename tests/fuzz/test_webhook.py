@@ -18,7 +18,8 @@ from tests.fuzz.effort import tries
 from tests.fuzz.json_strategies import almost, anything, nested, scalars, written
 from tests.fuzz.pushes import KEY, push_claims, push_token
 from tests.fuzz.wire import Answer, exchange
-from tests.integration.mail.stand import ALICE, AUDIENCE, PUSHER, Stand, standing_alone
+from tests.integration.mail.stand import AUDIENCE, PUSHER, Stand, standing_alone
+from tests.integration.service_stand import ALICE
 
 LINE = b"POST /webhooks/google/gmail"
 COUNTS = """

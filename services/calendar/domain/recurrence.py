@@ -94,6 +94,20 @@ def is_occurrence(master: Event, key: str, *, zone: str) -> bool:
     return series is not None and series.has(original_of(key))
 
 
+def occurrence(master: Event, key: str, *, zone: str) -> Occurrence | None:
+    """Return the occurrence of a series that has `key`, as it is if nobody changed it.
+
+    None: the series does not lead to it.
+
+    Raises:
+        InvalidInput: it is no key.
+    """
+    series, original = Series.of(master, zone=zone), original_of(key)
+    if series is None or not series.has(original):
+        return None
+    return Occurrence(original, series.at(original), master)
+
+
 def span_of(master: Event, *, zone: str) -> tuple[datetime, datetime | None] | None:
     """Return from when to when a series lasts, in UTC: never less, in doubt more.
 

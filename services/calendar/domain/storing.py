@@ -25,9 +25,7 @@ PLAIN = (
     "busy_only",
     "guests_can_modify",
 )
-_TEXTS = tuple(
-    one.name for one in fields(Details) if one.name not in {"attendees", "reminders"}
-)
+_TEXTS = tuple(one.name for one in fields(Details) if one.name not in {"attendees", "reminders"})
 
 
 def body_of(event: Event) -> dict[str, Any]:

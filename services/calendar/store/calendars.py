@@ -93,6 +93,22 @@ async def find_calendar(conn: Conn, tenant_id: str, calendar_id: UUID) -> Calend
     return None if row is None else calendar_of(row)
 
 
+FIND_BY_GOOGLE = """
+SELECT tenant_id, id, connection_id, google_id, summary, zone, access_role, is_primary, has_meet,
+       hidden, color, chosen, gone_at
+  FROM calendars
+ WHERE tenant_id = $1 AND connection_id = $2 AND google_id = $3
+"""
+
+
+async def find_by_google(
+    conn: Conn, tenant_id: str, connection_id: UUID, google_id: str
+) -> Calendar | None:
+    """Return a connection's calendar by Google's id, None when it has no such one."""
+    row = await conn.fetchrow(FIND_BY_GOOGLE, tenant_id, connection_id, google_id)
+    return None if row is None else calendar_of(row)
+
+
 async def get_calendar(
     conn: Conn, tenant_id: str, calendar_id: UUID, connection_ids: Sequence[UUID] | None
 ) -> Calendar:

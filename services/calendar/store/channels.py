@@ -167,7 +167,8 @@ async def mark_stopped(conn: Conn, channel_id: UUID) -> None:
 END_WATCHES = "DELETE FROM watches WHERE account_id = $1 AND ($2::text IS NULL OR google_id = $2)"
 END_CHANNELS = """
 UPDATE channels SET state = 'superseded'
- WHERE account_id = $1 AND ($2::text IS NULL OR google_id = $2) AND state IN ('intended', 'watching')
+ WHERE account_id = $1 AND ($2::text IS NULL OR google_id = $2)
+   AND state IN ('intended', 'watching')
 """
 
 
@@ -224,9 +225,7 @@ SELECT w.account_id, w.google_id, w.failure,
 """
 
 
-async def list_watches(
-    conn: Conn, account_ids: Sequence[UUID]
-) -> dict[tuple[UUID, str], WatchRow]:
+async def list_watches(conn: Conn, account_ids: Sequence[UUID]) -> dict[tuple[UUID, str], WatchRow]:
     """Return how the calendars of those accounts are watched."""
     rows = await conn.fetch(LIST_WATCHES, list(account_ids))
     return {

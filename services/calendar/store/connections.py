@@ -37,9 +37,7 @@ UPDATE connections SET preferences = $3, preferences_version = preferences_versi
 
 async def set_preferences(conn: Conn, changed: Connection) -> None:
     """Keep what is wanted of a connection from now on."""
-    await conn.execute(
-        SET_PREFERENCES, changed.tenant_id, changed.id, changed.preferences.stored()
-    )
+    await conn.execute(SET_PREFERENCES, changed.tenant_id, changed.id, changed.preferences.stored())
 
 
 BEGIN = """

@@ -10,6 +10,7 @@ from libs.common.db import Connection as Conn
 from services.calendar.domain.event import Event
 from services.calendar.domain.storing import body_of, event_of
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredEvent:
     """One row of `events`."""
@@ -392,3 +393,21 @@ async def purge_tombstones(conn: Conn, *, before: datetime, limit: int) -> int:
     """Forget up to `limit` events deleted before then; return how many."""
     tag: str = await conn.execute(PURGE, before, limit)
     return int(tag.rpartition(" ")[2])
+
+
+FIND_FOR_REMINDER = f"""
+SELECT {COLUMNS}
+  FROM events e
+ WHERE e.tenant_id = $1 AND e.calendar_id = $2 AND e.deleted_at IS NULL
+   AND (e.google_id = $3 OR (e.master_id = $3 AND e.occurrence = $4))
+ ORDER BY e.master_id IS NULL
+ LIMIT 1
+"""  # noqa: S608 - constants
+
+
+async def find_for_reminder(
+    conn: Conn, tenant_id: str, calendar_id: UUID, google_id: str, occurrence: str
+) -> StoredEvent | None:
+    """Return the exception that stands at an occurrence, else the series or single event."""
+    row = await conn.fetchrow(FIND_FOR_REMINDER, tenant_id, calendar_id, google_id, occurrence)
+    return None if row is None else stored_of(row)

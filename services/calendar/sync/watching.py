@@ -25,9 +25,7 @@ UNWATCHABLE = frozenset({"pushNotSupportedForRequestedResource"})
 NOT_WATCHABLE = "not-watchable"
 """Google does not tell of this calendar, whatever we do: it is polled."""
 
-WATCHES = Counter(
-    "causeway_calendar_watches_total", "Channels asked for, by outcome.", ["outcome"]
-)
+WATCHES = Counter("causeway_calendar_watches_total", "Channels asked for, by outcome.", ["outcome"])
 
 
 class Watching:

@@ -11,7 +11,8 @@ import aiohttp
 import orjson
 
 from tests.integration.auth.stand import Answer
-from tests.integration.mail.stand import ALICE, Json, Stand
+from tests.integration.mail.stand import Stand
+from tests.integration.service_stand import ALICE, Json
 from tests.support import bearer, caller_token, eventually
 
 BOB = "bob@example.org"

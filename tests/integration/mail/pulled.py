@@ -17,14 +17,8 @@ from libs.common.feeds import Feed
 from services.mail.settings import MailSettings
 from tests.emulated import Emulated
 from tests.integration.common.feeds.conftest import new_feed, opened, signal
-from tests.integration.mail.stand import (
-    ALICE,
-    SUBSCRIPTION,
-    TIMEOUT,
-    TOPIC,
-    settings_for,
-    started,
-)
+from tests.integration.mail.stand import SUBSCRIPTION, TOPIC, settings_for
+from tests.integration.service_stand import ALICE, TIMEOUT, started
 
 WEB = frozenset({"web"})
 NO_BROKER = "amqp://guest:guest@127.0.0.1:1/"

@@ -4,16 +4,13 @@ import base64
 import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, cast
 from uuid import UUID
 
 import aiohttp
-import orjson
-from aio_pika.abc import AbstractIncomingMessage
-from aiohttp import test_utils, web
+from aiohttp import test_utils
 
-from libs.common.db import POOL, Connection
 from libs.common.events.envelope import Envelope
 from libs.common.web import ALL_ROLES
 from services.mail.app import create_app
@@ -21,29 +18,30 @@ from services.mail.settings import MailSettings
 from tests import messaging
 from tests.emulated import Emulated
 from tests.integration.auth import stand as auth_stand
+from tests.integration.service_stand import (
+    ALICE,
+    TIMEOUT,
+    Json,
+    NoAuth,
+    ServiceStand,
+)
 from tests.support import (
     CALLER_AUDIENCE,
     CALLER_ISSUER,
     CALLER_KEY,
     SERVICE_KEY,
-    bearer,
-    caller_token,
     eventually,
 )
 
-ALICE = "alice@example.com"
 TOPIC = "projects/causeway/topics/gmail"
 SUBSCRIPTION = "projects/causeway/subscriptions/mail"
 AUDIENCE = "https://causeway.test/push"
 PUSHER = "pusher@causeway.iam.gserviceaccount.com"
-TIMEOUT = aiohttp.ClientTimeout(total=20)
 HASH_KEY = base64.b64encode(os.urandom(32)).decode()
 
 LIVE_FEED = """
 SELECT state, last_sync_at FROM feeds WHERE connection_id = $1 AND kind = 'mail.live'
 """
-
-Json = dict[str, Any]
 
 
 def feed_of(status: Json, kind: str = "mail.live") -> Json:
@@ -76,58 +74,17 @@ def settings_for(database_url: str, amqp_url: str, google: str, **overrides: Any
     return MailSettings(**given)
 
 
-class _NoAuth:
-    """Stands where no test may need auth."""
-
-    def __getattr__(self, name: str) -> Any:
-        raise AssertionError(f"this stand has no auth service ({name})")
-
-
 @dataclass
-class Stand:
+class Stand(ServiceStand):
     """The running services and those around them."""
 
+    create = staticmethod(create_app)
     settings: MailSettings
-    google: Emulated
-    auth: auth_stand.Stand
-    session: aiohttp.ClientSession
-    published: list[AbstractIncomingMessage]
-    """Whatever left through the broker."""
-    apps: list[web.Application] = field(default_factory=list)
-
-    @property
-    def app(self) -> web.Application:
-        """The mail service of the moment."""
-        return self.apps[-1]
-
-    @property
-    def origin(self) -> str:
-        """Where it listens."""
-        return f"http://127.0.0.1:{self.settings.port}"
 
     @property
     def webhook(self) -> str:
         """Where pushes go."""
         return f"{self.origin}/webhooks/google/gmail"
-
-    async def call(
-        self, method: str, path: str, body: Any = None, *, token: str | None = None
-    ) -> auth_stand.Answer:
-        """Call the API, by default as the user ada of the tenant acme."""
-        headers = bearer(token or caller_token())
-        url = f"{self.origin}{path}"
-        async with self.session.request(method, url, json=body, headers=headers) as response:
-            raw = await response.read()
-            is_json = "json" in response.content_type
-            return auth_stand.Answer(
-                response.status, orjson.loads(raw) if raw and is_json else raw, response.headers
-            )
-
-    async def get(self, path: str, *, token: str | None = None) -> Json:
-        """Return what a GET answers; it must succeed."""
-        answer = await self.call("GET", path, token=token)
-        assert answer.status == 200, answer
-        return dict(answer.body)
 
     async def connect(self, *, person: str = ALICE, **wish: Any) -> str:
         """Connect a mailbox and wait until it is watched and in step; return the id."""
@@ -173,8 +130,7 @@ class Stand:
 
     def events(self, kind: str = "mail.") -> list[Envelope]:
         """Return the published events whose type begins so, in the order they came."""
-        all_of_them = [Envelope.from_json(message.body) for message in self.published]
-        return [one for one in all_of_them if one.type.startswith(kind)]
+        return super().events(kind)
 
     def types(self, google_id: str | None = None) -> list[str]:
         """Return the short names of the events on messages, of one if it is named."""
@@ -190,55 +146,11 @@ class Stand:
             lambda: self.types(google_id) == list(types), what=f"events {types}, not {self.types()}"
         )
 
-    async def fetch(self, sql: str, *args: Any) -> list[Any]:
-        """Look into the database."""
-        async with self.app[POOL].acquire() as conn:
-            return list(await conn.fetch(sql, *args))
-
-    @asynccontextmanager
-    async def pool(self) -> AsyncIterator[Connection]:
-        """Yield a connection to the service's database."""
-        async with self.app[POOL].acquire() as conn:
-            yield conn
-
-    async def quiet(self) -> None:
-        """Wait until no feed runs or is due, and nothing waits to be published."""
-
-        async def is_quiet() -> bool:
-            (row,) = await self.fetch(
-                "SELECT (SELECT count(*) FROM signals WHERE running OR due_at <= now())"
-                " + (SELECT count(*) FROM outbox) AS busy"
-            )
-            return bool(row["busy"] == 0)
-
-        await eventually(is_quiet)
-
     @asynccontextmanager
     async def serving(self, *, roles: frozenset[str] = ALL_ROLES) -> AsyncIterator["Stand"]:
         """Run the mail service until the block ends."""
-        async with started(self.settings, roles) as app:
-            self.apps.append(app)
+        async with self.running(roles=roles):
             yield self
-
-    @asynccontextmanager
-    async def beside(self) -> AsyncIterator[None]:
-        """Run one more replica of all that works in the background."""
-        more = self.settings.model_copy(update={"port": test_utils.unused_port()})
-        async with started(more, frozenset({"worker", "relay", "consumer"})):
-            yield
-
-
-@asynccontextmanager
-async def started(settings: MailSettings, roles: frozenset[str]) -> AsyncIterator[web.Application]:
-    """Yield the service, serving until the block ends."""
-    app = create_app(settings, roles=roles)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", settings.port).start()
-        yield app
-    finally:
-        await runner.cleanup()
 
 
 async def subscribe(google: Emulated, endpoint: str) -> None:
@@ -290,7 +202,7 @@ async def standing_alone(*, mail_url: str, google: Emulated) -> AsyncIterator[St
     """Yield the web role alone, without auth and broker: nothing moves but what a request moves."""
     settings = settings_for(mail_url, "amqp://guest:guest@127.0.0.1:1/", google.origin)
     async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
-        nobody = cast("auth_stand.Stand", _NoAuth())
+        nobody = cast("auth_stand.Stand", NoAuth())
         stand = Stand(settings, google, nobody, session, published=[])
         async with stand.serving(roles=frozenset({"web"})):
             yield stand

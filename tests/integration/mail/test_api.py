@@ -10,8 +10,9 @@ from aiohttp.test_utils import TestClient, TestServer
 from services.mail.app import create_app
 from services.mail.domain.visibility import Visibility
 from tests import matrix
-from tests.integration.mail.stand import ALICE, Stand
+from tests.integration.mail.stand import Stand
 from tests.integration.mail.stored import Mailbox
+from tests.integration.service_stand import ALICE
 from tests.support import caller_token, eventually, service_caller_token
 
 

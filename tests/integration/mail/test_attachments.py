@@ -9,7 +9,8 @@ from uuid import uuid4
 
 import pytest
 
-from tests.integration.mail.stand import ALICE, Stand
+from tests.integration.mail.stand import Stand
+from tests.integration.service_stand import ALICE
 from tests.support import caller_token, eventually, service_caller_token
 
 PDF = os.urandom(400_000)

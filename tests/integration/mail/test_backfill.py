@@ -7,7 +7,8 @@ from uuid import uuid4
 
 from prometheus_client import REGISTRY
 
-from tests.integration.mail.stand import ALICE, Stand, feed_of
+from tests.integration.mail.stand import Stand, feed_of
+from tests.integration.service_stand import ALICE
 from tests.support import caller_token, eventually
 
 DAY_MS = 86_400_000

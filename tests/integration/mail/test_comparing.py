@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from tests.integration.mail.stand import ALICE, Stand, feed_of
+from tests.integration.mail.stand import Stand, feed_of
+from tests.integration.service_stand import ALICE
 from tests.support import eventually
 
 

@@ -16,7 +16,8 @@ from libs.common.ids import new_id
 from services.mail.app import CONNECTIONS
 from services.mail.consumers import QUEUE
 from tests import messaging
-from tests.integration.mail.stand import ALICE, Stand, feed_of
+from tests.integration.mail.stand import Stand, feed_of
+from tests.integration.service_stand import ALICE
 from tests.support import caller_token, eventually, service_caller_token
 
 

@@ -19,7 +19,8 @@ from services.mail.sync.connections import Connections
 from services.mail.sync.visibility import Retellings, set_visibility
 from tests.databases import NewDatabase
 from tests.integration.mail.bench import Bench, copy
-from tests.integration.mail.stand import ALICE, Stand
+from tests.integration.mail.stand import Stand
+from tests.integration.service_stand import ALICE
 from tests.support import caller_token, eventually, service_caller_token
 
 CAROL = "carol@example.com"

@@ -4,7 +4,8 @@ from collections import Counter
 
 import pytest
 
-from tests.integration.mail.stand import ALICE, Stand, feed_of
+from tests.integration.mail.stand import Stand, feed_of
+from tests.integration.service_stand import ALICE
 from tests.support import eventually
 
 BOOM = """

@@ -18,7 +18,8 @@ from tests.integration.mail.letters import (
     post,
     raw_at_google,
 )
-from tests.integration.mail.stand import ALICE, Json, Stand
+from tests.integration.mail.stand import Stand
+from tests.integration.service_stand import ALICE, Json
 from tests.support import bearer, caller_token, eventually
 
 DRAFTS = "/v1/mail/drafts"

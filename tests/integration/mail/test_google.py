@@ -19,7 +19,8 @@ from libs.common.google.wire import AnswerUnreadable, client_session
 from services.mail.domain.connection import Connection
 from services.mail.domain.message import Policy
 from services.mail.google import Gmail, GmailBox
-from tests.integration.mail.stand import ALICE, TOPIC, Stand
+from tests.integration.mail.stand import TOPIC, Stand
+from tests.integration.service_stand import ALICE
 from tests.support import SERVICE_KEY, eventually
 
 MESSAGE = {

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from tests.integration.mail.stand import ALICE, Stand
+from tests.integration.mail.stand import Stand
+from tests.integration.service_stand import ALICE
 from tests.support import eventually
 
 MODIFY = "https://www.googleapis.com/auth/gmail.modify"

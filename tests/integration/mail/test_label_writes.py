@@ -8,7 +8,8 @@ import pytest
 
 from tests.integration.auth.stand import Answer
 from tests.integration.mail.letters import fault
-from tests.integration.mail.stand import ALICE, Json, Stand
+from tests.integration.mail.stand import Stand
+from tests.integration.service_stand import ALICE, Json
 from tests.support import caller_token, eventually
 
 MODIFY = "/modify"

@@ -1,6 +1,7 @@
 """From a change in Gmail to rows and events."""
 
-from tests.integration.mail.stand import ALICE, Stand
+from tests.integration.mail.stand import Stand
+from tests.integration.service_stand import ALICE
 from tests.support import eventually
 
 

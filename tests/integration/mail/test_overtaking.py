@@ -2,10 +2,11 @@
 
 import pytest
 
-from tests.integration.mail.stand import ALICE, Stand
+from tests.integration.mail.stand import Stand
 from tests.integration.mail.test_backfill import backfilled, old_mail, with_backfill
 from tests.integration.mail.test_comparing import expire, resynced, silent
 from tests.integration.mail.test_settings import BOB, keeps, put, tell
+from tests.integration.service_stand import ALICE
 from tests.support import eventually
 
 LATE = {"path_contains": "/messages/", "method": "GET", "late_s": 5.0, "times": 1}

@@ -5,8 +5,9 @@ from typing import Any
 from libs.common.events import auth as events
 from libs.common.events.base import Event
 from services.mail.app import CONNECTIONS
-from tests.integration.mail.stand import ALICE, Stand, feed_of
+from tests.integration.mail.stand import Stand, feed_of
 from tests.integration.mail.test_connections import changed, row, seen
+from tests.integration.service_stand import ALICE
 from tests.support import caller_token, eventually, service_caller_token
 
 FEEDS = {"mail.live", "mail.audit", "mail.work", "mail.write"}

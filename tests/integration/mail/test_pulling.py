@@ -28,7 +28,8 @@ from tests.integration.mail.pulled import (
     notice,
     pulling,
 )
-from tests.integration.mail.stand import ALICE, SUBSCRIPTION, TOPIC, Stand, standing
+from tests.integration.mail.stand import SUBSCRIPTION, TOPIC, Stand, standing
+from tests.integration.service_stand import ALICE
 from tests.logs import Recorder
 from tests.support import eventually
 

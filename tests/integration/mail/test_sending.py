@@ -25,7 +25,8 @@ from tests.integration.mail.letters import (
     raw_at_google,
     sent,
 )
-from tests.integration.mail.stand import ALICE, Stand
+from tests.integration.mail.stand import Stand
+from tests.integration.service_stand import ALICE
 from tests.support import caller_token, eventually, service_caller_token
 
 DRAFTS = "/upload/gmail/v1/users/me/drafts"

@@ -10,7 +10,8 @@ from libs.common import clock
 from libs.common.db import POOL
 from libs.common.housekeeping import clean_house
 from services.mail.app.parts import CHORES
-from tests.integration.mail.stand import ALICE, Stand
+from tests.integration.mail.stand import Stand
+from tests.integration.service_stand import ALICE
 from tests.support import caller_token, eventually, service_caller_token
 
 BOB, EVE = "bob@example.org", "eve@elsewhere.example"

@@ -8,7 +8,8 @@ import asyncpg
 import pytest
 from prometheus_client import REGISTRY
 
-from tests.integration.mail.stand import ALICE, PUSHER, Stand
+from tests.integration.mail.stand import PUSHER, Stand
+from tests.integration.service_stand import ALICE
 from tests.logs import Recorder
 from tests.support import bearer, caller_token, eventually
 

@@ -15,7 +15,8 @@ from libs.common.ids import new_id
 from services.mail.domain.links import hashes_of
 from tests.integration.auth.stand import Answer
 from tests.integration.mail.letters import letter, post, sent
-from tests.integration.mail.stand import ALICE, Json, Stand
+from tests.integration.mail.stand import Stand
+from tests.integration.service_stand import ALICE, Json
 from tests.support import bearer, caller_token, eventually, service_caller_token
 
 ADDRESS = "zsofia.quartz@canary.example"

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from libs.common.db import POOL
-from tests.integration.mail.stand import ALICE, Json, Stand
+from tests.integration.mail.stand import Stand
 from tests.integration.privacy.holding import (
     ADDRESS,
     ALIAS,
@@ -21,6 +21,7 @@ from tests.integration.privacy.holding import (
     look_through,
     spellings,
 )
+from tests.integration.service_stand import ALICE, Json
 from tests.support import caller_token, eventually, service_caller_token
 
 pytestmark = pytest.mark.timeout(120)

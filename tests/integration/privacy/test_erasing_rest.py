@@ -7,8 +7,9 @@ import pytest
 from libs.common import clock
 from services.mail.domain.links import hashes_of
 from tests.integration.mail.letters import letter, post
-from tests.integration.mail.stand import ALICE, Stand
+from tests.integration.mail.stand import Stand
 from tests.integration.privacy.holding import ADDRESS, ALIAS, BEA, SERVICE, ask, erased
+from tests.integration.service_stand import ALICE
 from tests.support import caller_token, eventually
 
 pytestmark = pytest.mark.timeout(120)

@@ -4,7 +4,7 @@ import orjson
 import pytest
 
 from libs.common.db import POOL
-from tests.integration.mail.stand import ALICE, Json, Stand
+from tests.integration.mail.stand import Stand
 from tests.integration.privacy.holding import (
     ADDRESS,
     ALIAS,
@@ -16,6 +16,7 @@ from tests.integration.privacy.holding import (
     look_through,
     spellings,
 )
+from tests.integration.service_stand import ALICE, Json
 from tests.support import service_caller_token
 
 pytestmark = pytest.mark.timeout(120)

@@ -3,8 +3,9 @@
 import pytest
 
 from libs.common.db import POOL
-from tests.integration.mail.stand import ALICE, Stand
+from tests.integration.mail.stand import Stand
 from tests.integration.privacy.holding import erased, exported
+from tests.integration.service_stand import ALICE
 from tests.support import caller_token, eventually, service_caller_token
 
 pytestmark = pytest.mark.timeout(120)

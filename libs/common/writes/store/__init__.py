@@ -9,6 +9,7 @@ from libs.common.writes.store.claims import (
 from libs.common.writes.store.echoes import (
     acknowledge,
     list_echoable,
+    list_unsettled,
 )
 from libs.common.writes.store.endings import (
     cancel_all,
@@ -39,6 +40,7 @@ __all__ = [
     "forget",
     "list_echoable",
     "list_group",
+    "list_unsettled",
     "next_due",
     "next_kind",
     "note",

@@ -35,3 +35,19 @@ UPDATE writes SET answer = answer || $3::jsonb WHERE tenant_id = $1 AND id = $2 
 async def acknowledge(conn: Connection, write: Write, *, echo: Any) -> None:
     """Note that Google has told of an answered write (`echo`: where): what follows is news."""
     await conn.execute(ACKNOWLEDGE, write.tenant_id, write.id, {"echo": echo})
+
+
+LIST_UNSETTLED = """
+SELECT tenant_id, id, group_id, connection_id, kind, item, base, desired, progress, answer,
+       state, reason, attempts, due_at, epoch, deadline, created_at, finished_at, position
+  FROM writes
+ WHERE tenant_id = $1 AND id = ANY($2::uuid[]) AND state IN ('sending', 'unknown')
+ ORDER BY position
+   FOR UPDATE
+"""
+
+
+async def list_unsettled(conn: Connection, tenant_id: str, ids: Sequence[UUID]) -> list[Write]:
+    """Return and lock those of these writes of which nobody knows yet what became of them."""
+    rows = await conn.fetch(LIST_UNSETTLED, tenant_id, list(ids))
+    return [write_of(row) for row in rows]

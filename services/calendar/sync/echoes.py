@@ -1,0 +1,77 @@
+"""Our own changes, as Google tells of them: they are no edits.
+
+Every change of ours leaves the id of its write in the event. What comes back while nobody knows
+yet whether the request was heard, settles it.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from libs.common.db import Connection as Conn
+from libs.common.writes import Write
+from libs.common.writes import store as ledger
+from services.calendar.domain.connection import Connection
+from services.calendar.domain.event import Event, Status
+from services.calendar.domain.fields import fields_of
+from services.calendar.domain.writing import EVENT, Op, wish_of
+from services.calendar.store.calendars import Calendar
+
+MARK = "write"
+"""The private property that names the last write of ours."""
+
+
+class Echoes:
+    """Finds our own changes among events that Google tells of."""
+
+    async def find(
+        self,
+        conn: Conn,
+        connection: Connection,
+        calendar: Calendar,
+        events: Sequence[Event],
+        *,
+        now: datetime,
+    ) -> frozenset[str]:
+        """Return Google's ids of events that are as a write of ours left them; settle that write.
+
+        Args:
+            conn: inside a transaction.
+            connection: whose.
+            calendar: in which they are.
+            events: as Google has them.
+            now: the present moment.
+        """
+        marked = {found: one for one in events if (found := _uuid(one.marks.get(MARK))) is not None}
+        if not marked:
+            return frozenset()
+        writes = await ledger.list_unsettled(conn, connection.tenant_id, [*marked])
+        ours = set()
+        for write in writes:
+            event = marked[write.id]
+            if write.kind != EVENT or wish_of(write.desired).calendar_id != calendar.id:
+                continue
+            await ledger.settle(
+                conn, write.tenant_id, write.id, {"etag": event.etag, "echo": True}, now=now
+            )
+            if is_as_wished(write, event):
+                ours.add(event.google_id)
+        return frozenset(ours)
+
+
+def is_as_wished(write: Write, event: Event) -> bool:
+    """Say whether an event is as a write wants it; if not, somebody has changed it since."""
+    wish = wish_of(write.desired)
+    if wish.op is Op.DELETE:
+        return event.status is Status.CANCELLED
+    if event.status is Status.CANCELLED:
+        return False
+    found = fields_of(event)
+    return all(found.get(name) == value for name, value in wish.fields.items() if name in found)
+
+
+def _uuid(text: str | None) -> UUID | None:
+    try:
+        return None if text is None else UUID(text)
+    except ValueError:
+        return None

@@ -1,0 +1,107 @@
+"""Runs of the feed `calendar.work`: what entities and settings ask of a connection's events."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from libs.common.db import Pool, transaction
+from libs.common.directory import store as directory
+from libs.common.events.base import Origin
+from libs.common.feeds import Lease
+from services.calendar.domain.connection import Connection
+from services.calendar.store import calendars, connections, link_work
+from services.calendar.store import events as events_store
+from services.calendar.store import meetings as meetings_store
+from services.calendar.sync.connections import remove_some
+from services.calendar.sync.intake import Intake
+from services.calendar.sync.meetings import Meetings
+from services.calendar.sync.reminders import Reminders
+
+AT_ONCE = 200
+MOST_TURNS = 50
+"""Of one run; then others have their turn."""
+
+
+class Work:
+    """Does a connection's work, a bounded piece in each transaction."""
+
+    def __init__(
+        self, pool: Pool, intake: Intake, reminders: Reminders, *, now: Callable[[], datetime]
+    ) -> None:
+        """Remove through `intake`, and lay out reminders through `reminders`."""
+        self._pool = pool
+        self._intake = intake
+        self._reminders = reminders
+        self._now = now
+
+    async def run(self, lease: Lease) -> None:
+        """Do what is there to do.
+
+        Raises:
+            LeaseLost: another worker has the feed.
+        """
+        feed = lease.feed
+        async with self._pool.acquire() as conn:
+            connection = await connections.find_connection(conn, feed.tenant_id, feed.connection_id)
+        if connection is None:
+            return
+        for _ in range(MOST_TURNS):
+            if not (await self._link(lease, connection) or await self._remove(lease, connection)):
+                break
+        else:
+            lease.again()
+        await self._reminders.lay_out(lease, connection)
+
+    async def _link(self, lease: Lease, connection: Connection) -> bool:
+        """Look at the meetings of the next entity again; False: there is none."""
+        async with transaction(self._pool) as conn:
+            await directory.lock_shared(conn, connection.tenant_id)
+            await lease.advance(conn, cursor=lease.cursor or "")
+            work = await link_work.next_work(conn, connection.tenant_id, connection.id)
+            if work is None:
+                return False
+            keys = {
+                *await events_store.list_meetings_with(
+                    conn, connection.tenant_id, connection.id, work.addresses
+                ),
+                *await meetings_store.list_of_entity(conn, connection.tenant_id, work.ref),
+            }
+            after = _place(lease.cursor, str(work.ref))
+            todo = [one for one in sorted(keys) if after is None or _name(one) > after]
+            some = todo[:AT_ONCE]
+            meetings = Meetings(conn, connection.tenant_id, now=self._now())
+            for series_id, occurrence in some:
+                meetings.touch(series_id, occurrence, Origin.REPAIR)
+            if len(todo) > len(some):
+                cursor = f"{work.ref} {_name(some[-1])}"
+                await lease.advance(conn, cursor=cursor)
+            else:
+                await link_work.end_work(conn, connection.tenant_id, connection.id, work.ref)
+                await lease.advance(conn, cursor="")
+            await meetings.tell()
+        return True
+
+    async def _remove(self, lease: Lease, connection: Connection) -> bool:
+        """Let events go of calendars that are not read any more; False: there are none."""
+        async with self._pool.acquire() as conn:
+            found = await calendars.list_calendars(
+                conn, connection.tenant_id, [connection.id], gone=True
+            )
+        for calendar in found:
+            if calendar.is_read and connection.takes_in:
+                continue
+            async with transaction(self._pool) as conn:
+                await directory.lock_shared(conn, connection.tenant_id)
+                await lease.advance(conn, cursor=lease.cursor or "")
+                if await remove_some(conn, self._intake, connection, calendar_id=calendar.id):
+                    return True
+        return False
+
+
+def _name(key: meetings_store.Key) -> str:
+    return f"{key[0]}_{key[1]}"
+
+
+def _place(cursor: str | None, subject: str) -> str | None:
+    """Return after which meeting to go on with an entity; None: it has just begun."""
+    of, _, place = (cursor or "").rpartition(" ")
+    return place if of == subject else None

@@ -1,0 +1,11 @@
+"""The route table of the calendar service: every module's own, one after the other."""
+
+from libs.common import operations
+from services.calendar.web import calendars, events, push
+
+ROUTES = (
+    *push.ROUTES,
+    *calendars.ROUTES,
+    *events.ROUTES,
+    *operations.routes("calendar"),
+)

@@ -1,0 +1,29 @@
+from collections.abc import AsyncIterator
+
+import pytest
+
+from services.auth.app import migrations as auth_migrations
+from services.calendar.app import migrations
+from tests.databases import NewDatabase
+from tests.emulated import Emulated
+from tests.integration.calendar.stand import Stand, standing
+
+
+@pytest.fixture
+async def stand(
+    new_database: NewDatabase, amqp_url: str, emulator: Emulated
+) -> AsyncIterator[Stand]:
+    """Everything around the calendar service, which the test starts itself."""
+    calendar_url = await new_database(*migrations())
+    auth_url = await new_database(*auth_migrations())
+    async with standing(
+        calendar_url=calendar_url, auth_url=auth_url, amqp_url=amqp_url, google=emulator
+    ) as made:
+        yield made
+
+
+@pytest.fixture
+async def calendar(stand: Stand) -> AsyncIterator[Stand]:
+    """The calendar service with all its roles, and everything around it."""
+    async with stand.serving():
+        yield stand

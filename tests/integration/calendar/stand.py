@@ -1,0 +1,157 @@
+"""Calendar under test: the whole service on a loopback port, auth, Google and a broker around."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import aiohttp
+from aiohttp import test_utils
+
+from libs.common.events.envelope import Envelope
+from libs.common.web import ALL_ROLES
+from services.calendar.app import create_app
+from services.calendar.settings import CalendarSettings
+from tests import messaging
+from tests.emulated import Emulated
+from tests.integration.auth import stand as auth_stand
+from tests.integration.service_stand import ALICE, TIMEOUT, Json, ServiceStand
+from tests.support import (
+    CALLER_AUDIENCE,
+    CALLER_ISSUER,
+    CALLER_KEY,
+    SERVICE_KEY,
+    eventually,
+)
+
+CALENDAR = [{"name": "calendar", "access": "write"}]
+
+FEEDS = """
+SELECT state, last_sync_at FROM feeds
+ WHERE connection_id = $1 AND kind = 'calendar.events' AND state <> 'closed'
+"""
+
+
+def settings_for(
+    database_url: str, amqp_url: str, google: str, **overrides: Any
+) -> CalendarSettings:
+    """Return settings of a service on a port of its own; `overrides` by field name."""
+    port = test_utils.unused_port()
+    given: Json = {
+        "port": port,
+        "public_url": f"http://127.0.0.1:{port}",
+        "database_url": database_url,
+        "amqp_url": amqp_url,
+        "google_origin": google,
+        "service_key": SERVICE_KEY,
+        "caller_key": CALLER_KEY,
+        "caller_issuer": CALLER_ISSUER,
+        "caller_audience": CALLER_AUDIENCE,
+        **overrides,
+    }
+    return CalendarSettings(**given)
+
+
+def at(hours: float, *, minutes: int = 60, zone: str = "Europe/Paris", **more: Any) -> Json:
+    """Return an event's times: so many hours from the next full hour on."""
+    start = soon() + timedelta(hours=hours)
+    end = start + timedelta(minutes=minutes)
+    return {
+        "start": {"dateTime": start.isoformat(), "timeZone": zone},
+        "end": {"dateTime": end.isoformat(), "timeZone": zone},
+        **more,
+    }
+
+
+def soon() -> datetime:
+    """Return the full hour after the next."""
+    return (datetime.now(UTC) + timedelta(hours=2)).replace(minute=0, second=0, microsecond=0)
+
+
+@dataclass
+class Stand(ServiceStand):
+    """The running services and those around them."""
+
+    create = staticmethod(create_app)
+    settings: CalendarSettings
+
+    async def connect(self, *, person: str = ALICE, **wish: Any) -> str:
+        """Connect somebody's calendars and wait until they are in step; return the id."""
+        wish.setdefault("products", CALENDAR)
+        connection = await self.auth.connect(person=person, **wish)
+        await eventually(lambda: self.in_step(connection["id"]), what="calendars in step")
+        return str(connection["id"])
+
+    async def in_step(self, connection_id: str) -> bool:
+        """Say whether every calendar that is read was read at least once."""
+        rows = await self.fetch(FEEDS, UUID(connection_id))
+        return bool(rows) and all(row["last_sync_at"] and row["state"] == "active" for row in rows)
+
+    async def happens(self, event: Json, *, person: str = ALICE, **how: Any) -> Json:
+        """Let a person put an event into their calendar in Google."""
+        body = {"event": event, **how}
+        return dict(await self.google.control("POST", f"people/{person}/events", body))
+
+    async def edit(self, event: str, action: str, *, person: str = ALICE, **how: Any) -> Json:
+        """Let a person do something to an event in Google."""
+        body = {"event": event, "action": action, **how}
+        return dict(await self.google.control("POST", f"people/{person}/event-edits", body))
+
+    async def at_google(self, person: str = ALICE, calendar: str = "primary") -> list[Json]:
+        """Return the events of somebody's calendar at Google, deleted ones among them."""
+        path = f"people/{person}/events?calendar={calendar}"
+        return list((await self.google.control("GET", path))["events"])
+
+    async def invitations(self) -> list[Json]:
+        """Return the mails that Google has sent about events."""
+        return list((await self.google.control("GET", "invitations"))["invitations"])
+
+    async def listed(self, query: str = "", *, token: str | None = None) -> list[Json]:
+        """Return a page of events."""
+        return list((await self.get(f"/v1/calendar/events{query}", token=token))["items"])
+
+    def events(self, kind: str = "calendar.") -> list[Envelope]:
+        """Return the published events whose type begins so, in the order they came."""
+        return super().events(kind)
+
+    def told_of(self, google_id: str) -> list[str]:
+        """Return the short names of the events on one event of Google's."""
+        return [
+            one.type.split(".")[2]
+            for one in self.events("calendar.event.")
+            if one.data["google_event_id"] == google_id
+        ]
+
+    async def told(self, google_id: str, *types: str) -> None:
+        """Wait until exactly these events came out of an event of Google's."""
+        await eventually(
+            lambda: self.told_of(google_id) == list(types),
+            what=f"{types} of {google_id}",
+        )
+
+    @asynccontextmanager
+    async def serving(self, *, roles: frozenset[str] = ALL_ROLES) -> AsyncIterator["Stand"]:
+        """Run the calendar service until the block ends."""
+        async with self.running(roles=roles):
+            yield self
+
+
+@asynccontextmanager
+async def standing(
+    *, calendar_url: str, auth_url: str, amqp_url: str, google: Emulated, **overrides: Any
+) -> AsyncIterator[Stand]:
+    """Yield everything but the calendar service itself: see `Stand.serving`."""
+    auth_roles = overrides.pop("auth_roles", frozenset({"web", "relay"}))
+    auth_settings = auth_stand.settings_for(
+        auth_url, google.origin, amqp_url=amqp_url, worker_interval=0.2
+    )
+    overrides.setdefault("auth_url", f"http://127.0.0.1:{auth_settings.port}")
+    settings = settings_for(calendar_url, amqp_url, google.origin, **overrides)
+    await google.add_person(ALICE, name="Alice")
+    async with AsyncExitStack() as stack:
+        published = await stack.enter_async_context(messaging.listening(amqp_url))
+        auth = await stack.enter_async_context(auth_stand.running(auth_settings, roles=auth_roles))
+        session = await stack.enter_async_context(aiohttp.ClientSession(timeout=TIMEOUT))
+        yield Stand(settings, google, auth, session, published)
