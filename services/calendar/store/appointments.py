@@ -180,3 +180,22 @@ UPDATE appointments
 async def unmirror(conn: Conn, tenant_id: str, connection_id: UUID, *, reason: str) -> None:
     """Note of all that a connection mirrors that it does so no more."""
     await conn.execute(UNMIRROR, tenant_id, connection_id, reason)
+
+
+RENAME = """
+UPDATE appointments SET google_id = $4, generation = $5
+ WHERE tenant_id = $1 AND appointment_id = $2 AND google_id = $3
+"""
+
+
+async def rename_event(
+    conn: Conn,
+    tenant_id: str,
+    appointment_id: str,
+    *,
+    was: str,
+    google_id: str,
+    generation: int,
+) -> None:
+    """Note under which id an appointment's event was made: the one that was chosen is used up."""
+    await conn.execute(RENAME, tenant_id, appointment_id, was, google_id, generation)

@@ -54,6 +54,7 @@ class Intake:
         fetched_at: datetime | None = None,
         absent: Sequence[str] = (),
         quiet: bool = False,
+        ours: frozenset[str] = frozenset(),
     ) -> Taken:
         """Take events of a calendar in; the last that locks anything in the transaction.
 
@@ -66,6 +67,7 @@ class Intake:
             fetched_at: when they were asked for; what was written since is newer, unless None.
             absent: Google's ids of events that are not there any more.
             quiet: they are only not kept any more: appointments and the log hear nothing of it.
+            ours: Google's ids of those that are as a write of ours has just made them.
         """
         now = self._now()
         await directory.lock_shared(conn, connection.tenant_id)
@@ -79,7 +81,8 @@ class Intake:
                 for name, one in newest.items()
                 if name not in known or known[name].changed_at < fetched_at
             }
-        echoes = await self._echoes.find(conn, connection, calendar, [*newest.values()], now=now)
+        others = [one for name, one in newest.items() if name not in ours]
+        echoes = ours | await self._echoes.find(conn, connection, calendar, others, now=now)
         plan = _Plan(connection, calendar, now)
         for name, found in sorted(newest.items()):
             plan.weigh(known.get(name), found)
