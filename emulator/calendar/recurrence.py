@@ -5,7 +5,7 @@ Source: https://datatracker.ietf.org/doc/html/rfc5545#section-3.8.5
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from functools import lru_cache
 from typing import Final
 
@@ -177,8 +177,7 @@ def _wall(text: str, zone: str, start: Moment) -> datetime:
     bare = day.replace(tzinfo=None)
     if match[2] is None or start.is_day:
         return bare
-    clock = match[2]
-    wall = bare + timedelta(hours=int(clock[:2]), minutes=int(clock[2:4]), seconds=int(clock[4:]))
+    wall = datetime.combine(bare, time.fromisoformat(match[2]))
     told_in = UTC if match[3] else zone_of(zone)
     return wall.replace(tzinfo=told_in).astimezone(zone_of(start.zone)).replace(tzinfo=None)
 

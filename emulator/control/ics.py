@@ -3,7 +3,6 @@
 Source: https://datatracker.ietf.org/doc/html/rfc5545
 """
 
-import asyncio
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import Any, Final
@@ -17,14 +16,12 @@ from emulator.calendar.event import StoredEvent
 from emulator.calendar.events import Manner, imported_id, new_event, rewritten
 from emulator.calendar.state import Calendars
 from emulator.calendar.times import Moment, known_zone
-from emulator.control.http import ControlError
+from emulator.control.http import ControlError, breathe
 from emulator.errors import ApiError
 
 Json = dict[str, Any]
 
-MEDIA_TYPE: Final = "text/calendar"
 _MANNER: Final = Manner()
-_PAUSE_EVERY: Final = 100
 _RESPONSES: Final = {
     "ACCEPTED": "accepted",
     "DECLINED": "declined",
@@ -55,12 +52,6 @@ async def load(calendars: Calendars, seen: View, raw: bytes) -> Json:
         except (ApiError, ValueError, TypeError, AttributeError) as exc:
             refused.append({"uid": str(part.get("UID", "")), "reason": str(exc)})
     return {"ids": loaded, "refused": refused}
-
-
-async def breathe(number: int) -> None:
-    """Let others have a turn from time to time."""
-    if number % _PAUSE_EVERY == _PAUSE_EVERY - 1:
-        await asyncio.sleep(0)
 
 
 def _store(desk: Desk, seen: View, part: Component) -> StoredEvent:
