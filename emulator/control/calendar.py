@@ -10,7 +10,7 @@ from emulator.calendar.access import View
 from emulator.calendar.agenda import Agenda, Facts
 from emulator.calendar.bodies import body_of, patched
 from emulator.calendar.editing import Desk
-from emulator.calendar.event import CANCELLED, StoredEvent
+from emulator.calendar.event import CANCELLED, StoredEvent, guest
 from emulator.calendar.events import Manner, existing, imported_id, new_event, rewritten
 from emulator.calendar.state import HOLIDAYS
 from emulator.calendar.times import ONE_DAY, Moment, known_zone
@@ -65,6 +65,7 @@ class EventEdit(BaseModel):
     Attributes:
         action: `change` with `changes` as a patch has them; `drag` to a new `start` (and `end`;
             else it stays as long as it was); `delete`; `respond` with `response`.
+        guest: a guest from elsewhere whose response comes in, instead of the person's own.
         scope: of an instance: only it, the whole series, or it and all that follow. The last is
             what Google's own apps do: the series ends before it, and a new one begins.
     """
@@ -79,6 +80,7 @@ class EventEdit(BaseModel):
     end: Json | None = None
     response: Literal["needsAction", "declined", "tentative", "accepted"] | None = None
     comment: str | None = None
+    guest: str | None = None
     send_updates: Mails = "all"
 
     @model_validator(mode="after")
@@ -188,7 +190,8 @@ async def edit(request: web.Request) -> web.Response:
     agenda = _agenda(world, owner, wanted.calendar)
     seen = View(agenda, owner, "owner")
     event = existing(seen, wanted.event)
-    desk = Desk(world.calendars, agenda, owner.sub, wanted.send_updates)
+    mails: Mails = "none" if wanted.guest is not None else wanted.send_updates
+    desk = Desk(world.calendars, agenda, owner.sub, mails)
     changed_at = world.clock.now_ms()
     if event.master and wanted.scope == "following":
         touched = _edit_following(desk, seen, event, wanted)
@@ -311,7 +314,10 @@ def _after(desk: Desk, seen: View, event: StoredEvent, wanted: EventEdit) -> Sto
 
 
 def _answered(desk: Desk, event: StoredEvent, wanted: EventEdit) -> StoredEvent:
-    entry = guests.own_entry(desk.calendars, desk.agenda, event)
+    if wanted.guest is not None:
+        entry = guest(event, wanted.guest.lower())
+    else:
+        entry = guests.own_entry(desk.calendars, desk.agenda, event)
     if entry is None:
         raise ControlError(400, "the person is not invited")
     answer = {**entry, "responseStatus": wanted.response}

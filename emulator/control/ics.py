@@ -71,7 +71,7 @@ def _store(desk: Desk, seen: View, part: Component) -> StoredEvent:
     organizer = _address(part.get("ORGANIZER", ""))
     if organizer and body.get("attendees"):
         made = made.changed(organizer={"email": organizer})
-    return desk.add(made)
+    return desk.add(made, is_import=True)
 
 
 def _later_than(event: StoredEvent, body: Json) -> Json:

@@ -351,3 +351,33 @@ async def test_a_new_address_keeps_calendar_and_role(google: Google, diary: Diar
     assert [(one["id"], one["primary"]) for one in entries] == [("alice@new.example.com", True)]
     answer = await diary.call("GET", EVENTS, params={"syncToken": token})
     assert answer.status == 410
+
+
+async def test_answers_still_flow_after_the_organizer_got_a_new_address(
+    google: Google, diary: Diary, bob: Diary
+) -> None:
+    made = await meeting(diary, BOB)
+    await google.control("PATCH", f"people/{ALICE}", {"email": "alice@new.example.com"})
+
+    await accept(bob, await bob.event(made["id"]))
+
+    assert await answer_of(diary, made["id"], BOB) == "accepted"
+
+
+async def test_a_guest_from_elsewhere_answers(google: Google, diary: Diary) -> None:
+    made = await meeting(diary, ANN)
+    edit = {"event": made["id"], "action": "respond", "guest": ANN, "response": "tentative"}
+
+    await google.control("POST", f"people/{ALICE}/event-edits", edit)
+
+    assert await answer_of(diary, made["id"], ANN) == "tentative"
+    assert await mails(google) == []
+
+
+async def test_what_is_imported_invites_nobody(diary: Diary, bob: Diary) -> None:
+    body = {**HOUR, "iCalUID": "own@example.net", "attendees": [{"email": BOB}]}
+
+    made = await diary.send("POST", f"{EVENTS}/import", body)
+
+    assert made["organizer"]["self"] is True
+    assert (await bob.events())["items"] == []
