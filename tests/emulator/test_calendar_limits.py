@@ -5,7 +5,20 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.emulator.google import ALICE, BOB, HOUR, WEEKLY, Answer, Diary, Google, Mail
+from tests.emulator.google import (
+    ALICE,
+    BOB,
+    CALENDAR,
+    HOUR,
+    WEEKLY,
+    Answer,
+    Diary,
+    Google,
+    Mail,
+    authorization,
+    decide,
+    exchange,
+)
 
 EVENTS = "calendars/primary/events"
 
@@ -182,3 +195,20 @@ async def test_extreme_times_are_looked_into(diary: Diary, path: str) -> None:
 @pytest.mark.parametrize("event_id", ["x_20269999", "x_20260302", "_", "x_20260302T999999Z", "%2F"])
 async def test_ids_of_instances_that_never_were_are_not_found(diary: Diary, event_id: str) -> None:
     assert (await diary.call("GET", f"{EVENTS}/{event_id}")).status == 404
+
+
+async def test_a_consent_to_a_calendar_scope_reaches_events(google: Google) -> None:
+    scope = f"{CALENDAR}.events"
+    query = authorization(scope=f"openid email {scope} {CALENDAR}.calendarlist.readonly")
+    page = await google.request("GET", "/o/oauth2/v2/auth", params=query)
+
+    back = await decide(google, page.text, scope=[scope])
+    tokens = (await exchange(google, back["code"])).json
+    diary = Diary(google, tokens["access_token"], ALICE)
+
+    assert "View and edit events on all your calendars" in page.text
+    assert (await diary.insert())["status"] == "confirmed"
+    answer = await diary.call("GET", "users/me/calendarList")
+    assert (answer.status, answer.reason) == (403, "insufficientPermissions")
+    details = answer.json["error"]["details"][0]["metadata"]
+    assert details["service"] == "calendar-json.googleapis.com"
