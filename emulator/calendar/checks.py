@@ -204,7 +204,7 @@ def _properties(given: Json) -> tuple[dict[str, str], dict[str, str]]:
         for kind in ("private", "shared")
     )
     both = [*private.items(), *shared.items()]
-    size = sum(len(key.encode()) + len(value.encode("utf-8", "replace")) for key, value in both)
+    size = sum(len(text.encode("utf-8", "replace")) for pair in both for text in pair)
     if len(both) > _MOST_PROPERTIES or size > _MOST_PROPERTY_BYTES:
         raise invalid("Too many extended properties.")
     return private, shared

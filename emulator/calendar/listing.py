@@ -29,7 +29,8 @@ Query = Mapping[str, Any]
 _DEFAULT_SIZE: Final = 250
 _MOST: Final = 2500
 _HORIZON: Final = timedelta(days=730)
-_FARTHEST: Final = timedelta(days=3660)
+_FAR_HORIZON: Final = timedelta(days=3660)
+_CENTURY: Final = timedelta(days=36_525)
 _CANCELLED_INSTANCES: Final = timedelta(days=183)
 _NO_SYNC_TOKEN: Final = frozenset(paging.NOT_WITH_SYNC_TOKEN) - {"timeMin", "timeMax"}
 
@@ -40,11 +41,13 @@ class Wanted:
 
     Attributes:
         endless_until: how far a series without an end is expanded.
+        century: how far any series is.
     """
 
     after: datetime
     before: datetime
     endless_until: datetime
+    century: datetime
     is_bounded: bool
     singles: bool
     with_deleted: bool
@@ -212,7 +215,9 @@ def _forms(
 def _expanded(agenda: Agenda, master: StoredEvent, wanted: Wanted) -> Iterator[StoredEvent]:
     """Yield the instances of a series in the wanted time; endless ones for the next two years."""
     has_end = recurrence.is_bounded(master.recurrence)
-    before = wanted.before if has_end else min(wanted.before, wanted.endless_until)
+    before = min(wanted.before, wanted.century)
+    if not has_end:
+        before = min(before, wanted.endless_until)
     for event in instances.expand(agenda, master, wanted.after, before):
         if (wanted.with_deleted or not event.is_cancelled) and wanted.keeps(event):
             yield event
@@ -242,7 +247,8 @@ def _wanted(call: Call, seen: View, query: Query) -> Wanted:
     return Wanted(
         after=low or instances.EARLIEST,
         before=high or instances.LATEST,
-        endless_until=begin + (_HORIZON if high is None else _FARTHEST),
+        endless_until=begin + (_HORIZON if high is None else _FAR_HORIZON),
+        century=now + _CENTURY,
         is_bounded=low is not None or high is not None,
         singles=singles,
         with_deleted=bool(query.get("showDeleted")) or "updatedMin" in query,

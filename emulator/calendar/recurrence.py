@@ -20,6 +20,7 @@ _FREQUENCIES: Final = frozenset({"DAILY", "WEEKLY", "MONTHLY", "YEARLY", "HOURLY
 _FAR: Final = timedelta(days=366 * 12)
 _MOST_LINES: Final = 300
 _MOST: Final = 36_600
+_CENTURY: Final = timedelta(days=36_525)
 
 
 def check(lines: tuple[str, ...], start: Moment) -> None:
@@ -54,7 +55,7 @@ def starts(
 
 def holds(lines: tuple[str, ...], start: Moment, original: Moment) -> bool:
     """Return whether the series has an occurrence at exactly that time."""
-    if original.is_day != start.is_day:
+    if original.is_day != start.is_day or original.at - start.at > _CENTURY:
         return False
     found = starts(lines, start, original.at, original.at + timedelta(seconds=1))
     return any(moment.at == original.at for moment in found)

@@ -1,5 +1,6 @@
 """What people have in Google's own apps: calendars, who shares them, new events, mails."""
 
+import json
 from typing import Any, Final, Literal
 
 from aiohttp import web
@@ -15,6 +16,7 @@ from emulator.calendar.state import HOLIDAYS
 from emulator.calendar.times import ONE_DAY, Moment, known_zone
 from emulator.control.http import PREFIX, ControlError, body, breathe, person
 from emulator.people import Person
+from emulator.rest import documents, jsontext, schemas
 from emulator.world import WORLD, World
 
 Json = dict[str, Any]
@@ -135,6 +137,7 @@ async def create_event(request: web.Request) -> web.Response:
         loaded = await ics.load(world.calendars, seen, await request.read())
         return web.json_response({**loaded, "changed_at": changed_at}, status=201)
     wanted = await body(request, NewEvent)
+    checked(wanted.event, "Event")
     agenda = agenda_of(world, owner, wanted.calendar)
     desk = Desk(world.calendars, agenda, owner.sub, wanted.send_updates)
     seen = View(agenda, owner, "owner")
@@ -236,6 +239,20 @@ def _next_day(desk: Desk, event: StoredEvent) -> StoredEvent:
 
 def _later(moment: Moment | None) -> Moment | None:
     return moment and Moment(moment.at + ONE_DAY, moment.is_day, moment.zone)
+
+
+def checked(value: Json, schema: str) -> Json:
+    """Return an object that Google's document describes; nulls are let through.
+
+    Raises:
+        ControlError: 400 with the place of every fault.
+    """
+    schemas_of = documents.load("calendar", "v3")["schemas"]
+    plain = jsontext.loads(json.dumps(value).encode())
+    faults = schemas.problems(plain, {"$ref": schema}, schemas_of, lenient=True)
+    if faults:
+        raise ControlError(400, f"this is no {schema}", faults)
+    return value
 
 
 def agenda_of(world: World, owner: Person, name: str) -> Agenda:

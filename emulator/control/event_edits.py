@@ -12,7 +12,7 @@ from emulator.calendar.editing import Desk
 from emulator.calendar.event import StoredEvent, guest
 from emulator.calendar.events import existing, rewritten
 from emulator.calendar.times import Moment
-from emulator.control.calendar import MANNER, Mails, agenda_of, shown
+from emulator.control.calendar import MANNER, Mails, agenda_of, checked, shown
 from emulator.control.http import PREFIX, ControlError, body, person
 from emulator.world import WORLD
 
@@ -58,6 +58,9 @@ async def edit(request: web.Request) -> web.Response:
     """Do to an event what the person does in Google's calendar."""
     owner, world = person(request), request.app[WORLD]
     wanted = await body(request, EventEdit)
+    checked(wanted.changes, "Event")
+    for moment in (wanted.start, wanted.end):
+        checked(moment or {}, "EventDateTime")
     agenda = agenda_of(world, owner, wanted.calendar)
     seen = View(agenda, owner, "owner")
     event = existing(seen, wanted.event)

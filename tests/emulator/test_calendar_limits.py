@@ -182,6 +182,7 @@ async def test_unfriendly_requests_are_bad_requests(
         f"{EVENTS}?timeMin=0001-01-01T00:00:00Z",
         f"{EVENTS}?timeMax=9999-12-31T23:59:59Z&singleEvents=true&maxResults=2500",
         f"{EVENTS}?timeMin=9998-12-31T23:59:59Z&singleEvents=true",
+        f"{EVENTS}?timeMin=9998-12-31T23:59:59Z&singleEvents=true&orderBy=startTime",
         f"{EVENTS}?orderBy=updated&showDeleted=true&showHiddenInvitations=true",
     ],
 )
@@ -212,3 +213,20 @@ async def test_a_consent_to_a_calendar_scope_reaches_events(google: Google) -> N
     assert (answer.status, answer.reason) == (403, "insufficientPermissions")
     details = answer.json["error"]["details"][0]["metadata"]
     assert details["service"] == "calendar-json.googleapis.com"
+
+
+async def test_a_null_inside_an_array_means_unset(diary: Diary) -> None:
+    made = await diary.insert()
+    guest = {"email": BOB, "comment": None}
+
+    changed = await diary.patch(made["id"], {"attendees": [guest]})
+
+    assert changed["attendees"] == [{"email": BOB, "responseStatus": "needsAction"}]
+
+
+async def test_half_a_character_is_no_reason_to_fail(diary: Diary) -> None:
+    properties = {"private": {"\ud800": "\ud800"}}
+
+    made = await diary.insert(summary="\ud800", extendedProperties=properties)
+
+    assert made["summary"] == "?"
