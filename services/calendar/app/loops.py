@@ -17,6 +17,7 @@ from services.calendar.app.parts import (
     DOOR,
     LINKER,
     LISTS,
+    OUTBOUND,
     READER,
     REMINDERS,
     SERVICE,
@@ -25,6 +26,7 @@ from services.calendar.app.parts import (
 )
 from services.calendar.sync import feeds
 from services.calendar.sync.telling import tell_of_feed
+from services.calendar.web.appointments import APPOINTMENTS
 
 IDLE_S = 3600.0
 
@@ -55,6 +57,7 @@ async def _run_feeds(app: web.Application) -> None:
     settings, tell = app[SETTINGS], tell_of_feed
     kinds = {
         feeds.LIST: FeedKind(app[LISTS].run, settings.list_interval, on_change=tell),
+        feeds.WRITE: FeedKind(app[OUTBOUND].run, IDLE_S, on_change=tell),
         feeds.EVENTS: FeedKind(app[READER].run, settings.poll_interval, on_change=tell),
     }
     await runner(app, settings, kinds, concurrency=settings.feed_concurrency).run()
@@ -92,6 +95,7 @@ async def _run_consumer(app: web.Application) -> None:
         app[SETTINGS].amqp_url,
         telling.subscription(app[POOL], mine, queue=consumers.QUEUE),
         consumers.directory_subscription(app[POOL], app[LINKER]),
+        consumers.appointments_subscription(app[POOL], app[APPOINTMENTS]),
         service=SERVICE,
         following=mine,
     )

@@ -1,11 +1,23 @@
 """The route table of the calendar service: every module's own, one after the other."""
 
 from libs.common import operations
-from services.calendar.web import calendars, events, push
+from services.calendar.web import (
+    appointments,
+    calendars,
+    conflicts,
+    events,
+    outgoing,
+    push,
+    withdrawing,
+)
 
 ROUTES = (
     *push.ROUTES,
     *calendars.ROUTES,
     *events.ROUTES,
+    *outgoing.ROUTES,
+    *appointments.ROUTES,
+    *conflicts.ROUTES,
+    *withdrawing.ROUTES,
     *operations.routes("calendar"),
 )
