@@ -34,9 +34,11 @@ from services.calendar.sync.listing import CalendarLists
 from services.calendar.sync.notices import Notices
 from services.calendar.sync.reading import Reader
 from services.calendar.sync.reminders import Reminders
+from services.calendar.sync.settings import SettingsWriter
 from services.calendar.sync.watching import Watching
 from services.calendar.sync.work import Work
 from services.calendar.web.push import KEYS, NOTICES
+from services.calendar.web.settings import WRITER
 
 SERVICE = "calendar"
 WEBHOOK = "/webhooks/google/calendar"
@@ -92,6 +94,7 @@ def _wire(app: web.Application, pool: db.Pool, google: GoogleCalendar, auth: Aut
     app[WORK] = Work(pool, intake, reminders, now=clock.now)
     app[LINKER] = Linker(now=clock.now)
     app[CONNECTIONS] = Connections(pool, auth, watching, intake, now=clock.now)
+    app[WRITER] = SettingsWriter(now=clock.now)
     app[OPERATIONS] = Operations(rows=ROWS, replayer=work_address, decided=_decided)
     app[CHORES] = chores(settings, now=clock.now)
 
