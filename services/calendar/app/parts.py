@@ -39,6 +39,7 @@ from services.calendar.sync.watching import Watching
 from services.calendar.sync.work import Work
 from services.calendar.web.push import KEYS, NOTICES
 from services.calendar.web.settings import WRITER
+from services.calendar.web.status import LEDGER
 
 SERVICE = "calendar"
 WEBHOOK = "/webhooks/google/calendar"
@@ -62,7 +63,7 @@ async def parts(app: web.Application) -> AsyncIterator[None]:
         auth = AuthClient(
             session, settings.auth_url, settings.service_key.get_secret_value(), caller=SERVICE
         )
-        ledger = Ledger(pool, _budgets(settings), now=clock.now)
+        ledger = app[LEDGER] = Ledger(pool, _budgets(settings), now=clock.now)
         google = GoogleCalendar(
             ConnectedGoogle(GoogleClient(session), auth), discovery.calendar(roots), ledger
         )

@@ -1,12 +1,13 @@
 """The route table of the calendar service: every module's own, one after the other."""
 
 from libs.common import operations
-from services.calendar.web import calendars, events, push, settings
+from services.calendar.web import calendars, events, push, settings, status
 
 ROUTES = (
     *push.ROUTES,
     *calendars.ROUTES,
     *events.ROUTES,
     *settings.ROUTES,
+    *status.ROUTES,
     *operations.routes("calendar"),
 )
