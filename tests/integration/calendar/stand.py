@@ -24,6 +24,7 @@ from tests.support import (
     CALLER_ISSUER,
     CALLER_KEY,
     SERVICE_KEY,
+    caller_token,
     eventually,
 )
 
@@ -100,6 +101,26 @@ class Stand(ServiceStand):
         """Say whether every calendar that is read was read at least once."""
         rows = await self.fetch(FEEDS, UUID(connection_id))
         return bool(rows) and all(row["last_sync_at"] and row["state"] == "active" for row in rows)
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        token: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> auth_stand.Answer:
+        """Call the API, by default as the user ada of the tenant acme, whatever time it is."""
+        moment = int(clock.now().timestamp())
+        token = token or caller_token(iat=moment, exp=moment + 3600)
+        return await super().call(method, path, body, token=token, headers=headers)
+
+    async def later(self, **passed: float) -> None:
+        """Let time pass, here and at Google: as `timedelta` takes it."""
+        seconds = (clock.now() - datetime.now(UTC) + timedelta(**passed)).total_seconds()
+        await self.google.control("PUT", "clock", {"offset_s": round(seconds)})
+        clock.set_offset(round(seconds))
 
     async def quiet(self) -> None:
         """Wait until no feed that reads runs or is due, and nothing waits to be published."""
