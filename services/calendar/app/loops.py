@@ -25,6 +25,7 @@ from services.calendar.app.parts import (
     WORK,
 )
 from services.calendar.sync import feeds
+from services.calendar.sync.measuring import measure_for_ever
 from services.calendar.sync.telling import tell_of_feed
 from services.calendar.web.appointments import APPOINTMENTS
 
@@ -43,6 +44,7 @@ def loops_of(roles: frozenset[str]) -> list[tuple[str, Loop]]:
             ("reconcile", _run_reconcile),
             ("housekeeping", _run_housekeeping),
             ("reminders", _run_reminders),
+            ("measuring", _run_measuring),
         ]
     if "consumer" in roles:
         loops.append(("consumer", _run_consumer))
@@ -76,6 +78,10 @@ async def _run_background(app: web.Application) -> None:
 
 async def _run_reminders(app: web.Application) -> None:
     await app[REMINDERS].tell_for_ever()
+
+
+async def _run_measuring(app: web.Application) -> None:
+    await measure_for_ever(app[POOL], now=clock.now)
 
 
 async def _run_housekeeping(app: web.Application) -> None:

@@ -42,12 +42,15 @@ from services.calendar.sync.notices import Notices
 from services.calendar.sync.outgoing import Outgoing
 from services.calendar.sync.reading import Reader
 from services.calendar.sync.reminders import Reminders
+from services.calendar.sync.settings import SettingsWriter
 from services.calendar.sync.watching import Watching
 from services.calendar.sync.work import Work
 from services.calendar.web.appointments import APPOINTMENTS
 from services.calendar.web.conflicts import CONFLICTS
 from services.calendar.web.outgoing import OUTGOING
 from services.calendar.web.push import KEYS, NOTICES
+from services.calendar.web.settings import WRITER
+from services.calendar.web.status import LEDGER
 
 SERVICE = "calendar"
 WEBHOOK = "/webhooks/google/calendar"
@@ -72,7 +75,7 @@ async def parts(app: web.Application) -> AsyncIterator[None]:
         auth = AuthClient(
             session, settings.auth_url, settings.service_key.get_secret_value(), caller=SERVICE
         )
-        ledger = Ledger(pool, _budgets(settings), now=clock.now)
+        ledger = app[LEDGER] = Ledger(pool, _budgets(settings), now=clock.now)
         google = GoogleCalendar(
             ConnectedGoogle(GoogleClient(session), auth), discovery.calendar(roots), ledger
         )
@@ -111,6 +114,7 @@ def _wire(app: web.Application, pool: db.Pool, google: GoogleCalendar, auth: Aut
     carrier = EventCarrier(pool, google, intake, conflicts, patience=patience, now=clock.now)
     app[OUTBOUND] = Outbound(pool, ROWS.find, [carrier], now=clock.now)
     app[CONNECTIONS] = Connections(pool, auth, watching, intake, now=clock.now)
+    app[WRITER] = SettingsWriter(now=clock.now)
     app[OPERATIONS] = Operations(rows=ROWS, replayer=work_address, decided=_decided)
     app[CHORES] = chores(settings, now=clock.now)
 

@@ -103,8 +103,15 @@ class Work:
                 continue
             async with transaction(self._pool) as conn:
                 await directory.lock_shared(conn, connection.tenant_id)
+                # Nobody chooses it again while its events go.
+                now_is = await connections.lock_connection(
+                    conn, connection.tenant_id, connection.id
+                )
                 await lease.advance(conn, cursor=lease.cursor or "")
-                if await remove_some(conn, self._intake, connection, calendar_id=calendar.id):
+                known = await calendars.find_calendar(conn, connection.tenant_id, calendar.id)
+                if now_is is None or known is None or (known.is_read and now_is.takes_in):
+                    continue
+                if await remove_some(conn, self._intake, now_is, calendar_id=calendar.id):
                     return True
         return False
 

@@ -8,6 +8,8 @@ from services.calendar.web import (
     events,
     outgoing,
     push,
+    settings,
+    status,
     withdrawing,
 )
 
@@ -18,6 +20,8 @@ ROUTES = (
     *outgoing.ROUTES,
     *appointments.ROUTES,
     *conflicts.ROUTES,
+    *settings.ROUTES,
+    *status.ROUTES,
     *withdrawing.ROUTES,
     *operations.routes("calendar"),
 )

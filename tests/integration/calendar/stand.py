@@ -11,6 +11,7 @@ import aiohttp
 from aiohttp import test_utils
 
 from libs.common.events import crm
+from libs.common import clock
 from libs.common.events.envelope import Envelope
 from libs.common.web import ALL_ROLES
 from services.calendar.app import create_app
@@ -24,6 +25,7 @@ from tests.support import (
     CALLER_ISSUER,
     CALLER_KEY,
     SERVICE_KEY,
+    caller_token,
     eventually,
     service_caller_token,
 )
@@ -34,6 +36,17 @@ FEEDS = """
 SELECT state, last_sync_at FROM feeds
  WHERE connection_id = $1 AND kind = 'calendar.events' AND state <> 'closed'
 """
+
+FEED = """
+SELECT * FROM feeds WHERE kind = $1 AND ($2::text IS NULL OR resource = $2)
+"""
+BUSY = """
+SELECT (SELECT count(*) FROM signals s
+          JOIN feeds f ON f.tenant_id = s.tenant_id AND f.id = s.feed_id
+         WHERE (s.running OR s.due_at <= $1) AND f.kind <> 'calendar.write')
+       + (SELECT count(*) FROM outbox) AS busy
+"""
+"""Writes are carried by nobody in tests of what comes in."""
 
 
 def settings_for(
@@ -115,6 +128,51 @@ class Stand(ServiceStand):
         """Say whether every calendar that is read was read at least once."""
         rows = await self.fetch(FEEDS, UUID(connection_id))
         return bool(rows) and all(row["last_sync_at"] and row["state"] == "active" for row in rows)
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        token: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> auth_stand.Answer:
+        """Call the API, by default as the user ada of the tenant acme, whatever time it is."""
+        moment = int(clock.now().timestamp())
+        token = token or caller_token(iat=moment, exp=moment + 3600)
+        return await super().call(method, path, body, token=token, headers=headers)
+
+    async def later(self, **passed: float) -> None:
+        """Let time pass, here and at Google: as `timedelta` takes it."""
+        seconds = (clock.now() - datetime.now(UTC) + timedelta(**passed)).total_seconds()
+        await self.google.control("PUT", "clock", {"offset_s": round(seconds)})
+        clock.set_offset(round(seconds))
+
+    async def quiet(self) -> None:
+        """Wait until no feed that reads runs or is due, and nothing waits to be published."""
+
+        async def is_quiet() -> bool:
+            (row,) = await self.fetch(BUSY, clock.now())
+            return bool(row["busy"] == 0)
+
+        await eventually(is_quiet)
+
+    async def feed(self, kind: str = "calendar.events", resource: str | None = None) -> Any:
+        """Return the one feed of a kind (of one calendar)."""
+        (row,) = await self.fetch(FEED, kind, resource)
+        return row
+
+    async def notifications(self, **switches: Any) -> Json:
+        """Set the faults of notices, and return what there is to know of them."""
+        if switches:
+            await self.google.control("PUT", "notifications", switches)
+        return dict(await self.google.control("GET", "notifications"))
+
+    async def forge(self, **notice: Any) -> int:
+        """Send one notice at once; return the status it was answered with."""
+        notice.setdefault("address", f"{self.origin}/webhooks/google/calendar")
+        return int((await self.google.control("POST", "notifications", notice))["status"])
 
     async def happens(self, event: Json, *, person: str = ALICE, **how: Any) -> Json:
         """Let a person put an event into their calendar in Google."""
