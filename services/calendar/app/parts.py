@@ -39,7 +39,6 @@ from services.calendar.sync.work import Work
 from services.calendar.web.push import KEYS, NOTICES
 
 SERVICE = "calendar"
-WEBHOOK = "/webhooks/google/calendar"
 SETTINGS = web.AppKey("settings", CalendarSettings)
 CONNECTIONS = web.AppKey("connections", Connections)
 LISTS = web.AppKey("calendar_lists", CalendarLists)
@@ -78,7 +77,7 @@ def _wire(app: web.Application, pool: db.Pool, google: GoogleCalendar, auth: Aut
         pool,
         google,
         keys=keys,
-        address=f"{settings.public_url}{WEBHOOK}",
+        address=settings.notice_address,
         life=timedelta(seconds=settings.channel_life),
         now=clock.now,
     )
