@@ -5,11 +5,11 @@ from ipaddress import ip_address, ip_network
 import pytest
 
 from cli.local.realgoogle import PORTS as USUAL
+from cli.settings import SERVICES
 from tests.kubernetes.manifests import (
     PROCESSES,
     ROLES,
     SERVER,
-    SERVICES,
     Labels,
     Manifest,
     matches,

@@ -9,12 +9,13 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
+from cli.settings import SERVICES
 from libs.common.migrate import pending
 from services.auth.app import migrations as auth_migrations
 from services.calendar.app import migrations as calendar_migrations
 from services.mail.app import migrations as mail_migrations
 from tests.databases import connected, run
-from tests.kubernetes.manifests import DEPLOY, PROCESSES, SERVICES, UID, configuration
+from tests.kubernetes.manifests import DEPLOY, PROCESSES, UID, configuration
 from tests.kubernetes.podman import TREE, WANTED, Cluster, Played, PortTaken, configured, podman
 from tests.servers import Servers
 from tests.support import bearer, caller_token, eventually

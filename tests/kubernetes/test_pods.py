@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.kubernetes.manifests import SERVICES, TREES, UID, Manifest, Pod, find, of, pods
+from cli.settings import SERVICES
+from tests.kubernetes.manifests import TREES, UID, Manifest, Pod, find, of, pods
 
 IMAGE = {
     "base": "causeway:latest",
