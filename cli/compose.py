@@ -53,7 +53,7 @@ def stage(given: Mapping[str, str]) -> Stage:
     }
     environments: Environments = {"auth/web": web}
     origin = f"http://{published.http}"
-    return Stage(environments, auth_url=origin, mail_url=origin)
+    return Stage(environments, auth_url=origin, mail_url=origin, calendar_url=origin)
 
 
 def _secret(folder: Path, name: str) -> str:

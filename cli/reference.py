@@ -18,21 +18,25 @@ from libs.common.settings import CommonSettings, SettingDoc, documented
 from libs.common.web import openapi
 from services.auth.settings import AuthSettings
 from services.auth.web.routes import ROUTES as AUTH_ROUTES
+from services.calendar.settings import CalendarSettings
+from services.calendar.web.routes import ROUTES as CALENDAR_ROUTES
 from services.mail.settings import MailSettings
 from services.mail.web.routes import ROUTES as MAIL_ROUTES
 
 API_VERSION = "1"
-ROUTES = {"auth": AUTH_ROUTES, "mail": MAIL_ROUTES}
+ROUTES = {"auth": AUTH_ROUTES, "mail": MAIL_ROUTES, "calendar": CALENDAR_ROUTES}
 SETTINGS: tuple[tuple[str, type[BaseSettings]], ...] = (
     ("Every service", CommonSettings),
     ("auth", AuthSettings),
     ("mail", MailSettings),
+    ("calendar", CalendarSettings),
     ("Local stack (`make demo`, `make up`)", StackSettings),
 )
 SETTINGS_HEAD = """# Settings
 
 Everything is set by environment variables. A service that misses one, or cannot use its value,
 stops at start with one line for each. Secrets are never printed. Durations are in seconds.
+What several services read is listed with the first of them.
 """
 ENV_HEAD = """# Every setting of Causeway. Copy to .env, fill in what has no value, and hand it to
 # the processes as their environment (systemd: EnvironmentFile): no service reads the file itself.
@@ -59,7 +63,7 @@ def render() -> dict[str, str]:
 
 
 def groups() -> Iterator[tuple[str, list[SettingDoc]]]:
-    """Yield the settings by who reads them; what every service has comes once, first."""
+    """Yield the settings by who reads them; what several have comes once, with the first."""
     seen: set[str] = set()
     for title, model in SETTINGS:
         own = [doc for doc in documented(model) if doc.variable not in seen]

@@ -15,12 +15,14 @@ class Stage:
             those of `auth/web` at least.
         auth_url: where callers reach auth.
         mail_url: where callers reach mail.
+        calendar_url: where callers reach the calendar.
         logs: the folder of its processes' logs, if there is one.
     """
 
     environments: Environments
     auth_url: str
     mail_url: str
+    calendar_url: str
     logs: Path | None = None
 
     @classmethod
@@ -34,6 +36,7 @@ class Stage:
             home.environments(),
             auth_url=state.url("auth", "web"),
             mail_url=state.url("mail", "web"),
+            calendar_url=state.url("calendar", "web"),
             logs=home.logs,
         )
 

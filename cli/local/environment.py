@@ -16,6 +16,7 @@ TOPIC = f"projects/{PROJECT_ID}/topics/gmail"
 PUSH_ACCOUNT = f"gmail-push@{PROJECT_ID}.iam.gserviceaccount.com"
 RETURN_URL = "http://localhost:3000/crm/"
 PUSH_PATH = "/webhooks/google/gmail"
+NOTICE_PATH = "/webhooks/google/calendar"
 WEB, WORKER = "web", "worker"
 # The whole environment of each service process, by service and role.
 ByProcess = dict[tuple[str, str], dict[str, str]]
@@ -125,6 +126,7 @@ def _google(settings: StackSettings, addresses: Addresses, secrets: Secrets) -> 
     own = {
         "CAUSEWAY_GOOGLE_ORIGIN": origin,
         "CAUSEWAY_GMAIL_TOPIC": TOPIC,
+        "CAUSEWAY_CALENDAR_WEBHOOK_URL": addresses.url("calendar") + NOTICE_PATH,
     }
     if settings.google_origin is None:
         own["PUBSUB_EMULATOR_HOST"] = f"{HOST}:{addresses.pubsub}"

@@ -16,7 +16,7 @@ PULL: Final = {
     "CAUSEWAY_GMAIL_SUBSCRIPTION": "the subscription to pull from",
 }
 # The redirect URI registered with Google and the push subscription name them.
-PORTS: Final = {"auth": "8081", "mail": "8082"}
+PORTS: Final = {"auth": "8081", "mail": "8082", "calendar": "8083"}
 # What nobody at Google can own or sign: Gmail refuses the watch, and mailboxes are polled.
 NO_PUSH: Final = {
     "CAUSEWAY_GMAIL_TOPIC": "projects/-/topics/none",
@@ -24,6 +24,9 @@ NO_PUSH: Final = {
     "CAUSEWAY_PUSH_SERVICE_ACCOUNT": "no-push@invalid",
     "CAUSEWAY_MAIL_POLL_INTERVAL": "60",
 }
+# Google sends notices of calendars to https alone; without, they are polled.
+NO_NOTICES: Final = {"CAUSEWAY_CALENDAR_POLL_INTERVAL": "60"}
+NOTICE_ADDRESSES: Final = ("CAUSEWAY_CALENDAR_WEBHOOK_URL", "CAUSEWAY_PUBLIC_URL")
 
 
 def check(settings: StackSettings) -> None:
@@ -39,7 +42,9 @@ def check(settings: StackSettings) -> None:
 
 def own(given: Mapping[str, str]) -> dict[str, str]:
     """Return what the stack adds for the services: nothing but, without push, how they do."""
-    return {} if any(name in given for name in {*PUSH, *PULL}) else dict(NO_PUSH)
+    mail = {} if any(name in given for name in {*PUSH, *PULL}) else NO_PUSH
+    address = next((given[name] for name in NOTICE_ADDRESSES if name in given), "")
+    return {**mail, **({} if address.startswith("https://") else NO_NOTICES)}
 
 
 def _missing(given: Mapping[str, str]) -> list[str]:

@@ -9,7 +9,11 @@ from cli.local.process import LocalStackError
 from cli.local.state import Environments, StateDirectory
 from cli.settings import SERVICES, StackSettings
 
-PREFIXES = {"auth": "/v1/connections/privacy", "mail": "/v1/mail/privacy"}
+PREFIXES = {
+    "auth": "/v1/connections/privacy",
+    "mail": "/v1/mail/privacy",
+    "calendar": "/v1/calendar/privacy",
+}
 """Of each service's endpoints on people; a service that joins gets a line here."""
 TOKEN_TTL = timedelta(hours=12)
 
@@ -50,7 +54,11 @@ def targets(where: Where, settings: StackSettings, home: StateDirectory) -> list
         token = _given(where.token_file)
     elif where.on_compose:
         stage = compose.stage(settings.environment())
-        origins = {"auth": stage.auth_url, "mail": stage.mail_url}
+        origins = {
+            "auth": stage.auth_url,
+            "mail": stage.mail_url,
+            "calendar": stage.calendar_url,
+        }
         token = _issued(stage.environments, where.tenant)
     else:
         state = home.running()

@@ -5,7 +5,7 @@
 # the new code needs before, and what the old code would not have survived after.
 set -eu
 cd "$(dirname "$0")/../.."
-services="auth mail"
+services="auth mail calendar"
 
 migrate() { # PHASE
     for service in $services; do
@@ -17,8 +17,12 @@ migrate() { # PHASE
 up() { docker compose up --detach --no-deps --no-recreate --no-build --quiet-pull "$@"; }
 
 migrate pre
-for service in auth-web auth-worker mail-web mail-worker; do
+for service in $(for one in $services; do echo "$one-web" "$one-worker"; done); do
     old=$(docker compose ps --quiet "$service")
+    if [ -z "$old" ]; then # it joins with this release
+        up --wait "$service"
+        continue
+    fi
     count=$(printf '%s\n' $old | wc -l)
     up --wait --scale "$service=$((count * 2))" "$service"
     for container in $old; do

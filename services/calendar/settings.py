@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from libs.common.settings import PostgresUrl, ServiceSettings, load_settings
+from libs.common.settings import HttpRoot, PostgresUrl, ServiceSettings, load_settings
 
+WEBHOOK = "/webhooks/google/calendar"
 CHANNEL_KEY_PURPOSE = b"causeway calendar channel tokens v1"
 KEY_BYTES = 32
 
@@ -41,6 +42,12 @@ class CalendarSettings(ServiceSettings):
         le=65535,
         validation_alias="CAUSEWAY_CALENDAR_PORT",
         description="Port to listen on",
+    )
+    webhook_url: HttpRoot | None = Field(
+        default=None,
+        validation_alias="CAUSEWAY_CALENDAR_WEBHOOK_URL",
+        description="Where Google sends its notices, https only; "
+        f"by default {WEBHOOK} below CAUSEWAY_PUBLIC_URL",
     )
     channel_keys: ChannelKeys | None = Field(
         default=None,
@@ -160,6 +167,11 @@ class CalendarSettings(ServiceSettings):
     def audit_every(self) -> timedelta:
         """Return the time between comparisons of a calendar."""
         return timedelta(seconds=self.audit_interval)
+
+    @property
+    def notice_address(self) -> str:
+        """Return where Google is asked to send notices."""
+        return self.webhook_url or f"{self.public_url}{WEBHOOK}"
 
     def token_keys(self) -> tuple[tuple[str, bytes], ...]:
         """Return the keys of channel tokens, each with its id; the first one signs."""

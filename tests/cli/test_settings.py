@@ -112,7 +112,10 @@ PUSH = {
 
 
 def give(monkeypatch: pytest.MonkeyPatch, **given: str) -> StackSettings:
-    names = ("GOOGLE_CREDENTIALS_FILE", "CAUSEWAY_GOOGLE_ORIGIN", "CAUSEWAY_AUTH_PORT")
+    names = (
+        *("GOOGLE_CREDENTIALS_FILE", "CAUSEWAY_GOOGLE_ORIGIN", "CAUSEWAY_AUTH_PORT"),
+        *("CAUSEWAY_PUBLIC_URL", "CAUSEWAY_CALENDAR_WEBHOOK_URL"),
+    )
     for name in (*REAL, *PUSH, *names):
         monkeypatch.delenv(name, raising=False)
     for name, value in given.items():
@@ -152,8 +155,34 @@ def test_the_real_google_without_push_is_polled(
     build: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     realgoogle.check(give(monkeypatch, **REAL))
+    built = build()
 
-    assert build()["mail", "worker"]["CAUSEWAY_MAIL_POLL_INTERVAL"] == "60"
+    assert built["mail", "worker"]["CAUSEWAY_MAIL_POLL_INTERVAL"] == "60"
+    assert built["calendar", "worker"]["CAUSEWAY_CALENDAR_POLL_INTERVAL"] == "60"
+
+
+def test_google_tells_of_calendars_where_it_reaches_us_by_https(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give(monkeypatch, **REAL, CAUSEWAY_PUBLIC_URL="https://causeway.example")
+    calendar = build()["calendar", "worker"]
+
+    assert "CAUSEWAY_CALENDAR_POLL_INTERVAL" not in calendar
+    assert calendar["CAUSEWAY_PUBLIC_URL"] == "https://causeway.example"
+
+
+def test_the_emulator_tells_of_calendars_at_the_web_process(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give(monkeypatch)
+    built = build()
+    port = built["calendar", "web"]["CAUSEWAY_CALENDAR_PORT"]
+
+    for role in ("web", "worker"):
+        assert (
+            built["calendar", role]["CAUSEWAY_CALENDAR_WEBHOOK_URL"]
+            == f"http://127.0.0.1:{port}/webhooks/google/calendar"
+        )
 
 
 @pytest.mark.parametrize(

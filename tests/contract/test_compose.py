@@ -18,7 +18,7 @@ COMPOSE: dict[str, Any] = yaml.safe_load((PROJECT / "docker-compose.yml").read_t
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 FOLDER = PROJECT / "deploy" / "compose"
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
-ONE_SHOT = {"auth-migrate", "mail-migrate"}
+ONE_SHOT = {f"{service}-migrate" for service in ROUTES}
 OUTSIDE = {Access.PUBLIC, Access.USER, Access.SERVICE, Access.USER_OR_SERVICE, Access.WEBHOOK}
 
 
@@ -143,6 +143,23 @@ def test_the_example_names_every_variable_a_deployment_with_google_chooses() -> 
     assert named <= read
     chosen = {f"CAUSEWAY_{one}" for one in ("PUBLIC_URL", "RETURN_URLS", "PUSH_AUDIENCE")}
     assert chosen | {"GOOGLE_CLIENT_ID", "CAUSEWAY_GOOGLE_ORIGIN"} <= named
+
+
+def test_every_service_has_its_processes_its_database_and_its_turn_in_a_roll() -> None:
+    roles = ("web", "worker", "migrate")
+    assert {name for name, _ in processes()} == {
+        f"{one}-{role}" for one in ROUTES for role in roles
+    }
+    listed = {
+        "databases.sh": r"^for service in ([a-z ]+); do",
+        "secrets.sh": r"^for service in ([a-z ]+); do",
+        "roll.sh": r'^services="([a-z ]+)"',
+    }
+    for script, pattern in listed.items():
+        (services,) = re.findall(pattern, (FOLDER / script).read_text(), re.MULTILINE)
+        assert services.split() == list(ROUTES), script
+    held = secrets_of(SERVICES["postgres"])
+    assert held == {"postgres_password", *(f"{one}_database_password" for one in ROUTES)}
 
 
 def matches(kind: str, value: str, path: str) -> bool:

@@ -12,14 +12,15 @@ from typing import Any
 import pytest
 import yaml
 
-from cli.settings import PROJECT
+from cli.settings import PROJECT, SERVICES
 
 DEPLOY = PROJECT / "deploy/k8s"
 TREES = ("base", "overlays/dev", "overlays/production")
 OLDEST, NEWEST = "1.32", "1.37"
 """The releases of Kubernetes that the manifests are held against."""
 RENDER_S = 60
-SERVICES = ("auth", "mail")
+ROLES = ("web", "worker")
+PROCESSES = tuple(f"{service}-{role}" for service in SERVICES for role in ROLES)
 UID = 10001
 """The user, and the group, of the image."""
 WORKLOADS = frozenset({"Deployment", "StatefulSet", "Job", "CronJob"})

@@ -5,10 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from cli.settings import PROJECT
+from cli.settings import PROJECT, SERVICES
 from tests.kubernetes.manifests import (
     SERVER,
-    SERVICES,
     TREES,
     WORKLOADS,
     Labels,

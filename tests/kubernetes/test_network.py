@@ -4,7 +4,19 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from tests.kubernetes.manifests import SERVER, Labels, Manifest, matches, of, operated, pods
+from cli.local.realgoogle import PORTS as USUAL
+from cli.settings import SERVICES
+from tests.kubernetes.manifests import (
+    PROCESSES,
+    ROLES,
+    SERVER,
+    Labels,
+    Manifest,
+    matches,
+    of,
+    operated,
+    pods,
+)
 
 TREES = ("overlays/dev", "overlays/production")
 GOOGLE = "142.250.1.1"
@@ -93,9 +105,9 @@ def world(request: pytest.FixtureRequest) -> World:
     return World(request.param)
 
 
-PROCESSES = ("auth-web", "auth-worker", "mail-web", "mail-worker")
-JOBS = ("auth-migrate", "mail-migrate", "auth-migrate-post", "mail-migrate-post")
-PORTS = {"auth-web": 8081, "auth-worker": 8081, "mail-web": 8082, "mail-worker": 8082}
+JOBS = tuple(f"{service}-migrate{when}" for when in ("", "-post") for service in SERVICES)
+PORTS = {f"{service}-{role}": int(USUAL[service]) for service in SERVICES for role in ROLES}
+ASKING = tuple(name for name in PROCESSES if not name.startswith("auth-"))
 
 
 def test_every_pod_is_closed_in_both_directions(world: World) -> None:
@@ -116,7 +128,7 @@ def test_every_process_reaches_the_broker_and_a_migration_does_not(world: World)
         assert not world.speaks(name, "rabbitmq", 5672), name
 
 
-def test_among_services_only_mail_speaks_and_only_to_auth(world: World) -> None:
+def test_services_speak_to_auth_and_to_nobody_else(world: World) -> None:
     flows = {
         (source, target)
         for source in (*PROCESSES, *JOBS)
@@ -124,7 +136,7 @@ def test_among_services_only_mail_speaks_and_only_to_auth(world: World) -> None:
         if world.speaks(source, target, PORTS[target])
     }
 
-    assert flows == {("mail-web", "auth-web"), ("mail-worker", "auth-web")}
+    assert flows == {(name, "auth-web") for name in ASKING}
 
 
 def test_servers_begin_no_conversation_with_us(world: World) -> None:
@@ -136,7 +148,7 @@ def test_servers_begin_no_conversation_with_us(world: World) -> None:
 def test_the_ingress_controller_reaches_web_processes_and_nothing_else(world: World) -> None:
     entered = {name for name in PROCESSES if world.enters("ingress-nginx", name, PORTS[name])}
 
-    assert entered == {"auth-web", "mail-web"}
+    assert entered == {f"{service}-web" for service in SERVICES}
     assert not world.enters("ingress-nginx", "postgres", 5432)
     assert not world.enters("ingress-nginx", "rabbitmq", 5672)
 
@@ -166,11 +178,11 @@ def test_a_migration_reaches_nothing_outside(world: World) -> None:
         assert not world.goes_out(name, GOOGLE, 443)
 
 
-def test_the_emulator_pushes_to_mail_and_serves_all() -> None:
+def test_the_emulator_pushes_to_mail_and_calendar_and_serves_all() -> None:
     world = World("overlays/dev")
 
-    assert world.speaks("emulator", "mail-web", 8082)
-    assert not world.speaks("emulator", "auth-web", 8081)
+    told = {name for name in PROCESSES if world.speaks("emulator", name, PORTS[name])}
+    assert told == {"mail-web", "calendar-web"}
     for name in PROCESSES:
         assert world.speaks(name, "emulator", 9100), name
 

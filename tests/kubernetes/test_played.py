@@ -9,20 +9,22 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
+from cli.settings import SERVICES
 from libs.common.migrate import pending
 from services.auth.app import migrations as auth_migrations
+from services.calendar.app import migrations as calendar_migrations
 from services.mail.app import migrations as mail_migrations
 from tests.databases import connected, run
-from tests.kubernetes.manifests import DEPLOY, SERVICES, UID, configuration
+from tests.kubernetes.manifests import DEPLOY, PROCESSES, UID, configuration
 from tests.kubernetes.podman import TREE, WANTED, Cluster, Played, PortTaken, configured, podman
 from tests.servers import Servers
 from tests.support import bearer, caller_token, eventually
 
 IMAGE = os.environ.get(WANTED)
-PROCESSES = ("auth-web", "auth-worker", "mail-web", "mail-worker")
 READY_S = 60
 ATTEMPTS = 3
-JOBS = ("auth-migrate", "mail-migrate")
+JOBS = tuple(f"{service}-migrate" for service in SERVICES)
+MIGRATIONS = {"auth": auth_migrations, "mail": mail_migrations, "calendar": calendar_migrations}
 STATEMENT = re.compile(r"^[A-Z][^;]*;", re.MULTILINE)
 CALLER_KEY = "development-only-caller-key-000000000"
 MIB = 1024 * 1024
@@ -114,7 +116,7 @@ async def get(url: str, **headers: str) -> tuple[int, Any]:
 async def test_migrations_are_done_before_and_after_the_processes(
     cluster: dict[str, Played], databases: Servers, service: str
 ) -> None:
-    sets = {"auth": auth_migrations, "mail": mail_migrations}[service]()
+    sets = MIGRATIONS[service]()
     for name in (f"{service}-migrate", f"{service}-migrate-post"):
         job = cluster[name]
         await eventually(job.has_ended)
@@ -194,7 +196,7 @@ async def test_the_emulator_pushes_to_mail(cluster: dict[str, Played]) -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["auth-web", "mail-web"])
+@pytest.mark.parametrize("name", [f"{service}-web" for service in SERVICES])
 async def test_a_web_process_that_ends_is_unready_first_and_answers_on(
     cluster: dict[str, Played], name: str
 ) -> None:
@@ -209,7 +211,7 @@ async def test_a_web_process_that_ends_is_unready_first_and_answers_on(
     await ended(played)
 
 
-@pytest.mark.parametrize("name", ["auth-worker", "mail-worker"])
+@pytest.mark.parametrize("name", [f"{service}-worker" for service in SERVICES])
 async def test_a_worker_ends_when_it_is_told_to(cluster: dict[str, Played], name: str) -> None:
     podman("kill", "--signal=TERM", cluster[name].container)
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from cli.settings import SERVICES
 from tests.kubernetes.manifests import TREES, UID, Manifest, Pod, find, of, pods
 
 IMAGE = {
@@ -78,7 +79,7 @@ def test_a_service_runs_its_two_roles_apart(tree: str) -> None:
 
     assert roles == {
         f"{service}-{role}": ["python", "-m", f"services.{service}", "--roles", what]
-        for service in ("auth", "mail")
+        for service in SERVICES
         for role, what in (("web", "web"), ("worker", "worker,relay,consumer"))
     }
 
@@ -118,7 +119,7 @@ def test_replicas_are_spread_over_machines_and_zones(tree: str) -> None:
 def test_what_new_code_needs_is_migrated_by_a_job_that_ends_and_goes(tree: str) -> None:
     jobs = {one["metadata"]["name"]: one["spec"] for one in of(tree, "Job")}
 
-    assert set(jobs) == {"auth-migrate", "mail-migrate"}
+    assert set(jobs) == {f"{service}-migrate" for service in SERVICES}
     for name, spec in jobs.items():
         service = name.removesuffix("-migrate")
         assert migrates(spec) == [
@@ -134,7 +135,7 @@ def test_what_new_code_needs_is_migrated_by_a_job_that_ends_and_goes(tree: str) 
 def test_the_rest_is_migrated_by_a_job_that_nobody_but_a_person_starts(tree: str) -> None:
     templates = {one["metadata"]["name"]: one["spec"] for one in of(tree, "CronJob")}
 
-    assert set(templates) == {"auth-migrate-post", "mail-migrate-post"}
+    assert set(templates) == {f"{service}-migrate-post" for service in SERVICES}
     for name, spec in templates.items():
         service = name.removesuffix("-migrate-post")
         assert spec["suspend"] is True

@@ -6,20 +6,28 @@ from pathlib import Path
 
 import pytest
 
+from cli.settings import SERVICES
 from libs.common.settings import ServiceSettings, SettingDoc, documented
 from libs.common.web.run import STOP_S
 from services.auth.settings import AuthSettings
+from services.calendar.settings import CalendarSettings
 from services.mail.settings import MailSettings
 from tests.kubernetes.manifests import TREES, Pod, configuration, find, of, pods, secrets_of
 from tests.kubernetes.test_links import documented_secrets
 
-SETTINGS: dict[str, type[ServiceSettings]] = {"auth": AuthSettings, "mail": MailSettings}
+SETTINGS: dict[str, type[ServiceSettings]] = {
+    "auth": AuthSettings,
+    "mail": MailSettings,
+    "calendar": CalendarSettings,
+}
 MOUNT = "/run/secrets/causeway"
 # Something each secret may be, where the tree leaves it to whoever deploys.
 SAMPLES = {
     "CAUSEWAY_AMQP_URL": "amqp://user:password@rabbitmq:5672/",
-    "CAUSEWAY_AUTH_DATABASE_URL": "postgresql://user:password@postgres-rw/causeway_auth",
-    "CAUSEWAY_MAIL_DATABASE_URL": "postgresql://user:password@postgres-rw/causeway_mail",
+    **{
+        f"CAUSEWAY_{name.upper()}_DATABASE_URL": f"postgresql://user:pass@postgres-rw/causeway_{name}"
+        for name in SERVICES
+    },
     "CAUSEWAY_SERVICE_KEY": "s" * 32,
     "CAUSEWAY_CALLER_KEY": "c" * 32,
     "CAUSEWAY_SEALING_KEYS": "k1:" + base64.b64encode(b"k" * 32).decode(),

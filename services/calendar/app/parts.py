@@ -53,7 +53,6 @@ from services.calendar.web.settings import WRITER
 from services.calendar.web.status import LEDGER
 
 SERVICE = "calendar"
-WEBHOOK = "/webhooks/google/calendar"
 SETTINGS = web.AppKey("settings", CalendarSettings)
 CONNECTIONS = web.AppKey("connections", Connections)
 LISTS = web.AppKey("calendar_lists", CalendarLists)
@@ -93,7 +92,7 @@ def _wire(app: web.Application, pool: db.Pool, google: GoogleCalendar, auth: Aut
         pool,
         google,
         keys=keys,
-        address=f"{settings.public_url}{WEBHOOK}",
+        address=settings.notice_address,
         life=timedelta(seconds=settings.channel_life),
         now=clock.now,
     )

@@ -5,3 +5,6 @@ REVOKE ALL ON DATABASE causeway_auth FROM PUBLIC;
 CREATE ROLE causeway_mail LOGIN PASSWORD 'development-only';
 CREATE DATABASE causeway_mail OWNER causeway_mail;
 REVOKE ALL ON DATABASE causeway_mail FROM PUBLIC;
+CREATE ROLE causeway_calendar LOGIN PASSWORD 'development-only';
+CREATE DATABASE causeway_calendar OWNER causeway_calendar;
+REVOKE ALL ON DATABASE causeway_calendar FROM PUBLIC;
