@@ -1,5 +1,3 @@
--- What the migrations of this folder add up to; a test compares the two.
-
 -- The service's own copy of the connections that have a calendar, as auth last told of them.
 CREATE TABLE connections (
     tenant_id       text        NOT NULL,
@@ -161,6 +159,19 @@ CREATE TABLE link_work (
     entity_id     text NOT NULL,
     addresses     text[] NOT NULL,
     PRIMARY KEY (tenant_id, connection_id, entity_type, entity_id)
+);
+
+-- Connections whose appointments are to be mirrored, or looked at again, one after the other.
+CREATE TABLE mirror_work (
+    tenant_id     text        NOT NULL,
+    connection_id uuid        NOT NULL,
+    starts_at     timestamptz NOT NULL,
+    ends_at       timestamptz NOT NULL,
+    -- The last one that is done; null: none is.
+    place         text,
+    -- Write anew what seems to be as it should.
+    forced        boolean     NOT NULL,
+    PRIMARY KEY (tenant_id, connection_id)
 );
 
 -- Appointments of the CRM, mirrored into the calendar of whoever keeps them.

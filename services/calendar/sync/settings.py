@@ -1,6 +1,6 @@
 """Changing what a person or a tenant wants of calendars; from the commit on it holds."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
@@ -24,9 +24,7 @@ from services.calendar.domain.preferences import (
 from services.calendar.store import calendars, tenant_defaults
 from services.calendar.store import connections as store
 from services.calendar.sync.feeds import begin_of, follow_choice, open_all, wake, work_address
-
-Restyle = Callable[[Conn, Connection], Awaitable[None]]
-"""Lets a connection's mirrored appointments be as its settings want them now."""
+from services.calendar.sync.mirroring import look_again
 
 LOOKS = frozenset(
     {
@@ -45,19 +43,11 @@ LOOKS = frozenset(
 """Preferences that mirrored appointments depend on."""
 
 
-async def restyle_appointments(conn: Conn, connection: Connection) -> None:
-    """Let mirrored appointments be as they are: what is used where nothing mirrors any."""
-    del conn, connection
-
-
 class SettingsWriter:
     """Puts settings into force; in the caller's transaction, which has locked no row yet."""
 
-    def __init__(
-        self, *, restyle: Restyle = restyle_appointments, now: Callable[[], datetime]
-    ) -> None:
-        """Have mirrored appointments written anew through `restyle`."""
-        self._restyle = restyle
+    def __init__(self, *, now: Callable[[], datetime]) -> None:
+        """Use the product's clock."""
         self._now = now
 
     async def put(self, conn: Conn, connection: Connection, wanted: Preferences) -> Connection:
@@ -85,10 +75,10 @@ class SettingsWriter:
             since = begin_of(after, now=self._now())
             after = replace(after, complete_since=since)
             await store.set_complete_since(conn, tenant_id, after.id, since)
+        if any(getattr(wanted, one) != getattr(before.preferences, one) for one in LOOKS):
+            await look_again(conn, after, now=self._now())
         if after.state in RUNNING:
             await self._follow(conn, before, after)
-        if any(getattr(wanted, one) != getattr(before.preferences, one) for one in LOOKS):
-            await self._restyle(conn, after)
         return after
 
     async def put_defaults(self, conn: Conn, tenant_id: str, wanted: TenantDefaults) -> None:
@@ -106,7 +96,7 @@ class SettingsWriter:
             return
         await tenant_defaults.put_defaults(conn, tenant_id, wanted)
         for one in found:
-            await self._restyle(conn, one)
+            await look_again(conn, one, now=self._now())
 
     async def _follow(self, conn: Conn, before: Connection, after: Connection) -> None:
         """Stop, open or restart feeds as the change means, and tell of it."""

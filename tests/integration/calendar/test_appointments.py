@@ -186,3 +186,19 @@ async def test_an_event_by_the_crms_own_events_is_mirrored_once(calendar: Stand)
         return [one["status"] for one in await calendar.at_google()] == ["cancelled"]
 
     await eventually(is_gone)
+
+
+async def test_a_changed_template_is_seen_in_google(calendar: Stand) -> None:
+    connection_id = await calendar.connect()
+    google_id = await mirrored(calendar)
+    path = f"/v1/calendar/connections/{connection_id}/settings"
+    settings = await calendar.get(path)
+    wanted = {**settings["own"], "prefix": "[CRM]"} if "own" in settings else {"prefix": "[CRM]"}
+    answer = await calendar.call("PUT", path, wanted)
+    assert answer.status == 200, answer
+
+    async def is_restyled() -> bool:
+        found = await calendar.one_at_google(google_id)
+        return bool(found["summary"].startswith("[CRM]"))
+
+    await eventually(is_restyled)
