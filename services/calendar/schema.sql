@@ -1,3 +1,5 @@
+-- What the migrations of this folder add up to; a test compares the two.
+
 -- The service's own copy of the connections that have a calendar, as auth last told of them.
 CREATE TABLE connections (
     tenant_id       text        NOT NULL,
