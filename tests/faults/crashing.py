@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from tests.faults.paths import Path
 from tests.house.house import House
 from tests.house.points import Point
-from tests.house.truth import differences
 from tests.support import eventually
 
 MEND_S = 60
@@ -46,7 +45,7 @@ async def survey(house: House, path: Path) -> list[Point]:
     await eventually(done, timeout_s=MEND_S, what=path.name)
     await house.quiet()
     watch.disarm()
-    await _right(house)
+    await _right(house, path)
     return list(watch.seen)
 
 
@@ -77,7 +76,7 @@ async def break_at(
     await eventually(over, timeout_s=MEND_S, what=f"{path.name} is over")
     if not watch.dead:
         watch.disarm()
-        await _right(house)
+        await _right(house, path)
         return None
     point = watch.seen[-1]
     await program.gone()
@@ -88,13 +87,13 @@ async def break_at(
     await eventually(done, timeout_s=MEND_S, what=f"{path.name} after {point} (#{number})")
     await house.quiet()
     mended_s = time.monotonic() - begun
-    await _right(house, f"{path.name} after {point} (#{number})")
+    await _right(house, path, f"{path.name} after {point} (#{number})")
     return Broken(point, mended_s)
 
 
-async def _right(house: House, what: str = "undisturbed") -> None:
+async def _right(house: House, path: Path, what: str = "undisturbed") -> None:
     async def is_right() -> bool:
-        wrong = await differences(house)
+        wrong = await path.right(house)
         assert not wrong, wrong
         return True
 

@@ -18,7 +18,7 @@ from libs.common.events.crm import EntityUpserted
 from libs.common.events.envelope import Envelope
 from tests import messaging
 from tests.house.house import House
-from tests.house.truth import first_seen
+from tests.house.truth import differences, first_seen
 from tests.support import eventually
 
 ALICE, CAROL = "alice@example.com", "carol@example.com"
@@ -35,6 +35,12 @@ class Path:
     program: str
     stage: Callable[[House], Awaitable[None]]
     prepare: Callable[[House], Awaitable[Begin]]
+    right: Callable[[House], Awaitable[list[str]]] = differences
+    """Says what is wrong when nothing is left to do."""
+    calendars: bool = False
+    """It is played in a house of calendars."""
+    environment: dict[str, str] = field(default_factory=dict)
+    """Settings that differ."""
 
 
 @dataclass

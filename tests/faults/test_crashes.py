@@ -27,7 +27,13 @@ async def test_a_killed_process_loses_and_doubles_nothing(
     path: Path, new_database: NewDatabase, amqp_url: str
 ) -> None:
     crashes = Crashes(path.name, path.program, commit=commit())
-    async with built(new_database, amqp_url, wired=(path.program,)) as house:
+    async with built(
+        new_database,
+        amqp_url,
+        wired=(path.program,),
+        calendars=path.calendars,
+        **path.environment,
+    ) as house:
         await path.stage(house)
         crashes.found = await survey(house, path)
         points = (

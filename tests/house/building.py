@@ -1,7 +1,7 @@
 """Building a house: databases, Google, processes with their settings, wires."""
 
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import asyncpg
 
 from cli.local.process import free_ports
 from services.auth.app import migrations as auth_migrations
+from services.calendar.app import migrations as calendar_migrations
 from services.mail.app import migrations as mail_migrations
 from tests import messaging
 from tests.databases import NewDatabase
@@ -31,6 +32,15 @@ ROLES = {
     "consumer": ("mail", "consumer"),
 }
 """The processes of a house, by name: service and roles."""
+CALENDAR_ROLES = {
+    "auth": ("auth", "web"),
+    "auth-worker": ("auth", "worker,relay"),
+    "calendar-web": ("calendar", "web"),
+    "calendar-worker": ("calendar", "worker"),
+    "calendar-relay": ("calendar", "relay"),
+    "calendar-consumer": ("calendar", "consumer"),
+}
+"""The processes of a house of calendars; nobody has mail there."""
 DOORS = ("auth", "web")
 """Those that are called; what calls several alike comes through one door."""
 TIMEOUT = aiohttp.ClientTimeout(total=30)
@@ -56,6 +66,11 @@ FIXED = {
     # What became of a lost answer is found out in seconds.
     "CAUSEWAY_MAIL_WRITE_TIMEOUT": "2",
     "CAUSEWAY_MAIL_SETTLE_AFTER": "0.5",
+    "CAUSEWAY_CALENDAR_POLL_INTERVAL": "86400",
+    "CAUSEWAY_CALENDAR_LIST_INTERVAL": "86400",
+    "CAUSEWAY_CALENDAR_AUDIT_INTERVAL": "864000",
+    "CAUSEWAY_CALENDAR_WRITE_TIMEOUT": "2",
+    "CAUSEWAY_CALENDAR_SETTLE_AFTER": "0.5",
     "CAUSEWAY_LOG_FORMAT": "json",
 }
 
@@ -67,6 +82,7 @@ async def built(
     *,
     wired: tuple[str, ...] = (),
     replicas: int = 1,
+    calendars: bool = False,
     **environment: str,
 ) -> AsyncIterator[House]:
     """Yield a house in which nothing runs yet but Google.
@@ -76,6 +92,7 @@ async def built(
         amqp_url: of a virtual host of its own.
         wired: the processes that have wires; others speak to their servers directly.
         replicas: how many of each role there are; the second is called `worker-2`.
+        calendars: calendars are connected in it, not mailboxes.
         environment: settings that differ, by name.
     """
     async with AsyncExitStack() as stack:
@@ -88,7 +105,11 @@ async def built(
             "CAUSEWAY_AMQP_URL": amqp_url,
             "CAUSEWAY_GOOGLE_ORIGIN": google.origin,
         }
-        programs = _programs(home, zygote, replicas)
+        if calendars:
+            targets["CAUSEWAY_CALENDAR_DATABASE_URL"] = await new_database(*calendar_migrations())
+        roles = CALENDAR_ROLES if calendars else ROLES
+        doors = ("auth", "calendar-web") if calendars else DOORS
+        programs = _programs(roles, home, zygote, replicas)
         watches = {name: Watch(program.kill) for name, program in programs.items()}
         wires = {}
         # Whoever calls a wired process comes through its wire: its callers are watched too.
@@ -99,14 +120,14 @@ async def built(
             wires[name, "inbound"] = await stack.enter_async_context(wire.laid())
             front[name] = wire.url
         if replicas > 1:
-            for role in DOORS:
+            for role in doors:
                 alike = [front[f"{role}-{number}"] for number in range(2, replicas + 1)]
                 fork = Fork("door", front[role], inbound=True, others=alike)
                 front[role] = (await stack.enter_async_context(fork.laid())).url
         targets["CAUSEWAY_AUTH_URL"] = front["auth"]
         for name, program in programs.items():
             own = {
-                "CAUSEWAY_PUBLIC_URL": front["auth"] if replicas > 1 else program.origin,
+                "CAUSEWAY_PUBLIC_URL": _public(program, front, replicas=replicas),
                 f"CAUSEWAY_{program.service.upper()}_PORT": str(program.port),
             }
             program.env.update(FIXED | targets | own | environment)
@@ -120,7 +141,7 @@ async def built(
             programs=programs,
             wires=wires,
             watches=watches,
-            doors={role: front[role] if replicas > 1 else programs[role].origin for role in DOORS},
+            doors={role: front[role] if replicas > 1 else programs[role].origin for role in doors},
             session=await stack.enter_async_context(
                 # A connection for each request reaches all behind a door.
                 aiohttp.ClientSession(
@@ -133,21 +154,41 @@ async def built(
             mail_db=await stack.enter_async_context(
                 asyncpg.create_pool(targets["CAUSEWAY_MAIL_DATABASE_URL"], min_size=1, max_size=3)
             ),
+            calendar_db=await _calendar_pool(stack, targets),
             amqp_url=amqp_url,
             published=await stack.enter_async_context(messaging.listening(amqp_url)),
         )
         await google.control("PUT", "settings", {"notification_interval_s": 0})
-        await subscribe(google, f"{front['web']}/webhooks/google/gmail")
+        if not calendars:
+            await subscribe(google, f"{front['web']}/webhooks/google/gmail")
         yield house
 
 
-def _programs(home: Path, zygote: Zygote, replicas: int) -> dict[str, Program]:
+def _public(program: Program, front: Mapping[str, str], *, replicas: int) -> str:
+    """Return where others reach what a process speaks for."""
+    if program.service == "calendar":  # Google is told so by the worker
+        return front["calendar-web"]
+    return front["auth"] if replicas > 1 else program.origin
+
+
+async def _calendar_pool(
+    stack: AsyncExitStack, targets: dict[str, str]
+) -> "asyncpg.Pool[asyncpg.Record] | None":
+    url = targets.get("CAUSEWAY_CALENDAR_DATABASE_URL")
+    if url is None:
+        return None
+    return await stack.enter_async_context(asyncpg.create_pool(url, min_size=1, max_size=3))
+
+
+def _programs(
+    roles: Mapping[str, tuple[str, str]], home: Path, zygote: Zygote, replicas: int
+) -> dict[str, Program]:
     ports, programs = free_ports(), dict[str, Program]()
     for number in range(1, replicas + 1):
-        for role, (service, roles) in ROLES.items():
+        for role, (service, does) in roles.items():
             name = role if number == 1 else f"{role}-{number}"
             log = home / f"{name}.log"
-            programs[name] = Program(name, service, roles, {}, log, next(ports), zygote)
+            programs[name] = Program(name, service, does, {}, log, next(ports), zygote)
     return programs
 
 

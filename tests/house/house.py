@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ from aiohttp import web
 
 from libs.common.events.envelope import Envelope
 from services.auth.settings import AuthSettings
+from services.calendar.consumers import DIRECTORY_QUEUE as CALENDAR_QUEUE
 from services.mail.consumers import DIRECTORY_QUEUE
 from tests import messaging
 from tests.emulated import Emulated
@@ -43,6 +45,7 @@ SELECT (SELECT count(*) FROM signals WHERE running OR due_at <= now()) AS feeds,
        (SELECT count(*) FROM outbox) AS outbox
 """
 FEEDS = "SELECT kind, state, last_sync_at FROM feeds WHERE connection_id = $1"
+QUEUES = {"consumer": DIRECTORY_QUEUE, "calendar-consumer": CALENDAR_QUEUE}
 
 
 @dataclass
@@ -62,8 +65,14 @@ class House:
     amqp_url: str
     published: list[AbstractIncomingMessage]
     """Whatever left through the broker."""
+    calendar_db: "asyncpg.Pool[asyncpg.Record] | None" = None
+    """None: there are no calendars in this house."""
     mailboxes: dict[str, str] = field(default_factory=dict)
     """Addresses of those that are connected, by connection id."""
+    agendas: dict[str, str] = field(default_factory=dict)
+    """Addresses of whose calendars are connected, by connection id."""
+    invited: list[str] = field(default_factory=list)
+    """Whom somebody wanted to be invited, once for each time."""
     read: list[Envelope] = field(default_factory=list, repr=False)
     """As much of `published` as was looked at: it is asked for again and again."""
     deleted: set[str] = field(default_factory=set)
@@ -73,11 +82,13 @@ class House:
         """Start processes, by default all of them; return when they do what they are for."""
         started = names or tuple(self.programs)
         await asyncio.gather(*(self.programs[name].start() for name in started))
-        if "consumer" in started:  # what is published before its queue is there is in nobody's
-            await eventually(self._is_consuming, timeout_s=60)
+        # What is published before its queue is there is in nobody's.
+        for name, queue in QUEUES.items():
+            if name in started:
+                await eventually(partial(self._is_consuming, queue), timeout_s=60)
 
-    async def _is_consuming(self) -> bool:
-        return await messaging.depth(self.amqp_url, DIRECTORY_QUEUE) >= 0
+    async def _is_consuming(self, queue: str) -> bool:
+        return await messaging.depth(self.amqp_url, queue) >= 0
 
     async def connect(
         self, email: str, *, tenant: str = "acme", user: str = "ada", settled: bool = True
@@ -90,6 +101,26 @@ class House:
         if settled:
             await eventually(lambda: self.in_step(connection["id"]), timeout_s=60)
         return str(connection["id"])
+
+    async def connect_calendar(
+        self, email: str, *, tenant: str = "acme", user: str = "ada", settled: bool = True
+    ) -> str:
+        """Connect somebody's calendars, who is made if need be; return the connection's id."""
+        await self.google.add_person(email, name=email.partition("@")[0])
+        token = caller_token(tenant=tenant, user=user)
+        wish = [{"name": "calendar", "access": "write"}]
+        connection = await self._auth().connect(person=email, token=token, products=wish)
+        self.agendas[connection["id"]] = email
+        if settled:
+            await eventually(lambda: self.agenda_in_step(connection["id"]), timeout_s=60)
+        return str(connection["id"])
+
+    async def agenda_in_step(self, connection_id: str) -> bool:
+        """Say whether somebody's calendars are read, and are well."""
+        assert self.calendar_db
+        rows = await self.calendar_db.fetch(FEEDS, UUID(connection_id))
+        read = [row for row in rows if row["kind"] == "calendar.events"]
+        return bool(read) and all(row["last_sync_at"] and row["state"] == "active" for row in read)
 
     async def reconnect(
         self, connection_id: str, email: str, *, tenant: str = "acme", user: str = "ada"
@@ -123,6 +154,21 @@ class House:
         """Call the mail service's API; return status and JSON."""
         return await self._call(method, f"{self.doors['web']}{path}", body, tenant, user)
 
+    async def call_calendar(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        tenant: str = "acme",
+        user: str = "ada",
+        key: str = "",
+        origin: str = "",
+    ) -> tuple[int, Any]:
+        """Call the calendar service's API; return status and JSON."""
+        url = f"{origin or self.doors['calendar-web']}{path}"
+        return await self._call(method, url, body, tenant, user, key=key)
+
     async def call_auth(
         self, method: str, path: str, body: Any = None, *, tenant: str = "acme", user: str = "ada"
     ) -> tuple[int, Any]:
@@ -130,9 +176,10 @@ class House:
         return await self._call(method, f"{self.doors['auth']}{path}", body, tenant, user)
 
     async def _call(
-        self, method: str, url: str, body: Any, tenant: str, user: str
+        self, method: str, url: str, body: Any, tenant: str, user: str, *, key: str = ""
     ) -> tuple[int, Any]:
         headers = bearer(caller_token(tenant=tenant, user=user))
+        headers |= {"Idempotency-Key": key} if key else {}
         async with self.session.request(method, url, json=body, headers=headers) as answer:
             raw = await answer.read()
             return answer.status, orjson.loads(raw) if raw else None
@@ -165,10 +212,19 @@ class House:
 
     async def busy(self) -> Json:
         """Return what is still to be done: feeds running or due, events not published."""
-        mail = await self.mail_db.fetchrow(BUSY)
-        assert mail
         auth = await self.auth_db.fetchval("SELECT count(*) FROM outbox")
-        return {"feeds": mail["feeds"], "outbox": mail["outbox"], "auth outbox": auth}
+        busy = {"feeds": 0, "outbox": 0, "auth outbox": auth}
+        for pool in self._feeding:
+            row = await pool.fetchrow(BUSY)
+            assert row
+            busy["feeds"] += row["feeds"]
+            busy["outbox"] += row["outbox"]
+        return busy
+
+    @property
+    def _feeding(self) -> "list[asyncpg.Pool[asyncpg.Record]]":
+        """The databases that have feeds."""
+        return [self.mail_db] if self.calendar_db is None else [self.mail_db, self.calendar_db]
 
     async def quiet(self, *, timeout_s: float = 60) -> None:
         """Wait until nothing is to be done."""
@@ -182,7 +238,8 @@ class House:
 
     async def leases_pass(self) -> None:
         """Let the leases that a killed process left run out now, not in half a minute."""
-        await self.mail_db.execute(LEASES_PASS)
+        for pool in self._feeding:
+            await pool.execute(LEASES_PASS)
         await self.auth_db.execute(REFRESHES_PASS)
 
     def events(self, kind: str = "") -> list[Envelope]:
@@ -194,6 +251,7 @@ class House:
     def forget(self) -> None:
         """Begin anew: no mailboxes, and nothing was told yet."""
         self.mailboxes.clear()
+        self.agendas.clear()
         self.published.clear()
         self.read.clear()
 

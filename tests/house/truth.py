@@ -70,7 +70,7 @@ async def differences(house: House) -> list[str]:
         if int(cursor or 0) < int(mailbox["historyId"]):
             found.append(f"the cursor {cursor} is behind the mailbox ({mailbox['historyId']})")
     found += await _activities(house, told)
-    found += _orders(told)
+    found += orders(told)
     found += await outgoing_differences(house, told)
     for what, sql in LEFT_OVER.items():
         if count := await house.mail_db.fetchval(sql):
@@ -202,7 +202,7 @@ def _activity(events: list[Envelope], row: Any) -> Iterable[str]:
         yield f"told {entities}, concerns {sorted(row['entities'])}"
 
 
-def _orders(told: list[Envelope]) -> list[str]:
+def orders(told: list[Envelope]) -> list[str]:
     """Within one aggregate, our events come in the order of their numbers; the CRM's may not."""
     last: dict[tuple[str, str], int] = {}
     found = []

@@ -16,6 +16,7 @@ from typing import Any
 import uuid_utils
 
 import services.auth.app
+import services.calendar.app
 import services.mail.app  # noqa: F401 - imported for the children's sake
 
 PR_SET_PDEATHSIG = 1
