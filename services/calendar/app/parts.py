@@ -32,10 +32,12 @@ from services.calendar.sync.intake import Intake
 from services.calendar.sync.linking import Linker
 from services.calendar.sync.listing import CalendarLists
 from services.calendar.sync.notices import Notices
+from services.calendar.sync.privacy import desk
 from services.calendar.sync.reading import Reader
 from services.calendar.sync.reminders import Reminders
 from services.calendar.sync.watching import Watching
 from services.calendar.sync.work import Work
+from services.calendar.web.privacy import DESK
 from services.calendar.web.push import KEYS, NOTICES
 
 SERVICE = "calendar"
@@ -91,6 +93,7 @@ def _wire(app: web.Application, pool: db.Pool, google: GoogleCalendar, auth: Aut
     app[WORK] = Work(pool, intake, reminders, now=clock.now)
     app[LINKER] = Linker(now=clock.now)
     app[CONNECTIONS] = Connections(pool, auth, watching, intake, now=clock.now)
+    app[DESK] = desk(app[CONNECTIONS], now=clock.now)
     app[OPERATIONS] = Operations(rows=ROWS, replayer=work_address, decided=_decided)
     app[CHORES] = chores(settings, now=clock.now)
 
