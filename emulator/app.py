@@ -22,6 +22,7 @@ from emulator.calendar import (
 from emulator.config import EmulatorConfig
 from emulator.control import calendar as control_calendar
 from emulator.control import channels as control_channels
+from emulator.control import event_edits
 from emulator.control import google as control_google
 from emulator.control import http as control_http
 from emulator.control import mail as control_mail
@@ -106,6 +107,7 @@ def create_app(config: EmulatorConfig | None = None) -> web.Application:
         control_people,
         control_mail,
         control_calendar,
+        event_edits,
         control_channels,
         authorize,
         token,

@@ -1,4 +1,4 @@
-"""What the CRM does in the story: its calls to the auth and mail services."""
+"""What the CRM does in the story: its calls to the services."""
 
 import asyncio
 import secrets
@@ -15,6 +15,7 @@ POLL_S = 0.1
 PAGE = 200
 SEND_WAIT_S = 15
 BACKFILL = "mail.backfill"
+EVENTS = "calendar.events"
 WATCHED = ("watching", "lapsing")
 
 
@@ -22,17 +23,27 @@ class Crm:
     """A CRM user's calls, each under that user's token."""
 
     def __init__(
-        self, session: aiohttp.ClientSession, *, auth_url: str, mail_url: str, token: str
+        self,
+        session: aiohttp.ClientSession,
+        *,
+        auth_url: str,
+        mail_url: str,
+        calendar_url: str,
+        token: str,
     ) -> None:
         self._session = session
         self.connections_url = f"{auth_url}/v1/connections"
         self._mail_url = mail_url
+        self._calendar_url = calendar_url
         self._headers = {"Authorization": f"Bearer {token}"}
 
     async def start_connection(self, *, return_url: str, login_hint: str | None) -> str:
-        """Ask for a mail connection; return the URL the person's browser must open."""
+        """Ask for mail and calendars; return the URL the person's browser must open."""
         body = {
-            "products": [{"name": "mail", "access": "write"}],
+            "products": [
+                {"name": "mail", "access": "write"},
+                {"name": "calendar", "access": "write"},
+            ],
             "return_url": return_url,
             **({"login_hint": login_hint} if login_hint else {}),
         }
@@ -87,6 +98,31 @@ class Crm:
         body = {"reply_to_message_id": message_id, "text": text}
         sent: dict[str, Any] = await self._call("POST", url, body, key=secrets.token_hex(8))
         return sent
+
+    async def await_calendar(self, *, timeout_s: float) -> bool:
+        """Return whether a primary calendar was read, and is watched, within `timeout_s`."""
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            page = await self._call("GET", f"{self._calendar_url}/v1/calendar/status")
+            for one in page["items"]:
+                read = [feed for feed in one["feeds"] if feed["kind"] == EVENTS]
+                if read and all(feed["last_sync_at"] for feed in read):
+                    return True
+            await asyncio.sleep(POLL_S)
+        return False
+
+    async def appoint(self, appointment: dict[str, Any]) -> dict[str, Any]:
+        """Keep an appointment; return where it is mirrored."""
+        name = appointment["appointment_id"]
+        url = f"{self._calendar_url}/v1/calendar/appointments/{name}"
+        kept: dict[str, Any] = await self._call("PUT", url, appointment)
+        return kept
+
+    async def plan(self, event: dict[str, Any]) -> dict[str, Any]:
+        """Make an event; return it once Google has it."""
+        url = f"{self._calendar_url}/v1/calendar/events?wait={SEND_WAIT_S}"
+        made: dict[str, Any] = await self._call("POST", url, event, key=secrets.token_hex(8))
+        return made
 
     async def stored(self, connection_id: str) -> set[str]:
         """Return Google's ids of the mailbox's messages that the CRM can read."""

@@ -3,6 +3,7 @@
 import base64
 import time
 from dataclasses import dataclass
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -78,11 +79,24 @@ class Person:
 
     async def in_thread(self, thread_id: str) -> list[list[str]]:
         """Return the labels of each message of a thread, oldest first."""
-        async with self._session.get(f"{self._mine}/mailbox") as answer:
-            if not answer.ok:
-                raise StoryError(f"the emulator answered {answer.status}")
-            found = (await answer.json())["messages"]
+        found = (await self._get(f"{self._mine}/mailbox"))["messages"]
         return [one["labels"] for one in found if one["threadId"] == thread_id]
+
+    async def agenda(self) -> list[dict[str, Any]]:
+        """Return the events of the person's calendar."""
+        found: list[dict[str, Any]] = (await self._get(f"{self._mine}/events"))["events"]
+        return found
+
+    async def drag(self, event_id: str, start: datetime) -> None:
+        """Put an event to another time, as one does in Google's calendar."""
+        body = {"event": event_id, "action": "drag", "start": {"dateTime": start.isoformat()}}
+        await self._post(f"{self._mine}/event-edits", body)
+
+    async def invitations(self, event_id: str) -> list[dict[str, Any]]:
+        """Return the mails that Google has sent about an event."""
+        url = f"{self._people.removesuffix('/people')}/invitations?event={quote(event_id)}"
+        found: list[dict[str, Any]] = (await self._get(url))["invitations"]
+        return found
 
     async def _message(self, way: dict[str, Any], letter: Letter) -> Change:
         body = {**way, "subject": letter.subject, "text": letter.text}
@@ -93,6 +107,12 @@ class Person:
         body = {"message": message.google_message_id, "action": action}
         answer = await self._post(f"{self._mine}/edits", body)
         return Change(message.google_message_id, _moment(answer))
+
+    async def _get(self, url: str) -> Any:
+        async with self._session.get(url) as answer:
+            if not answer.ok:
+                raise StoryError(f"the emulator answered {answer.status}")
+            return await answer.json()
 
     async def _post(self, url: str, body: dict[str, Any]) -> Any:
         async with self._session.post(url, json=body) as answer:

@@ -142,11 +142,18 @@ def _cast(
     name, _, domain = PERSON.partition("@")
     person = f"{name}.{secrets.token_hex(2)}@{domain}"  # somebody new each time
     return Cast(
-        crm=Crm(session, auth_url=stage.auth_url, mail_url=stage.mail_url, token=token),
+        crm=Crm(
+            session,
+            auth_url=stage.auth_url,
+            mail_url=stage.mail_url,
+            calendar_url=stage.calendar_url,
+            token=token,
+        ),
         person=Person(session, origin, person),
         listener=listener,
         view=view,
         moments=Moments(),
+        user_id=USER,
         return_url=stage.environments["auth/web"]["CAUSEWAY_RETURN_URLS"].split(",")[0],
     )
 
@@ -160,7 +167,7 @@ async def _scene(cast: Cast, session: aiohttp.ClientSession, origin: str | None)
         await _by_hand(cast)
         return
     await Story(cast).play()
-    cast.view.done("the whole way was seen: consent, push, history, event")
+    cast.view.done("the whole way was seen: consent, push, history, event; and back")
     example = '{"from": "you@example.com", "subject": "Hello", "text": "..."}'
     address = f"{origin}/_emulator/people/{cast.person.email}/messages"
     cast.view.step(f"more mail: curl -H 'Content-Type: application/json' -d '{example}' {address}")

@@ -16,6 +16,7 @@ from cli.demo.google import Change, Person
 from cli.demo.letters import ADVERT, ANSWER, ENQUIRY, NEWS, OFFER, PERSON_NAME, Letter
 from cli.demo.listener import Arrival, Listener, of_kind
 from cli.demo.mailbag import samples
+from cli.demo.meetings import Meetings
 from cli.demo.takein import fill, take_in
 from cli.demo.view import View
 
@@ -56,6 +57,8 @@ class Cast:
     view: View
     moments: Moments
     return_url: str
+    user_id: str
+    """Of the CRM, who connects."""
     mail: Path | None = None  # the mail of before; None: the sample mailbox
 
 
@@ -87,6 +90,8 @@ class Story:
         view.step(f"{PERSON_NAME} deletes {ADVERT.subject!r}")
         await self._expect(DELETED, person.delete(advert))
         await view.drain()
+        cast = self._cast
+        await Meetings(cast.crm, person, cast.listener, view, cast.user_id).play()
         self._sum_up(account, seconds)
 
     async def _fill(self) -> Filled:

@@ -102,4 +102,9 @@ class View:
 def _about(data: dict[str, Any]) -> str:
     added = [f"+{label}" for label in data.get("labels_added", ())]
     removed = [f"-{label}" for label in data.get("labels_removed", ())]
-    return str(data.get("subject") or data.get("cause") or " ".join([*added, *removed]))
+    return str(
+        data.get("subject")
+        or data.get("title")
+        or data.get("cause")
+        or " ".join([*added, *removed])
+    )

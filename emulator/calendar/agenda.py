@@ -96,7 +96,7 @@ class Agenda:
         stored = event.changed(
             revision=revision,
             place=place,
-            etag=f'"{_ETAG_BASE + int(now * 1000) * 10 + revision % 10}{revision}"',
+            etag=f'"{_ETAG_BASE + int(now * 1000)}{revision}{secrets.randbelow(1000):03d}"',
             created_s=event.created_s or float(int(now)),
             updated_s=now if touches or not event.updated_s else event.updated_s,
         )

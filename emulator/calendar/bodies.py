@@ -38,6 +38,8 @@ def patched(body: Json, change: Json) -> Json:
             result.pop(name, None)
         elif isinstance(value, dict):
             result[name] = patched(old if isinstance(old, dict) else {}, value)
+        elif isinstance(value, list):  # inside an array nothing is merged: null means unset
+            result[name] = [patched({}, one) if isinstance(one, dict) else one for one in value]
         else:
             result[name] = value
     return result

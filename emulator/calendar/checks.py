@@ -48,6 +48,7 @@ _LONGEST_KEY: Final = 44
 _LONGEST_VALUE: Final = 1024
 _MOST_PROPERTIES: Final = 300
 _MOST_PROPERTY_BYTES: Final = 32_768
+_YEARS: Final = range(2, 9999)  # every zone can show these
 _GUEST_FACTS: Final = ("displayName", "comment", "id")
 
 
@@ -153,7 +154,7 @@ def moment(part: Json, which: str, time_zone: str, *, needs_zone: bool = False) 
         raise invalid(f"Invalid time zone definition for {which} time.")
     if text is None:
         at = parse_day(day or "")
-        if at is None:
+        if at is None or at.year not in _YEARS:
             raise invalid(f"Invalid {which} time.")
         return Moment(at, is_day=True)
     zone = known_zone(named) if named else None
@@ -162,6 +163,8 @@ def moment(part: Json, which: str, time_zone: str, *, needs_zone: bool = False) 
         has_no_offset = zone is None and parse_stamp(f"{text}Z") is not None
         message = f"Missing time zone definition for {which} time."
         raise required(message) if has_no_offset else invalid(f"Invalid {which} time.")
+    if at.year not in _YEARS:
+        raise invalid(f"Invalid {which} time.")
     if needs_zone and not named:
         raise required(f"Missing time zone definition for {which} time.")
     return Moment(at, zone=named or time_zone)
@@ -201,7 +204,7 @@ def _properties(given: Json) -> tuple[dict[str, str], dict[str, str]]:
         for kind in ("private", "shared")
     )
     both = [*private.items(), *shared.items()]
-    size = sum(len(key.encode()) + len(value.encode("utf-8", "replace")) for key, value in both)
+    size = sum(len(text.encode("utf-8", "replace")) for pair in both for text in pair)
     if len(both) > _MOST_PROPERTIES or size > _MOST_PROPERTY_BYTES:
         raise invalid("Too many extended properties.")
     return private, shared

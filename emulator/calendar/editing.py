@@ -22,10 +22,13 @@ class Desk:
     sub: str
     wish: Wish = "none"
 
-    def add(self, event: StoredEvent) -> StoredEvent:
-        """Store a new event, and bring it to its guests if it is the calendar's own."""
+    def add(self, event: StoredEvent, *, is_import: bool = False) -> StoredEvent:
+        """Store a new event, and bring it to its guests if it is the calendar's own.
+
+        What is imported stays where it is: its guests were invited elsewhere.
+        """
         stored = self.agenda.put(event)
-        if self._organizes(stored):
+        if self._organizes(stored) and not is_import:
             guests.spread(self.calendars, self.agenda, None, stored)
             self._mail("invitation", stored, _emails(stored))
         conferences.finish_later(self.calendars, self.agenda, stored)

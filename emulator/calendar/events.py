@@ -81,7 +81,7 @@ def import_(call: Call) -> Json:
     organizer = body.get("organizer", {})
     if organizer.get("email"):
         made = made.changed(organizer=_named(organizer))
-    return shown(call, seen, _desk(call, seen).add(made))
+    return shown(call, seen, _desk(call, seen).add(made, is_import=True))
 
 
 def patch(call: Call) -> Json:

@@ -29,7 +29,8 @@ Query = Mapping[str, Any]
 _DEFAULT_SIZE: Final = 250
 _MOST: Final = 2500
 _HORIZON: Final = timedelta(days=730)
-_FARTHEST: Final = timedelta(days=3660)
+_FAR_HORIZON: Final = timedelta(days=3660)
+_CENTURY: Final = timedelta(days=36_525)
 _CANCELLED_INSTANCES: Final = timedelta(days=183)
 _NO_SYNC_TOKEN: Final = frozenset(paging.NOT_WITH_SYNC_TOKEN) - {"timeMin", "timeMax"}
 
@@ -40,11 +41,13 @@ class Wanted:
 
     Attributes:
         endless_until: how far a series without an end is expanded.
+        century: how far any series is.
     """
 
     after: datetime
     before: datetime
     endless_until: datetime
+    century: datetime
     is_bounded: bool
     singles: bool
     with_deleted: bool
@@ -139,7 +142,7 @@ def _changes(call: Call, seen: View, query: Query) -> Json:
     items: list[StoredEvent] = []
     for revision, event_id in agenda.log.since(page.position):
         event = agenda.events[event_id]
-        for number, one in enumerate(_forms(call, seen, event, wanted, is_sync=True)):
+        for number, one in enumerate(_forms(call, seen, event, wanted, since=page.position)):
             if number < page.within and revision == page.position + 1:
                 continue
             if len(items) >= size:
@@ -172,12 +175,19 @@ def _ordered(call: Call, seen: View, query: Query, wanted: Wanted) -> Json:
 
 
 def _forms(
-    call: Call, seen: View, event: StoredEvent, wanted: Wanted, *, is_sync: bool = False
+    call: Call, seen: View, event: StoredEvent, wanted: Wanted, *, since: int | None = None
 ) -> Iterator[StoredEvent]:
-    """Yield what a listing shows of one stored event: itself, its instances, or nothing."""
+    """Yield what a listing shows of one stored event: itself, its instances, or nothing.
+
+    Args:
+        call: the listing.
+        seen: the calendar.
+        event: one of its events.
+        wanted: what is asked for.
+        since: the revision that a synchronisation continues from; None for a full list.
+    """
+    is_sync = since is not None
     agenda = seen.agenda
-    if not wanted.keeps(event):
-        return
     if wanted.singles and event.is_series:
         # After a series was deleted, clients hear of half a year of its instances.
         now = datetime.fromtimestamp(call.world.clock.now_s(), UTC)
@@ -191,9 +201,9 @@ def _forms(
             return
         yield from _expanded(agenda, event, wanted)
         return
-    if event.gone and not is_sync:
+    if not wanted.keeps(event) or (event.gone and not is_sync):
         return
-    if wanted.singles and event.master and not is_sync and _master_lists(agenda, event):
+    if wanted.singles and event.master and _master_lists(agenda, event, since):
         return
     is_kept_exception = bool(event.master) and not wanted.singles and _lives(agenda, event)
     if event.is_cancelled and not wanted.with_deleted and not is_kept_exception:
@@ -205,16 +215,20 @@ def _forms(
 def _expanded(agenda: Agenda, master: StoredEvent, wanted: Wanted) -> Iterator[StoredEvent]:
     """Yield the instances of a series in the wanted time; endless ones for the next two years."""
     has_end = recurrence.is_bounded(master.recurrence)
-    before = wanted.before if has_end else min(wanted.before, wanted.endless_until)
+    before = min(wanted.before, wanted.century)
+    if not has_end:
+        before = min(before, wanted.endless_until)
     for event in instances.expand(agenda, master, wanted.after, before):
-        if wanted.with_deleted or not event.is_cancelled:
+        if (wanted.with_deleted or not event.is_cancelled) and wanted.keeps(event):
             yield event
 
 
-def _master_lists(agenda: Agenda, event: StoredEvent) -> bool:
+def _master_lists(agenda: Agenda, event: StoredEvent, since: int | None) -> bool:
     """Return whether an exception is listed at its series' place already."""
     master = agenda.events.get(event.master)
-    return master is not None and master.is_series and not master.is_cancelled
+    if master is None or not master.is_series or master.is_cancelled:
+        return False
+    return since is None or master.revision > since
 
 
 def _lives(agenda: Agenda, event: StoredEvent) -> bool:
@@ -233,7 +247,8 @@ def _wanted(call: Call, seen: View, query: Query) -> Wanted:
     return Wanted(
         after=low or instances.EARLIEST,
         before=high or instances.LATEST,
-        endless_until=begin + (_HORIZON if high is None else _FARTHEST),
+        endless_until=begin + (_HORIZON if high is None else _FAR_HORIZON),
+        century=now + _CENTURY,
         is_bounded=low is not None or high is not None,
         singles=singles,
         with_deleted=bool(query.get("showDeleted")) or "updatedMin" in query,

@@ -5,7 +5,7 @@ Source: https://datatracker.ietf.org/doc/html/rfc5545#section-3.8.5
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from functools import lru_cache
 from typing import Final
 
@@ -20,6 +20,7 @@ _FREQUENCIES: Final = frozenset({"DAILY", "WEEKLY", "MONTHLY", "YEARLY", "HOURLY
 _FAR: Final = timedelta(days=366 * 12)
 _MOST_LINES: Final = 300
 _MOST: Final = 36_600
+_CENTURY: Final = timedelta(days=36_525)
 
 
 def check(lines: tuple[str, ...], start: Moment) -> None:
@@ -54,7 +55,7 @@ def starts(
 
 def holds(lines: tuple[str, ...], start: Moment, original: Moment) -> bool:
     """Return whether the series has an occurrence at exactly that time."""
-    if original.is_day != start.is_day:
+    if original.is_day != start.is_day or original.at - start.at > _CENTURY:
         return False
     found = starts(lines, start, original.at, original.at + timedelta(seconds=1))
     return any(moment.at == original.at for moment in found)
@@ -177,8 +178,7 @@ def _wall(text: str, zone: str, start: Moment) -> datetime:
     bare = day.replace(tzinfo=None)
     if match[2] is None or start.is_day:
         return bare
-    clock = match[2]
-    wall = bare + timedelta(hours=int(clock[:2]), minutes=int(clock[2:4]), seconds=int(clock[4:]))
+    wall = datetime.combine(bare, time.fromisoformat(match[2]))
     told_in = UTC if match[3] else zone_of(zone)
     return wall.replace(tzinfo=told_in).astimezone(zone_of(start.zone)).replace(tzinfo=None)
 

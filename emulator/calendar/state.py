@@ -39,6 +39,7 @@ class Calendars:
         self.timers: set[asyncio.TimerHandle] = set()
         self._primary: dict[str, str] = {}
         self._shelves: dict[str, Shelf] = {}
+        self._moved: dict[str, str] = {}
 
     def primary(self, person: Person, *, time_zone: str = "UTC") -> Agenda:
         """Return a person's own calendar, made at first use."""
@@ -71,6 +72,8 @@ class Calendars:
         if found is None:
             person = self.people.find(calendar_id)
             found = self.primary(person) if person and "@" in calendar_id else None
+        if found is None:
+            found = self.agendas.get(self._moved.get(calendar_id, ""))
         return None if found is None or found.is_deleted else found
 
     def home(self, email: str) -> Agenda | None:
@@ -115,10 +118,11 @@ class Calendars:
             shelf.remove(agenda.id)
 
     def rename(self, person: Person, new: str) -> None:
-        """Give a person's own calendar the person's new address."""
+        """Give a person's own calendar the person's new address; the old one still leads to it."""
         agenda = self.primary(person)
         del self.agendas[agenda.id]
         agenda.former.add(agenda.id)
+        self._moved |= dict.fromkeys(agenda.former, new)
         shelf = self.shelf(person.sub)
         shelf.rename(agenda.id, new)
         if agenda.facts.summary == agenda.id:

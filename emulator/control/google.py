@@ -225,7 +225,8 @@ _INDEX: Final = {
     "GET|POST /_emulator/people/{email}/events": "?calendar=; {event, calendar?, send_updates?, "
     "count?}, or a text/calendar file",
     "POST /_emulator/people/{email}/event-edits": "{event, action: change | drag | delete | "
-    "respond, scope?, changes?, start?, end?, response?, comment?, calendar?, send_updates?}",
+    "respond, scope?, changes?, start?, end?, response?, comment?, guest?, calendar?, "
+    "send_updates?}",
     "POST /_emulator/people/{email}/sync-tokens": "{action: expire, calendar?}",
     "GET|DELETE /_emulator/invitations": "mails about events; ?event=&to=&kind=",
     "GET|PUT|POST /_emulator/notifications": "Calendar's channels and messages; their faults; "

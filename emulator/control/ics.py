@@ -3,7 +3,6 @@
 Source: https://datatracker.ietf.org/doc/html/rfc5545
 """
 
-import asyncio
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import Any, Final
@@ -17,14 +16,12 @@ from emulator.calendar.event import StoredEvent
 from emulator.calendar.events import Manner, imported_id, new_event, rewritten
 from emulator.calendar.state import Calendars
 from emulator.calendar.times import Moment, known_zone
-from emulator.control.http import ControlError
+from emulator.control.http import ControlError, breathe
 from emulator.errors import ApiError
 
 Json = dict[str, Any]
 
-MEDIA_TYPE: Final = "text/calendar"
 _MANNER: Final = Manner()
-_PAUSE_EVERY: Final = 100
 _RESPONSES: Final = {
     "ACCEPTED": "accepted",
     "DECLINED": "declined",
@@ -57,12 +54,6 @@ async def load(calendars: Calendars, seen: View, raw: bytes) -> Json:
     return {"ids": loaded, "refused": refused}
 
 
-async def breathe(number: int) -> None:
-    """Let others have a turn from time to time."""
-    if number % _PAUSE_EVERY == _PAUSE_EVERY - 1:
-        await asyncio.sleep(0)
-
-
 def _store(desk: Desk, seen: View, part: Component) -> StoredEvent:
     uid = str(part.get("UID", "")) or f"{seen.agenda.new_id()}@google.com"
     body = _body(part, uid, seen.agenda.facts.time_zone)
@@ -80,7 +71,7 @@ def _store(desk: Desk, seen: View, part: Component) -> StoredEvent:
     organizer = _address(part.get("ORGANIZER", ""))
     if organizer and body.get("attendees"):
         made = made.changed(organizer={"email": organizer})
-    return desk.add(made)
+    return desk.add(made, is_import=True)
 
 
 def _later_than(event: StoredEvent, body: Json) -> Json:

@@ -1,6 +1,5 @@
 """Mail that arrives, and what people do to it in Google's own apps."""
 
-import asyncio
 import base64
 import binascii
 from email import policy
@@ -12,14 +11,12 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from emulator.control import files
-from emulator.control.http import PREFIX, ControlError, body, person
+from emulator.control.http import PREFIX, ControlError, body, breathe, person
 from emulator.gmail import mime
 from emulator.gmail.mailbox import Mailbox, StoredMessage
 from emulator.world import WORLD, World
 
 Json = dict[str, Any]
-
-_PAUSE_EVERY: Final = 100
 
 _EDITS: Final[dict[str, tuple[list[str], list[str]]]] = {
     "read": ([], ["UNREAD"]),
@@ -106,8 +103,7 @@ async def arrive(request: web.Request) -> web.Response:
     changed_at = world.clock.now_ms()
     stored = []
     for number in range(wanted.count):
-        if number % _PAUSE_EVERY == _PAUSE_EVERY - 1:
-            await asyncio.sleep(0)  # thousands of messages do not hold up everyone else
+        await breathe(number)  # thousands of messages do not hold up everyone else
         stored.append(
             box.add(
                 _copy(raw, wanted, number),

@@ -19,6 +19,11 @@ from emulator.world import World
 
 _UPLOAD_PREFIXES: Final = ("/resumable/upload/", "/upload/")
 _SIMPLE: Final = frozenset({"media", "raw"})
+_SERVICES: Final = {
+    "calendar": "calendar-json.googleapis.com",
+    "gmail": "gmail.googleapis.com",
+    "pubsub": "pubsub.googleapis.com",
+}
 _NO_BODY: Final = 204
 _NOT_MODIFIED: Final = 304
 
@@ -95,7 +100,7 @@ class Dispatcher:
         if token is None or person is None or person.disabled:
             raise invalid_credentials()
         if method.scopes and not method.scopes & set(token.scopes):
-            raise insufficient_scope(f"{method.api}.googleapis.com", method.id)
+            raise insufficient_scope(_SERVICES.get(method.api, method.api), method.id)
         return token
 
     def _charge(self, token: AccessToken, method: Method, operation: Operation) -> None:

@@ -163,6 +163,19 @@ CREATE TABLE link_work (
     PRIMARY KEY (tenant_id, connection_id, entity_type, entity_id)
 );
 
+-- Connections whose appointments are to be mirrored, or looked at again, one after the other.
+CREATE TABLE mirror_work (
+    tenant_id     text        NOT NULL,
+    connection_id uuid        NOT NULL,
+    starts_at     timestamptz NOT NULL,
+    ends_at       timestamptz NOT NULL,
+    -- The last one that is done; null: none is.
+    place         text,
+    -- Write anew what seems to be as it should.
+    forced        boolean     NOT NULL,
+    PRIMARY KEY (tenant_id, connection_id)
+);
+
 -- Appointments of the CRM, mirrored into the calendar of whoever keeps them.
 CREATE TABLE appointments (
     tenant_id      text        NOT NULL,

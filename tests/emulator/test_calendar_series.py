@@ -307,3 +307,27 @@ async def test_dragging_one_instance_can_move_the_series(google: Google, diary: 
     found = await starts(diary, made["id"])
     assert found[:2] == ["2026-03-02T11:00:00Z", "2026-03-09T11:00:00Z"]
     assert len(found) == 10
+
+
+async def test_words_are_looked_for_in_instances_and_exceptions(diary: Diary) -> None:
+    made = await diary.insert(**WEEKLY)
+    instance_id = f"{made['id']}_{SECOND}"
+    await diary.patch(instance_id, {"summary": "Special"})
+
+    special = await diary.events(singleEvents=True, q="special")
+    weekly = await diary.events(singleEvents=True, q="weekly")
+
+    assert [event["id"] for event in special["items"]] == [instance_id]
+    assert len(weekly["items"]) == 9
+
+
+async def test_a_sync_of_singles_names_a_changed_instance_once(diary: Diary) -> None:
+    made = await diary.insert(**WEEKLY)
+    token = await diary.sync_token(singleEvents=True)
+    instance_id = f"{made['id']}_{SECOND}"
+    await diary.patch(instance_id, {"summary": "Special"})
+    await diary.patch(made["id"], {"location": "Bern"})
+
+    found = [event["id"] for event in await diary.changes(token, singleEvents=True)]
+
+    assert len(found) == len(set(found)) == 10

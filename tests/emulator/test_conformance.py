@@ -1,4 +1,4 @@
-"""Every Gmail answer, walked against Google's discovery document."""
+"""Every answer of Gmail and Calendar, walked against Google's discovery documents."""
 
 from typing import Any
 
@@ -7,16 +7,17 @@ import pytest
 from emulator.rest import documents, schemas
 from emulator.rest.dispatch import ConformanceError, check
 from emulator.rest.methods import MethodTable
-from tests.emulator.google import TOPIC, Google, Mail, raw
+from tests.emulator.google import BOB, HOUR, TOPIC, WEEKLY, Diary, Google, Mail, raw
 
-TABLE = MethodTable(documents.load("gmail", "v1"))
+TABLE = MethodTable(documents.load("gmail", "v1"), documents.load("calendar", "v3"))
 
 
-async def walked(mail: Mail, method: str, path: str, **options: Any) -> Any:
+async def walked(client: Mail | Diary, method: str, path: str, **options: Any) -> Any:
     """Call, and hold the bytes on the wire against the method's response schema."""
-    answer = await mail.call(method, path, **options)
+    answer = await client.call(method, path, **options)
     assert answer.status in {200, 204}, answer.text
-    found = TABLE.find(method, f"/gmail/v1/users/me/{path}")
+    root = "/gmail/v1/users/me/" if isinstance(client, Mail) else "/calendar/v3/"
+    found = TABLE.find(method, root + path.partition("?")[0])
     assert found
     if answer.status == 204:
         assert found[0].response is None
@@ -83,6 +84,83 @@ async def test_labels_and_drafts_conform(mail: Mail) -> None:
 async def test_watching_conforms(mail: Mail) -> None:
     await walked(mail, "POST", "watch", json={"topicName": TOPIC})
     await walked(mail, "POST", "stop")
+
+
+EVENT = {
+    **HOUR,
+    "description": "About it",
+    "location": "Bern",
+    "colorId": "3",
+    "attendees": [{"email": BOB, "optional": True, "additionalGuests": 2}],
+    "extendedProperties": {"private": {"a": "1"}, "shared": {"b": "2"}},
+    "reminders": {"useDefault": False, "overrides": [{"method": "popup", "minutes": 5}]},
+    "conferenceData": {"createRequest": {"requestId": "one"}},
+    "attachments": [{"fileUrl": "https://drive.example.net/1", "title": "Plan"}],
+    "source": {"title": "CRM", "url": "https://crm.example.net/1"},
+    "guestsCanInviteOthers": False,
+    "transparency": "transparent",
+    "visibility": "private",
+}
+
+
+async def test_events_conform(google: Google, diary: Diary) -> None:
+    await google.control("POST", "people", {"email": BOB})
+    events = "calendars/primary/events"
+    full = f"{events}?conferenceDataVersion=1&supportsAttachments=true&sendUpdates=all"
+    made = await walked(diary, "POST", full, json=EVENT)
+    path = f"{events}/{made['id']}"
+    shown = await walked(diary, "GET", path)
+    assert shown["hangoutLink"]
+    await walked(diary, "PATCH", path, json={"summary": "New"})
+    await walked(diary, "PUT", path, json=EVENT)
+    series = await walked(diary, "POST", events, json=WEEKLY)
+    instances = await walked(diary, "GET", f"{events}/{series['id']}/instances")
+    await walked(diary, "DELETE", f"{events}/{instances['items'][1]['id']}")
+    first = await walked(diary, "GET", f"{events}?maxResults=1")
+    await walked(diary, "GET", f"{events}?maxResults=1&pageToken={first['nextPageToken']}")
+    whole = await walked(diary, "GET", events)
+    await walked(diary, "DELETE", path)
+    changes = await walked(diary, "GET", f"{events}?syncToken={whole['nextSyncToken']}")
+    assert [event["status"] for event in changes["items"]] == ["cancelled"]
+    await walked(diary, "GET", f"{events}?singleEvents=true&orderBy=startTime")
+    far = {**HOUR, "iCalUID": "far@example.net"}
+    imported = await walked(diary, "POST", f"{events}/import", json=far)
+    other = await walked(diary, "POST", "calendars", json={"summary": "Team"})
+    await walked(diary, "POST", f"{events}/{imported['id']}/move?destination={other['id']}")
+
+
+async def test_calendars_conform(diary: Diary) -> None:
+    made = await walked(diary, "POST", "calendars", json={"summary": "T", "description": "Ours"})
+    path, entry = f"calendars/{made['id']}", f"users/me/calendarList/{made['id']}"
+    await walked(diary, "GET", path)
+    await walked(diary, "PATCH", path, json={"location": "Bern"})
+    await walked(diary, "PUT", path, json={"summary": "U"})
+    reminders = [{"method": "popup", "minutes": 10}]
+    await walked(diary, "PATCH", entry, json={"hidden": True, "defaultReminders": reminders})
+    await walked(diary, "PUT", entry, json={"summaryOverride": "V"})
+    await walked(diary, "GET", entry)
+    await walked(diary, "POST", "users/me/calendarList", json={"id": made["id"]})
+    await walked(diary, "GET", "users/me/calendarList")
+    await walked(diary, "DELETE", path)
+    await walked(diary, "GET", "users/me/calendarList?showDeleted=true")
+    await walked(diary, "POST", "calendars/primary/clear")
+    await walked(diary, "GET", "users/me/settings")
+    await walked(diary, "GET", "users/me/settings/timezone")
+    query = {
+        "timeMin": "2026-03-01T00:00:00Z",
+        "timeMax": "2026-04-01T00:00:00Z",
+        "items": [{"id": "primary"}, {"id": "nobody@example.com"}],
+    }
+    await walked(diary, "POST", "freeBusy", json=query)
+
+
+async def test_channels_conform(google: Google, diary: Diary) -> None:
+    await google.control("PUT", "notifications", {"paused": True})
+    body = {"id": "one", "type": "web_hook", "address": "http://127.0.0.1:9/x", "token": "t"}
+    made = await walked(diary, "POST", "calendars/primary/events/watch", json=body)
+    await walked(diary, "POST", "users/me/calendarList/watch", json={**body, "id": "two"})
+    stop = {"id": made["id"], "resourceId": made["resourceId"]}
+    await walked(diary, "POST", "channels/stop", json=stop)
 
 
 def found(path: str) -> Any:

@@ -20,11 +20,14 @@ from googleapiclient.http import BatchHttpRequest, MediaInMemoryUpload
 from emulator.config import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET
 from tests.emulator.google import (
     ALICE,
+    CALENDAR,
     EMAIL,
     FULL,
+    HOUR,
     MODIFY,
     REDIRECT,
     TOPIC,
+    Channel,
     Google,
     Receiver,
     decide,
@@ -46,6 +49,17 @@ async def gmail(google: Google) -> AsyncIterator[Any]:
     """A googleapiclient service, built from the emulator's own discovery document."""
     tokens = await google.control("POST", f"people/{ALICE}/tokens", {"scopes": [FULL]})
     document = (await google.request("GET", "/discovery/v1/apis/gmail/v1/rest")).json
+    credentials = Credentials(token=tokens["access_token"])  # type: ignore[no-untyped-call]
+    service = build_from_document(document, credentials=credentials)
+    yield service
+    service.close()
+
+
+@pytest.fixture
+async def calendar(google: Google) -> AsyncIterator[Any]:
+    """The same for Calendar."""
+    tokens = await google.control("POST", f"people/{ALICE}/tokens", {"scopes": [CALENDAR]})
+    document = (await google.request("GET", "/discovery/v1/apis/calendar/v3/rest")).json
     credentials = Credentials(token=tokens["access_token"])  # type: ignore[no-untyped-call]
     service = build_from_document(document, credentials=credentials)
     yield service
@@ -239,3 +253,79 @@ async def test_the_client_reads_our_errors(gmail: Any) -> None:
 
     assert caught.value.status_code == 404
     assert "Requested entity was not found." in str(caught.value)
+
+
+async def test_the_client_keeps_a_calendar_in_step(calendar: Any) -> None:
+    def pages(**query: Any) -> tuple[list[Any], str]:
+        events, found = calendar.events(), []
+        request = events.list(calendarId="primary", maxResults=2, **query)
+        while request is not None:
+            page = request.execute()
+            found += page["items"]
+            request = events.list_next(request, page)
+        return found, page["nextSyncToken"]
+
+    def work() -> Any:
+        events = calendar.events()
+        made = [events.insert(calendarId="primary", body=HOUR).execute() for _ in range(3)]
+        everything, token = pages()
+        events.patch(calendarId="primary", eventId=made[0]["id"], body={"summary": "N"}).execute()
+        events.delete(calendarId="primary", eventId=made[1]["id"]).execute()
+        changes, _ = pages(syncToken=token)
+        return len(everything), [(event["id"], event["status"]) for event in changes], made
+
+    count, changes, made = await in_thread(work)
+
+    assert count == 3
+    assert changes == [(made[0]["id"], "confirmed"), (made[1]["id"], "cancelled")]
+
+
+async def test_the_client_gives_etags_and_reads_calendars_errors(calendar: Any) -> None:
+    def work() -> Any:
+        events = calendar.events()
+        made = events.insert(calendarId="primary", body=HOUR).execute()
+        request = events.patch(calendarId="primary", eventId=made["id"], body={"summary": "N"})
+        request.headers["If-Match"] = '"1"'
+        request.execute()
+
+    with pytest.raises(HttpError) as caught:
+        await in_thread(work)
+
+    assert caught.value.status_code == 412
+    assert caught.value.error_details[0]["reason"] == "conditionNotMet"
+
+
+async def test_the_client_batches_calendar_calls(calendar: Any) -> None:
+    answers: dict[str, Any] = {}
+
+    def keep(request_id: str, response: Any, error: HttpError | None) -> None:
+        answers[request_id] = error or response["summary"]
+
+    def work() -> None:
+        batch: BatchHttpRequest = calendar.new_batch_http_request(callback=keep)
+        for name in ("one", "two"):
+            body = {**HOUR, "summary": name}
+            batch.add(calendar.events().insert(calendarId="primary", body=body), request_id=name)
+        batch.execute()
+
+    await in_thread(work)
+
+    assert answers == {"one": "one", "two": "two"}
+
+
+async def test_the_client_watches_and_stops(
+    google: Google, calendar: Any, channel: Channel
+) -> None:
+    body = {"id": "one", "type": "web_hook", "address": channel.url}
+
+    def work() -> Any:
+        made = calendar.events().watch(calendarId="primary", body=body).execute()
+        stop = {"id": made["id"], "resourceId": made["resourceId"]}
+        return made, calendar.channels().stop(body=stop).execute()
+
+    made, stopped = await in_thread(work)
+
+    await eventually(lambda: channel.states == ["sync"])
+    assert made["kind"] == "api#channel"
+    assert stopped == ""
+    assert (await google.control("GET", "notifications"))["channels"] == []

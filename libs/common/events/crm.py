@@ -1,4 +1,4 @@
-"""What the CRM tells Causeway of its leads, deals and contacts.
+"""What the CRM tells Causeway of its leads, deals and contacts, and of appointments.
 
 The subject is `<entity_type>/<entity_id>`, the order of the changes of one is by `version`.
 """
@@ -6,6 +6,7 @@ The subject is `<entity_type>/<entity_id>`, the order of the changes of one is b
 from datetime import datetime
 from typing import ClassVar, TypeAlias
 
+from libs.common.appointments import AppointmentFields, AppointmentId
 from libs.common.directory.fields import EntityFields, EntityId, EntityType, Version
 from libs.common.errors import InvalidInput
 from libs.common.events.base import Event, Origin
@@ -35,10 +36,48 @@ class EntityDeleted(_EntityEvent):
     version: Version
 
 
+class _AppointmentEvent(Event):
+    source: ClassVar[str] = "/crm"
+    aggregate: ClassVar[str] = "appointment"
+
+    origin: Origin = Origin.CRM
+
+
+class AppointmentScheduled(_AppointmentEvent, AppointmentFields):
+    """An appointment was made: all of it."""
+
+    type: ClassVar[str] = "crm.appointment.scheduled.v1"
+
+
+class AppointmentChanged(_AppointmentEvent, AppointmentFields):
+    """An appointment has changed: all of it, as it is now."""
+
+    type: ClassVar[str] = "crm.appointment.changed.v1"
+
+
+class AppointmentCancelled(_AppointmentEvent):
+    """An appointment does not take place."""
+
+    type: ClassVar[str] = "crm.appointment.cancelled.v1"
+
+    appointment_id: AppointmentId
+    version: Version
+
+
+AppointmentEvent: TypeAlias = AppointmentScheduled | AppointmentChanged | AppointmentCancelled
+
 EntityEvent: TypeAlias = EntityUpserted | EntityDeleted
 
-EVENTS: tuple[type[EntityUpserted] | type[EntityDeleted], ...] = (EntityUpserted, EntityDeleted)
-BY_TYPE = {event.type: event for event in EVENTS}
+ENTITY_EVENTS: tuple[type[EntityUpserted] | type[EntityDeleted], ...] = (
+    EntityUpserted,
+    EntityDeleted,
+)
+APPOINTMENT_EVENTS: tuple[
+    type[AppointmentScheduled] | type[AppointmentChanged] | type[AppointmentCancelled], ...
+] = (AppointmentScheduled, AppointmentChanged, AppointmentCancelled)
+EVENTS: tuple[type[Event], ...] = (*ENTITY_EVENTS, *APPOINTMENT_EVENTS)
+BY_TYPE = {event.type: event for event in ENTITY_EVENTS}
+APPOINTMENTS_BY_TYPE = {event.type: event for event in APPOINTMENT_EVENTS}
 
 
 def read(envelope: Envelope) -> EntityEvent:
@@ -54,6 +93,31 @@ def read(envelope: Envelope) -> EntityEvent:
     if envelope.subject != f"{event.entity_type}/{event.entity_id}":
         raise InvalidInput.field("subject", "must be <entity_type>/<entity_id> of the data")
     return event
+
+
+def read_appointment(envelope: Envelope) -> AppointmentEvent:
+    """Return the event of an appointment in an envelope.
+
+    Raises:
+        InvalidInput: it is none, lacks what it needs, or its subject names another appointment.
+    """
+    if envelope.type not in APPOINTMENTS_BY_TYPE:
+        raise InvalidInput.field("type", "is none of the CRM's appointment events")
+    event: AppointmentEvent = envelope.parse(APPOINTMENTS_BY_TYPE[envelope.type])
+    if envelope.aggregate_id != event.appointment_id:
+        raise InvalidInput.field("subject", "must be appointment/<appointment_id> of the data")
+    return event
+
+
+def appointment_envelope(event: AppointmentEvent, *, tenant_id: str, time: datetime) -> Envelope:
+    """Return the event of an appointment as the CRM should send it; the sequence is the version."""
+    return Envelope.of(
+        event,
+        tenant_id=tenant_id,
+        aggregate_id=event.appointment_id,
+        sequence=event.version,
+        time=time,
+    )
 
 
 def envelope_of(event: EntityEvent, *, tenant_id: str, time: datetime) -> Envelope:

@@ -29,6 +29,7 @@ RESTORABLE = Restorable(
     queues={
         consumers.QUEUE: tuple(telling.BY_TYPE),
         consumers.DIRECTORY_QUEUE: tuple(crm.BY_TYPE),
+        consumers.APPOINTMENTS_QUEUE: tuple(crm.APPOINTMENTS_BY_TYPE),
     },
 )
 

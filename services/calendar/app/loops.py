@@ -18,6 +18,7 @@ from services.calendar.app.parts import (
     DOOR,
     LINKER,
     LISTS,
+    OUTBOUND,
     READER,
     REMINDERS,
     SERVICE,
@@ -25,7 +26,9 @@ from services.calendar.app.parts import (
     WORK,
 )
 from services.calendar.sync import feeds
+from services.calendar.sync.measuring import measure_for_ever
 from services.calendar.sync.telling import tell_of_feed
+from services.calendar.web.appointments import APPOINTMENTS
 from services.calendar.web.privacy import DESK
 
 IDLE_S = 3600.0
@@ -44,6 +47,7 @@ def loops_of(roles: frozenset[str]) -> list[tuple[str, Loop]]:
             ("housekeeping", _run_housekeeping),
             ("reminders", _run_reminders),
             ("privacy", _run_privacy),
+            ("measuring", _run_measuring),
         ]
     if "consumer" in roles:
         loops.append(("consumer", _run_consumer))
@@ -58,6 +62,7 @@ async def _run_feeds(app: web.Application) -> None:
     settings, tell = app[SETTINGS], tell_of_feed
     kinds = {
         feeds.LIST: FeedKind(app[LISTS].run, settings.list_interval, on_change=tell),
+        feeds.WRITE: FeedKind(app[OUTBOUND].run, IDLE_S, on_change=tell),
         feeds.EVENTS: FeedKind(app[READER].run, settings.poll_interval, on_change=tell),
     }
     await runner(app, settings, kinds, concurrency=settings.feed_concurrency).run()
@@ -76,6 +81,10 @@ async def _run_background(app: web.Application) -> None:
 
 async def _run_reminders(app: web.Application) -> None:
     await app[REMINDERS].tell_for_ever()
+
+
+async def _run_measuring(app: web.Application) -> None:
+    await measure_for_ever(app[POOL], now=clock.now)
 
 
 async def _run_housekeeping(app: web.Application) -> None:
@@ -99,6 +108,7 @@ async def _run_consumer(app: web.Application) -> None:
         app[SETTINGS].amqp_url,
         telling.subscription(app[POOL], mine, queue=consumers.QUEUE),
         consumers.directory_subscription(app[POOL], app[LINKER]),
+        consumers.appointments_subscription(app[POOL], app[APPOINTMENTS]),
         service=SERVICE,
         following=mine,
     )

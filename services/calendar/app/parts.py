@@ -18,12 +18,18 @@ from libs.common.google.wire import client_session
 from libs.common.housekeeping import Chore
 from libs.common.operations import OPERATIONS, Operations
 from libs.common.quota import Budgets, Ledger
+from libs.common.writes.outbound import Outbound
+from libs.common.writes.patience import Patience
 from services.calendar.domain.channel import ChannelKey
+from services.calendar.domain.connection import Connection
 from services.calendar.google import GoogleCalendar
 from services.calendar.settings import CalendarSettings
 from services.calendar.store.connections import ROWS
+from services.calendar.sync.appointments import Appointments
 from services.calendar.sync.appointments_back import Back
+from services.calendar.sync.carrier import EventCarrier
 from services.calendar.sync.comparing import Audits
+from services.calendar.sync.conflicts import Conflicts
 from services.calendar.sync.connections import Connections
 from services.calendar.sync.echoes import Echoes
 from services.calendar.sync.feeds import work_address
@@ -31,14 +37,22 @@ from services.calendar.sync.housekeeping import chores
 from services.calendar.sync.intake import Intake
 from services.calendar.sync.linking import Linker
 from services.calendar.sync.listing import CalendarLists
+from services.calendar.sync.mirroring import Mirroring
 from services.calendar.sync.notices import Notices
+from services.calendar.sync.outgoing import Outgoing
 from services.calendar.sync.privacy import desk
 from services.calendar.sync.reading import Reader
 from services.calendar.sync.reminders import Reminders
+from services.calendar.sync.settings import SettingsWriter
 from services.calendar.sync.watching import Watching
 from services.calendar.sync.work import Work
+from services.calendar.web.appointments import APPOINTMENTS
+from services.calendar.web.conflicts import CONFLICTS
+from services.calendar.web.outgoing import OUTGOING
 from services.calendar.web.privacy import DESK
 from services.calendar.web.push import KEYS, NOTICES
+from services.calendar.web.settings import WRITER
+from services.calendar.web.status import LEDGER
 
 SERVICE = "calendar"
 SETTINGS = web.AppKey("settings", CalendarSettings)
@@ -50,6 +64,7 @@ WORK = web.AppKey("work", Work)
 REMINDERS = web.AppKey("reminders", Reminders)
 LINKER = web.AppKey("linker", Linker)
 DOOR = web.AppKey("door", Door)
+OUTBOUND: web.AppKey[Outbound[Connection]] = web.AppKey("outbound", Outbound)
 CHORES: web.AppKey[tuple[Chore, ...]] = web.AppKey("chores", tuple)
 
 
@@ -61,7 +76,7 @@ async def parts(app: web.Application) -> AsyncIterator[None]:
         auth = AuthClient(
             session, settings.auth_url, settings.service_key.get_secret_value(), caller=SERVICE
         )
-        ledger = Ledger(pool, _budgets(settings), now=clock.now)
+        ledger = app[LEDGER] = Ledger(pool, _budgets(settings), now=clock.now)
         google = GoogleCalendar(
             ConnectedGoogle(GoogleClient(session), auth), discovery.calendar(roots), ledger
         )
@@ -90,10 +105,18 @@ def _wire(app: web.Application, pool: db.Pool, google: GoogleCalendar, auth: Aut
     reminders = app[REMINDERS] = Reminders(
         pool, horizon=timedelta(seconds=settings.reminder_horizon), now=clock.now
     )
-    app[WORK] = Work(pool, intake, reminders, now=clock.now)
+    appointments = app[APPOINTMENTS] = Appointments(now=clock.now)
+    mirroring = Mirroring(pool, appointments, now=clock.now)
+    app[WORK] = Work(pool, intake, reminders, mirroring, now=clock.now)
     app[LINKER] = Linker(now=clock.now)
+    conflicts = app[CONFLICTS] = Conflicts(now=clock.now)
+    app[OUTGOING] = Outgoing(now=clock.now)
+    patience = Patience(timeout_s=settings.write_timeout, settle_after_s=settings.settle_after)
+    carrier = EventCarrier(pool, google, intake, conflicts, patience=patience, now=clock.now)
+    app[OUTBOUND] = Outbound(pool, ROWS.find, [carrier], now=clock.now)
     app[CONNECTIONS] = Connections(pool, auth, watching, intake, now=clock.now)
     app[DESK] = desk(app[CONNECTIONS], now=clock.now)
+    app[WRITER] = SettingsWriter(now=clock.now)
     app[OPERATIONS] = Operations(rows=ROWS, replayer=work_address, decided=_decided)
     app[CHORES] = chores(settings, now=clock.now)
 

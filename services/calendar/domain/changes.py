@@ -4,6 +4,8 @@ from dataclasses import replace
 from enum import StrEnum
 
 from services.calendar.domain.event import Event, Status
+from services.calendar.domain.recurrence import occurrence
+from services.calendar.domain.times import original_key
 
 
 class Change(StrEnum):
@@ -31,13 +33,38 @@ def change_of(known: Event | None, found: Event) -> Change:
     return Change.REPLACE
 
 
-def completed(known: Event | None, found: Event) -> Event:
-    """Return a cancelled occurrence with what Google need not repeat of it."""
-    if known is None or found.status is not Status.CANCELLED or found.ical_uid:
+def completed(known: Event | None, found: Event, *, master: Event | None, zone: str) -> Event:
+    """Return a cancelled occurrence with what Google need not say of it.
+
+    Args:
+        known: as it was; None: nobody had changed it.
+        found: as Google has it.
+        master: its series.
+        zone: the calendar's.
+    """
+    if found.status is not Status.CANCELLED or found.master_id is None:
+        return found
+    like = known or _plain(found, master, zone=zone)
+    if like is None:
         return found
     return replace(
-        known, etag=found.etag, updated=found.updated, status=found.status, recurrence=()
+        like,
+        google_id=found.google_id,
+        etag=found.etag,
+        updated=found.updated,
+        status=found.status,
+        recurrence=(),
+        master_id=found.master_id,
+        original=found.original,
     )
+
+
+def _plain(found: Event, master: Event | None, *, zone: str) -> Event | None:
+    """Return the occurrence as its series has it."""
+    if master is None or found.original is None:
+        return None
+    plain = occurrence(master, original_key(found.original), zone=zone)
+    return None if plain is None else plain.as_event()
 
 
 def cancelled(event: Event) -> Event:

@@ -4,13 +4,14 @@ Source: https://developers.google.com/workspace/calendar/api/guides/recurringeve
 """
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from libs.common.errors import InvalidInput
 from services.calendar.domain.event import Event
 from services.calendar.domain.rules import Rule, Rules, lines_of
 from services.calendar.domain.series import DAY, Original, Series
-from services.calendar.domain.times import original_of
+from services.calendar.domain.times import Days, Span, When, length, original_of, zone_of
 from services.calendar.domain.walls import count_before
 
 
@@ -41,6 +42,29 @@ def split(master: Event, at: str, *, zone: str) -> tuple[tuple[str, ...], tuple[
     ):
         raise InvalidInput.field("scope", "cannot be `following` at an extra date of a series")
     return lines_of(_before(series, original)), lines_of(_after(series, original))
+
+
+def shifted(first: When, *, at: When, wanted: When) -> When:
+    """Return when a series begins after its occurrence `at` was put at `wanted`.
+
+    All of it moves by as much as the clock on the wall says, and lasts as long as `wanted` does.
+
+    Raises:
+        InvalidInput: it would become one of whole days, or no more; names `time`.
+    """
+    if isinstance(first, Days) and isinstance(at, Days) and isinstance(wanted, Days):
+        start = first.start + (wanted.start - at.start)
+        return Days(start, start + length(wanted))
+    if isinstance(first, Span) and isinstance(at, Span) and isinstance(wanted, Span):
+        zone = zone_of(first.zone or "UTC")
+        by = _wall(wanted, zone) - _wall(at, zone)
+        begins = (_wall(first, zone) + by).replace(tzinfo=zone).astimezone(UTC)
+        return Span(begins, begins + length(wanted), first.zone)
+    raise InvalidInput.field("time", "of a whole series stays of the same kind")
+
+
+def _wall(when: Span, zone: ZoneInfo) -> datetime:
+    return when.start.astimezone(zone).replace(tzinfo=None)
 
 
 def _before(series: Series, original: Original) -> Rules:

@@ -45,11 +45,19 @@ class Wish:
     appointment_id: str | None = None
     forced: bool = False
     """A person has chosen: what Google's side has does not count."""
+    source: str = ""
+    """What an event is inserted for: its Google id follows from this and the generation."""
+    generation: int = 0
+    requires: UUID | None = None
+    """The write that has to have been done before: without it this one makes no sense."""
+
+    order: str = ""
+    """Writes that share it go out one after the other; without it, those of one event do."""
 
     @property
     def item(self) -> str:
         """Return what it changes, for the order of writes."""
-        return f"{self.calendar_id}:{self.google_id}"
+        return self.order or f"{self.calendar_id}:{self.google_id}"
 
     def stored(self) -> dict[str, Any]:
         """Return it as JSON."""
@@ -67,6 +75,9 @@ class Wish:
             "comment": self.comment,
             "appointment_id": self.appointment_id,
             "forced": self.forced,
+            "source": self.source,
+            "generation": self.generation,
+            "requires": None if self.requires is None else str(self.requires),
         }
 
 
@@ -87,4 +98,7 @@ def wish_of(desired: Mapping[str, Any]) -> Wish:
         comment=desired["comment"],
         appointment_id=desired["appointment_id"],
         forced=desired["forced"],
+        source=desired["source"],
+        generation=desired["generation"],
+        requires=None if desired["requires"] is None else UUID(desired["requires"]),
     )

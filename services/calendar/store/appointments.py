@@ -171,12 +171,33 @@ async def list_mirrored(
 
 UNMIRROR = """
 UPDATE appointments
-   SET connection_id = NULL, calendar_id = NULL, google_id = NULL, wished = NULL, reason = $3,
-       generation = generation + CASE WHEN google_id IS NULL THEN 0 ELSE 1 END
+   SET connection_id = NULL, calendar_id = NULL, google_id = NULL, wished = NULL, reason = $3
  WHERE tenant_id = $1 AND connection_id = $2
 """
 
 
 async def unmirror(conn: Conn, tenant_id: str, connection_id: UUID, *, reason: str) -> None:
-    """Note of all that a connection mirrors that it does so no more."""
+    """Note of all that a connection mirrors that it does so no more.
+
+    Their events stay in Google, under ids of this generation: who connects again finds them.
+    """
     await conn.execute(UNMIRROR, tenant_id, connection_id, reason)
+
+
+RENAME = """
+UPDATE appointments SET google_id = $4, generation = $5
+ WHERE tenant_id = $1 AND appointment_id = $2 AND google_id = $3
+"""
+
+
+async def rename_event(
+    conn: Conn,
+    tenant_id: str,
+    appointment_id: str,
+    *,
+    was: str,
+    google_id: str,
+    generation: int,
+) -> None:
+    """Note under which id an appointment's event was made: the one that was chosen is used up."""
+    await conn.execute(RENAME, tenant_id, appointment_id, was, google_id, generation)

@@ -78,7 +78,7 @@ async def list_own_addresses(conn: Conn, tenant_id: str) -> frozenset[str]:
 
 PURGES = tuple(
     f"DELETE FROM {table} WHERE tenant_id = $1 AND connection_id = $2"  # noqa: S608 - constants
-    for table in ("reminders", "conflicts", "sync_logs", "link_work", "calendars")
+    for table in ("reminders", "conflicts", "sync_logs", "link_work", "mirror_work", "calendars")
 )
 
 

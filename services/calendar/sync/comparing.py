@@ -29,7 +29,7 @@ from services.calendar.google import GoogleCalendar
 from services.calendar.store import calendars, connections
 from services.calendar.store import events as store
 from services.calendar.store.calendars import Calendar
-from services.calendar.sync.feeds import new_audit_feed
+from services.calendar.sync.feeds import new_audit_feed, wake, work_address
 from services.calendar.sync.intake import Intake, Taken
 
 log = structlog.get_logger(__name__)
@@ -97,6 +97,9 @@ class Audits:
             standing = standing_of(connection, reason=Reason.AUDIT, now=self._now())
         side = _Side(self, connection, calendar)
         await Comparison(self._pool, side, now=self._now).run(lease, standing)
+        if side.found_any:
+            async with transaction(self._pool) as conn:  # other meetings are to be reminded of
+                await wake(conn, work_address(connection.id), now=self._now())
 
     async def take(
         self,
@@ -152,6 +155,11 @@ class _Side:
         self._calendar = calendar
         self._box = audits.google.box(connection, Lane.BACKFILL)
         self._taken = Taken()
+
+    @property
+    def found_any(self) -> bool:
+        """Say whether this run has found anything to differ."""
+        return bool(self._taken.added or self._taken.changed or self._taken.removed)
 
     async def list_page(self, lease: Lease, plan: Plan, place: str) -> Listed:
         """Return a page of what is at Google, having taken in what differs."""
@@ -226,7 +234,7 @@ class _Side:
         ]
         there = [one for one in answers if one is not None and one.google_id not in gone]
         moved = standing.at(absent[-1], removed=len(gone), kept=len(there))
-        await self._audits.take(
+        taken = await self._audits.take(
             self._connection,
             self._calendar,
             lease,
@@ -235,6 +243,7 @@ class _Side:
             fetched_at=asked_at,
             absent=gone,
         )
+        self._taken.removed += taken.removed
         return moved
 
     async def finished(self, conn: Conn, lease: Lease, standing: Standing) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime
 from uuid import UUID
 
 from libs.common.db import Connection as Conn
-from libs.common.writes import Write
+from libs.common.writes import Write, WriteState
 from libs.common.writes import store as ledger
 from services.calendar.domain.connection import Connection
 from services.calendar.domain.event import Event, Status
@@ -42,21 +42,63 @@ class Echoes:
             events: as Google has them.
             now: the present moment.
         """
+        ours = await self._marked(conn, connection, calendar, events, now=now)
+        gone = [one.google_id for one in events if one.status is Status.CANCELLED]
+        return ours | await self._deleted(conn, connection, calendar, gone, now=now)
+
+    async def _marked(
+        self,
+        conn: Conn,
+        connection: Connection,
+        calendar: Calendar,
+        events: Sequence[Event],
+        *,
+        now: datetime,
+    ) -> frozenset[str]:
+        """Return those that name a write of which nobody knows yet what became of it."""
         marked = {found: one for one in events if (found := _uuid(one.marks.get(MARK))) is not None}
         if not marked:
             return frozenset()
-        writes = await ledger.list_unsettled(conn, connection.tenant_id, [*marked])
         ours = set()
-        for write in writes:
+        for write in await ledger.list_unsettled(conn, connection.tenant_id, [*marked]):
             event = marked[write.id]
             if write.kind != EVENT or wish_of(write.desired).calendar_id != calendar.id:
                 continue
-            await ledger.settle(
-                conn, write.tenant_id, write.id, {"etag": event.etag, "echo": True}, now=now
-            )
+            await _settle(conn, write, event.etag, now=now)
             if is_as_wished(write, event):
                 ours.add(event.google_id)
         return frozenset(ours)
+
+    async def _deleted(
+        self,
+        conn: Conn,
+        connection: Connection,
+        calendar: Calendar,
+        gone: Sequence[str],
+        *,
+        now: datetime,
+    ) -> frozenset[str]:
+        """Return those of events that are gone that we have deleted: what is gone has no marks."""
+        if not gone:
+            return frozenset()
+        items = {f"{calendar.id}:{google_id}": google_id for google_id in gone}
+        ours = set()
+        for write in await ledger.list_echoable(
+            conn, connection.tenant_id, connection.id, kind=EVENT, items=[*items]
+        ):
+            if wish_of(write.desired).op is not Op.DELETE:
+                continue
+            ours.add(items[write.item])
+            if write.state is WriteState.SENDING:
+                await _settle(conn, write, "", now=now)
+            else:
+                await ledger.acknowledge(conn, write, echo=True)
+        return frozenset(ours)
+
+
+async def _settle(conn: Conn, write: Write, etag: str, *, now: datetime) -> None:
+    answer = {"etag": etag, "echo": True}
+    await ledger.settle(conn, write.tenant_id, write.id, answer, now=now)
 
 
 def is_as_wished(write: Write, event: Event) -> bool:

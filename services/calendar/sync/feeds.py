@@ -5,6 +5,7 @@ is read; beside it `calendar.audit` compares that calendar in full. `calendar.wo
 entities, settings and reminders ask for, and `calendar.write` carries what the CRM changes.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -97,7 +98,9 @@ async def follow_choice(
             continue
         live = new_events_feed(connection, calendar, since=since)
         if not _stands(feeds[0], live):
-            await open_feed(conn, live, now=now)
+            # What was read before it was closed has been let go since.
+            was_closed = feeds[0] is not None and feeds[0].state is FeedState.CLOSED
+            await open_feed(conn, replace(live, restart=was_closed), now=now)
         audit = new_audit_feed(connection, calendar)
         if not _stands(feeds[1], audit):
             first = now + (audit_every or timedelta(days=1))

@@ -1,6 +1,6 @@
 """Taking events in: rows, what was told of them, and the log, in the caller's transaction."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -54,6 +54,7 @@ class Intake:
         fetched_at: datetime | None = None,
         absent: Sequence[str] = (),
         quiet: bool = False,
+        ours: frozenset[str] = frozenset(),
     ) -> Taken:
         """Take events of a calendar in; the last that locks anything in the transaction.
 
@@ -66,12 +67,14 @@ class Intake:
             fetched_at: when they were asked for; what was written since is newer, unless None.
             absent: Google's ids of events that are not there any more.
             quiet: they are only not kept any more: appointments and the log hear nothing of it.
+            ours: Google's ids of those that are as a write of ours has just made them.
         """
         now = self._now()
         await directory.lock_shared(conn, connection.tenant_id)
         newest = {one.google_id: one for one in events}  # a page may have one twice
+        masters = {one.master_id for one in newest.values() if one.master_id is not None}
         known = await store.lock_events(
-            conn, connection.tenant_id, calendar.id, sorted({*newest, *absent})
+            conn, connection.tenant_id, calendar.id, sorted({*newest, *absent, *masters})
         )
         if fetched_at is not None:
             newest = {
@@ -79,16 +82,17 @@ class Intake:
                 for name, one in newest.items()
                 if name not in known or known[name].changed_at < fetched_at
             }
-        echoes = await self._echoes.find(conn, connection, calendar, [*newest.values()], now=now)
+        others = [one for name, one in newest.items() if name not in ours]
+        echoes = ours | await self._echoes.find(conn, connection, calendar, others, now=now)
         plan = _Plan(connection, calendar, now)
         for name, found in sorted(newest.items()):
-            plan.weigh(known.get(name), found)
+            plan.weigh(known.get(name), found, master=_master(found, newest, known))
         for name in absent:
             if (held := known.get(name)) is not None and held.deleted_at is None:
                 plan.remove(held)
-        masters = [one.event.google_id for one in plan.removed if one.event.is_master]
-        if masters:
-            left = await store.lock_exceptions(conn, connection.tenant_id, calendar.id, masters)
+        ended = [one.event.google_id for one in plan.removed if one.event.is_master]
+        if ended:
+            left = await store.lock_exceptions(conn, connection.tenant_id, calendar.id, ended)
             for one in left:
                 plan.remove(one)
         if plan.put:
@@ -123,9 +127,9 @@ class _Plan:
         self._now = now
         self._gone: set[UUID] = set()
 
-    def weigh(self, held: StoredEvent | None, found: Event) -> None:
+    def weigh(self, held: StoredEvent | None, found: Event, *, master: Event | None) -> None:
         known = None if held is None or held.deleted_at is not None else held.event
-        found = completed(known, found)
+        found = completed(known, found, master=master, zone=self._calendar.zone)
         change = change_of(known, found)
         if change is Change.REMOVE and held is not None:
             self.remove(held)
@@ -206,6 +210,18 @@ class _Plan:
             calendar_id=self._calendar.id,
             is_primary=self._calendar.is_primary,
         )
+
+
+def _master(
+    found: Event, newest: Mapping[str, Event], known: Mapping[str, StoredEvent]
+) -> Event | None:
+    """Return the series of an exception: as it came with it, or as it is held."""
+    if found.master_id is None:
+        return None
+    if found.master_id in newest:
+        return newest[found.master_id]
+    held = known.get(found.master_id)
+    return None if held is None else held.event
 
 
 def _span(event: Event, *, zone: str) -> tuple[datetime, datetime | None] | None:

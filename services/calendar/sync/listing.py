@@ -16,6 +16,7 @@ from services.calendar.google.answers import CalendarListPage
 from services.calendar.store import calendars as store
 from services.calendar.store import connections
 from services.calendar.sync.feeds import follow_choice
+from services.calendar.sync.mirroring import look_again
 
 log = structlog.get_logger(__name__)
 
@@ -103,6 +104,8 @@ class CalendarLists:
                     conn, connection.tenant_id, connection.id
                 )
                 if current is not None and current.is_read:
+                    if whole:
+                        await look_again(conn, current, now=now)
                     await follow_choice(conn, current, now=now, audit_every=self._audit_every)
             # Last of all: signals of other feeds go before this one's row.
             await lease.advance(conn, cursor=moved.model_dump_json())

@@ -21,6 +21,7 @@ from services.calendar.google.answers import EventsPage, Unreadable
 from services.calendar.store import calendars, connections
 from services.calendar.store.calendars import Calendar
 from services.calendar.sync.comparing import open_comparison
+from services.calendar.sync.feeds import wake, work_address
 from services.calendar.sync.intake import Intake
 from services.calendar.sync.watching import NOT_WATCHABLE, Watching
 
@@ -78,7 +79,12 @@ class Reader:
         # Before anything is read: what changes from here on is told of.
         unwatched = await self._watching.keep(connection, calendar.google_id)
         try:
-            await self._read(lease, connection, calendar)
+            if lease.cursor is None and feed.last_sync_at is not None:
+                # It is to be read from another day on, or was let go: what went meanwhile is in
+                # no list.
+                await self._read_anew(lease, connection, calendar)
+            else:
+                await self._read(lease, connection, calendar)
         except CursorExpired:
             log.warning("calendar_cursor_expired")
             await self._read_anew(lease, connection, calendar)
@@ -135,6 +141,9 @@ class Reader:
         events = [one for one in page.items if isinstance(one, Event)]
         async with transaction(self._pool) as conn:
             await directory.lock_shared(conn, connection.tenant_id)
+            if last and (events or place.page is not None):
+                # What is reminded of may be another now; signals go before feeds.
+                await wake(conn, work_address(connection.id), now=self._now())
             await lease.advance(conn, cursor=moved.model_dump_json())
             await self._intake.take(conn, connection, calendar, events, origin=origin)
             for one in page.items:

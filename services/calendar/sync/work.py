@@ -14,6 +14,7 @@ from services.calendar.store import meetings as meetings_store
 from services.calendar.sync.connections import remove_some
 from services.calendar.sync.intake import Intake
 from services.calendar.sync.meetings import Meetings
+from services.calendar.sync.mirroring import Mirroring
 from services.calendar.sync.reminders import Reminders
 
 AT_ONCE = 200
@@ -25,9 +26,16 @@ class Work:
     """Does a connection's work, a bounded piece in each transaction."""
 
     def __init__(
-        self, pool: Pool, intake: Intake, reminders: Reminders, *, now: Callable[[], datetime]
+        self,
+        pool: Pool,
+        intake: Intake,
+        reminders: Reminders,
+        mirroring: Mirroring,
+        *,
+        now: Callable[[], datetime],
     ) -> None:
-        """Remove through `intake`, and lay out reminders through `reminders`."""
+        """Use the given parts; `now` is the product's clock."""
+        self._mirroring = mirroring
         self._pool = pool
         self._intake = intake
         self._reminders = reminders
@@ -45,7 +53,11 @@ class Work:
         if connection is None:
             return
         for _ in range(MOST_TURNS):
-            if not (await self._link(lease, connection) or await self._remove(lease, connection)):
+            if not (
+                await self._link(lease, connection)
+                or await self._remove(lease, connection)
+                or await self._mirroring.step(lease, connection)
+            ):
                 break
         else:
             lease.again()
@@ -91,8 +103,15 @@ class Work:
                 continue
             async with transaction(self._pool) as conn:
                 await directory.lock_shared(conn, connection.tenant_id)
+                # Nobody chooses it again while its events go.
+                now_is = await connections.lock_connection(
+                    conn, connection.tenant_id, connection.id
+                )
                 await lease.advance(conn, cursor=lease.cursor or "")
-                if await remove_some(conn, self._intake, connection, calendar_id=calendar.id):
+                known = await calendars.find_calendar(conn, connection.tenant_id, calendar.id)
+                if now_is is None or known is None or (known.is_read and now_is.takes_in):
+                    continue
+                if await remove_some(conn, self._intake, now_is, calendar_id=calendar.id):
                     return True
         return False
 

@@ -1,12 +1,29 @@
 """The route table of the calendar service: every module's own, one after the other."""
 
 from libs.common import operations
-from services.calendar.web import calendars, events, privacy, push
+from services.calendar.web import (
+    appointments,
+    calendars,
+    conflicts,
+    events,
+    outgoing,
+    privacy,
+    push,
+    settings,
+    status,
+    withdrawing,
+)
 
 ROUTES = (
     *push.ROUTES,
     *calendars.ROUTES,
     *events.ROUTES,
+    *outgoing.ROUTES,
+    *appointments.ROUTES,
+    *conflicts.ROUTES,
+    *settings.ROUTES,
+    *status.ROUTES,
+    *withdrawing.ROUTES,
     *operations.routes("calendar"),
     *privacy.ROUTES,
 )

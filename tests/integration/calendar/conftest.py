@@ -2,6 +2,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from libs.common import clock
 from services.auth.app import migrations as auth_migrations
 from services.calendar.app import migrations
 from tests.databases import NewDatabase
@@ -20,6 +21,7 @@ async def stand(
         calendar_url=calendar_url, auth_url=auth_url, amqp_url=amqp_url, google=emulator
     ) as made:
         yield made
+    clock.set_offset(0)
 
 
 @pytest.fixture

@@ -5,11 +5,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import aiohttp
 from aiohttp import test_utils
 
+from libs.common import clock
+from libs.common.events import crm
 from libs.common.events.envelope import Envelope
 from libs.common.web import ALL_ROLES
 from services.calendar.app import create_app
@@ -23,7 +25,9 @@ from tests.support import (
     CALLER_ISSUER,
     CALLER_KEY,
     SERVICE_KEY,
+    caller_token,
     eventually,
+    service_caller_token,
 )
 
 CALENDAR = [{"name": "calendar", "access": "write"}]
@@ -32,6 +36,17 @@ FEEDS = """
 SELECT state, last_sync_at FROM feeds
  WHERE connection_id = $1 AND kind = 'calendar.events' AND state <> 'closed'
 """
+
+FEED = """
+SELECT * FROM feeds WHERE kind = $1 AND ($2::text IS NULL OR resource = $2)
+"""
+BUSY = """
+SELECT (SELECT count(*) FROM signals s
+          JOIN feeds f ON f.tenant_id = s.tenant_id AND f.id = s.feed_id
+         WHERE (s.running OR s.due_at <= $1) AND f.kind <> 'calendar.write')
+       + (SELECT count(*) FROM outbox) AS busy
+"""
+"""Writes are carried by nobody in tests of what comes in."""
 
 
 def settings_for(
@@ -65,6 +80,31 @@ def at(hours: float, *, minutes: int = 60, zone: str = "Europe/Paris", **more: A
     }
 
 
+def span(hours: float, *, minutes: int = 60) -> Json:
+    """Return times as the CRM gives them: so many hours from the next full hour on."""
+    start = soon() + timedelta(hours=hours)
+    return {
+        "start": start.isoformat(),
+        "end": (start + timedelta(minutes=minutes)).isoformat(),
+        "zone": "Europe/Paris",
+    }
+
+
+def appointment(**changes: Any) -> Json:
+    """Return an appointment of the CRM's user ada."""
+    return {
+        "appointment_id": "a1",
+        "version": 1,
+        "service": "Corte",
+        "duration": 45,
+        "start": (soon() + timedelta(hours=5)).isoformat(),
+        "zone": "America/Sao_Paulo",
+        "client": {"name": "Bia", "phone": "+55 11 98765-4321", "email": "bia@example.org"},
+        "professional": {"user_id": "ada", "name": "Ada"},
+        **changes,
+    }
+
+
 def soon() -> datetime:
     """Return the full hour after the next."""
     return (datetime.now(UTC) + timedelta(hours=2)).replace(minute=0, second=0, microsecond=0)
@@ -89,10 +129,97 @@ class Stand(ServiceStand):
         rows = await self.fetch(FEEDS, UUID(connection_id))
         return bool(rows) and all(row["last_sync_at"] and row["state"] == "active" for row in rows)
 
+    async def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        token: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> auth_stand.Answer:
+        """Call the API, by default as the user ada of the tenant acme, whatever time it is."""
+        moment = int(clock.now().timestamp())
+        token = token or caller_token(iat=moment, exp=moment + 3600)
+        return await super().call(method, path, body, token=token, headers=headers)
+
+    async def later(self, **passed: float) -> None:
+        """Let time pass, here and at Google: as `timedelta` takes it."""
+        seconds = (clock.now() - datetime.now(UTC) + timedelta(**passed)).total_seconds()
+        await self.google.control("PUT", "clock", {"offset_s": round(seconds)})
+        clock.set_offset(round(seconds))
+
+    async def quiet(self) -> None:
+        """Wait until no feed that reads runs or is due, and nothing waits to be published."""
+
+        async def is_quiet() -> bool:
+            (row,) = await self.fetch(BUSY, clock.now())
+            return bool(row["busy"] == 0)
+
+        await eventually(is_quiet)
+
+    async def feed(self, kind: str = "calendar.events", resource: str | None = None) -> Any:
+        """Return the one feed of a kind (of one calendar)."""
+        (row,) = await self.fetch(FEED, kind, resource)
+        return row
+
+    async def notifications(self, **switches: Any) -> Json:
+        """Set the faults of notices, and return what there is to know of them."""
+        if switches:
+            await self.google.control("PUT", "notifications", switches)
+        return dict(await self.google.control("GET", "notifications"))
+
+    async def forge(self, **notice: Any) -> int:
+        """Send one notice at once; return the status it was answered with."""
+        notice.setdefault("address", f"{self.origin}/webhooks/google/calendar")
+        return int((await self.google.control("POST", "notifications", notice))["status"])
+
     async def happens(self, event: Json, *, person: str = ALICE, **how: Any) -> Json:
         """Let a person put an event into their calendar in Google."""
         body = {"event": event, **how}
         return dict(await self.google.control("POST", f"people/{person}/events", body))
+
+    async def make(self, *, status: int = 201, **event: Any) -> Json:
+        """Let the CRM make an event; return the answer."""
+        body = {"title": "Demo", "time": span(3), **event}
+        headers = {"Idempotency-Key": uuid4().hex}
+        answer = await self.call("POST", "/v1/calendar/events", body, headers=headers)
+        assert answer.status == status, answer
+        return dict(answer.body)
+
+    async def change(self, event_id: str, *, status: int = 200, **changes: Any) -> Json:
+        """Let the CRM change an event; return the answer."""
+        answer = await self.call("PATCH", f"/v1/calendar/events/{event_id}", changes)
+        assert answer.status == status, answer
+        return dict(answer.body)
+
+    async def appoint(self, *, status: int = 200, **changes: Any) -> Json:
+        """Let the CRM keep an appointment; return the answer."""
+        body = appointment(**changes)
+        path = f"/v1/calendar/appointments/{body['appointment_id']}"
+        answer = await self.call("PUT", path, body, token=service_caller_token())
+        assert answer.status == status, answer
+        return dict(answer.body)
+
+    async def crm_says(self, what: str, **data: Any) -> None:
+        """Let the CRM publish an event of an appointment: scheduled, changed or cancelled."""
+        kind = crm.APPOINTMENTS_BY_TYPE[f"crm.appointment.{what}.v1"]
+        envelope = crm.appointment_envelope(kind(**data), tenant_id="acme", time=soon())
+        url = self.settings.amqp_url.get_secret_value()
+        await messaging.send(url, envelope.to_json(), key=envelope.type)
+
+    async def disconnect(self, connection_id: str, query: str = "") -> None:
+        """End a connection, and wait until that was heard of."""
+        answer = await self.auth.call("DELETE", f"/v1/connections/{connection_id}{query}")
+        assert answer.status == 200, answer
+
+        async def is_over() -> bool:
+            rows = await self.fetch(
+                "SELECT state FROM connections WHERE connection_id = $1", UUID(connection_id)
+            )
+            return [row["state"] for row in rows] == ["disconnected"]
+
+        await eventually(is_over)
 
     async def edit(self, event: str, action: str, *, person: str = ALICE, **how: Any) -> Json:
         """Let a person do something to an event in Google."""
@@ -103,6 +230,11 @@ class Stand(ServiceStand):
         """Return the events of somebody's calendar at Google, deleted ones among them."""
         path = f"people/{person}/events?calendar={calendar}"
         return list((await self.google.control("GET", path))["events"])
+
+    async def one_at_google(self, event_id: str, person: str = ALICE) -> Json:
+        """Return one event of somebody's primary calendar at Google."""
+        (found,) = [one for one in await self.at_google(person) if one["id"] == event_id]
+        return found
 
     async def invitations(self) -> list[Json]:
         """Return the mails that Google has sent about events."""

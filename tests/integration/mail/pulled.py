@@ -14,6 +14,7 @@ from prometheus_client import REGISTRY
 
 from libs.common.db import POOL
 from libs.common.feeds import Feed
+from services.mail.app import create_app
 from services.mail.settings import MailSettings
 from tests.emulated import Emulated
 from tests.integration.common.feeds.conftest import new_feed, opened, signal
@@ -56,7 +57,7 @@ class Pulling:
     async def serving(self, **changes: Any) -> AsyncIterator[web.Application]:
         """Run one process until the block ends."""
         settings = self.settings.model_copy(update=changes)
-        async with started(settings, WEB) as app:
+        async with started(create_app, settings, WEB) as app:
             yield app
 
     async def request(self, method: str, path: str, body: Any = None) -> Json:

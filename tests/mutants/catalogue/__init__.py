@@ -2,6 +2,7 @@
 
 from tests.mutants.catalogue import (
     auth,
+    calendar,
     doors,
     events,
     feeds,
@@ -18,6 +19,7 @@ MUTANTS = (
     *events.MUTANTS,
     *auth.MUTANTS,
     *mail.MUTANTS,
+    *calendar.MUTANTS,
     *writes.MUTANTS,
     *tenants.MUTANTS,
     *secrecy.MUTANTS,

@@ -126,7 +126,8 @@ STOP_SIGNAL = """
 UPDATE signals SET due_at = 'infinity', running = false WHERE tenant_id = $1 AND feed_id = $2
 """
 STOP_FEED = """
-UPDATE feeds SET state = $3, reason = $4, lease_epoch = lease_epoch + 1, lease_until = NULL
+UPDATE feeds
+   SET lease_epoch = lease_epoch + 1, lease_until = NULL, state = $3, reason = $4
  WHERE tenant_id = $1 AND id = $2 AND state <> 'closed'
 """
 

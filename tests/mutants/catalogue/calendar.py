@@ -1,0 +1,153 @@
+"""Calendars: notices, channels, meetings, and what goes out to them."""
+
+from tests.mutants.mutant import mutant
+
+CHANNEL = "services/calendar/domain/channel.py"
+CHANGES = "services/calendar/domain/changes.py"
+ANSWERS = "services/calendar/google/answers.py"
+BODIES = "services/calendar/google/bodies.py"
+API = "services/calendar/google/api.py"
+CARRIER = "services/calendar/sync/carrier.py"
+INTAKE = "services/calendar/sync/intake.py"
+ECHOES = "services/calendar/sync/echoes.py"
+BACK = "services/calendar/sync/appointments_back.py"
+APPOINTMENTS = "services/calendar/sync/appointments.py"
+OUTGOING = "services/calendar/sync/outgoing.py"
+MEETING = "services/calendar/domain/meeting.py"
+
+OUT = "tests/integration/calendar/test_going_out.py"
+KEPT = "tests/integration/calendar/test_appointments.py"
+IN = "tests/integration/calendar/test_taking_in.py"
+TOKENS = "tests/unit/calendar/test_channel.py"
+
+MUTANTS = (
+    mutant(
+        "invitations-without-a-word",
+        "Guests are invited although nobody said so.",
+        f"{OUT}::test_nobody_is_invited_when_nobody_should_be",
+        edit=(BODIES, 'Notify.NONE: "none"', 'Notify.NONE: "all"'),
+    ),
+    mutant(
+        "guests-need-no-word",
+        "An event with guests is taken without a word on invitations.",
+        f"{OUT}::test_an_event_with_guests_needs_a_word_on_invitations",
+        edit=(
+            OUTGOING,
+            'if fields.get("attendees") and notify is None:',
+            'if fields.get("attendees") is None and notify is None and fields == {}:',
+        ),
+    ),
+    mutant(
+        "edit-without-etag",
+        "A change is written over whatever a person has made of the event.",
+        f"{OUT}::test_the_same_field_changed_by_both_waits_for_a_person",
+        edit=(API, '"If-Match": etag', '"If-Match": "*"'),
+    ),
+    mutant(
+        "conflict-decides-itself",
+        "What both sides changed becomes the CRM's, though a person should choose.",
+        f"{OUT}::test_the_same_field_changed_by_both_waits_for_a_person",
+        edit=(
+            CARRIER,
+            "policy = MergePolicy.CRM if wish.forced else wish.policy",
+            "policy = MergePolicy.CRM",
+        ),
+    ),
+    mutant(
+        "our-write-told-as-an-edit",
+        "What the CRM wrote comes back as if a person had.",
+        f"{OUT}::test_our_own_event_is_told_once_as_the_crms",
+        edit=(INTAKE, "why = Origin.CRM if ours else origin", "why = origin"),
+    ),
+    mutant(
+        "our-change-told-back",
+        "The CRM is told what it has just changed itself.",
+        f"{KEPT}::test_what_the_crm_changes_is_not_told_back",
+        edit=(
+            BACK,
+            "if known is not None and found.google_id not in echoes",
+            "if known is not None",
+        ),
+    ),
+    mutant(
+        "older-appointment-applied",
+        "An older version of an appointment replaces a newer one.",
+        f"{KEPT}::test_an_older_version_is_refused",
+        edit=(
+            APPOINTMENTS,
+            "before.appointment.version >= wanted.version",
+            "before.appointment.version == wanted.version",
+        ),
+    ),
+    mutant(
+        "cancelled-event-revived",
+        "An appointment that comes back is made under the id of its cancelled event.",
+        f"{KEPT}::test_a_cancelled_appointment_goes_and_comes_back_as_another_event",
+        edit=(
+            (APPOINTMENTS, "generation=stored.generation + 1,", "generation=stored.generation,"),
+            (CARRIER, "            generation += 1\n", ""),
+            (
+                CARRIER,
+                "while generation < wish.generation + MOST_GENERATIONS:",
+                "for _ in range(2):",
+            ),
+        ),
+    ),
+    mutant(
+        "reconnected-and-doubled",
+        "Who connects again gets every appointment a second time.",
+        f"{KEPT}::test_a_reconnected_calendar_has_no_second_event",
+        edit=(
+            "services/calendar/store/appointments.py",
+            "wished = NULL, reason = $3\n",
+            "wished = NULL, reason = $3,\n       generation = generation + 1\n",
+        ),
+    ),
+    mutant(
+        "any-token-opens-the-door",
+        "A notice is taken whatever its token says.",
+        f"{TOKENS}::test_a_token_opens_no_other_channel",
+        edit=(CHANNEL, "    return any(rights)\n", "    return any(rights) or bool(token)\n"),
+    ),
+    mutant(
+        "private-events-in-full",
+        "What is private is stored and shown.",
+        "tests/unit/calendar/test_google_answers.py::"
+        "test_of_a_private_event_only_the_time_is_kept[private]",
+        edit=(
+            ANSWERS,
+            "busy_only = not details or answer.visibility in HIDDEN",
+            "busy_only = not details",
+        ),
+    ),
+    mutant(
+        "occurrence-cancels-its-series",
+        "One cancelled occurrence takes the whole series away.",
+        f"{OUT}::test_an_occurrence_is_cancelled_alone",
+        edit=(
+            CHANGES,
+            "over = found.status is Status.CANCELLED and found.master_id is None",
+            "over = found.status is Status.CANCELLED",
+        ),
+    ),
+    mutant(
+        "a-meeting-for-every-copy",
+        "Every calendar's copy of a meeting is a meeting of its own.",
+        "tests/unit/calendar/test_meeting.py::test_colleagues_have_the_same_meeting",
+        edit=(
+            MEETING,
+            "series_id(tenant_id, event.ical_uid or event.google_id)",
+            "series_id(tenant_id, event.etag or event.google_id)",
+        ),
+    ),
+    mutant(
+        "colleagues-appointments-open",
+        "A user keeps appointments in a colleague's name.",
+        f"{KEPT}::test_a_user_keeps_no_appointments_of_colleagues",
+        edit=(
+            "services/calendar/web/appointments.py",
+            "if seen_by(who) not in (None, user_id):",
+            'if seen_by(who) == user_id == "":',
+        ),
+    ),
+)
