@@ -13,14 +13,6 @@ ADDRESSES = ("email", "address")
 """What values are called that say whose an object is."""
 
 
-def names_in(event: Event, erased: frozenset[str]) -> frozenset[str]:
-    """Return the names an event gives the person; `erased`: their addresses, folded."""
-    details = event.details
-    named = [(one.email, one.name) for one in details.attendees]
-    named.append((details.organizer_email or "", details.organizer_name))
-    return frozenset(name for email, name in named if name and fold_address(email) in erased)
-
-
 def without(event: Event, scrubber: Scrubber) -> Event:
     """Return an event without the person.
 

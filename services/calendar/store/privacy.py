@@ -157,9 +157,13 @@ LOCK_WRITES = """
 SELECT id, state = 'sending' AS under_way, base, desired, progress, answer
   FROM writes w
  WHERE w.tenant_id = $1 AND w.id > $2
-   AND EXISTS (SELECT FROM unnest($4::text[]) AS n (needle)
-                WHERE strpos(lower(concat_ws(E'\\n', w.base::text, w.desired::text,
-                                             w.progress::text, w.answer::text)), n.needle) > 0)
+   AND (EXISTS (SELECT FROM unnest($4::text[]) AS n (needle)
+                 WHERE strpos(lower(concat_ws(E'\\n', w.base::text, w.desired::text,
+                                              w.progress::text, w.answer::text)), n.needle) > 0)
+        OR EXISTS (SELECT FROM appointments a
+                    WHERE a.tenant_id = $1
+                      AND a.appointment_id = w.desired ->> 'appointment_id'
+                      AND lower(a.body -> 'client' ->> 'email') = ANY($5::text[])))
  ORDER BY w.id LIMIT $3
    FOR UPDATE
 """
@@ -173,10 +177,17 @@ Row = Any
 
 
 async def lock_writes(
-    conn: Conn, tenant_id: str, *, after: UUID, limit: int, needles: Sequence[str]
+    conn: Conn,
+    tenant_id: str,
+    *,
+    after: UUID,
+    limit: int,
+    needles: Sequence[str],
+    addresses: Sequence[str],
 ) -> list[Row]:
-    """Return and lock the next changes with a needle."""
-    return list(await conn.fetch(LOCK_WRITES, tenant_id, after, limit, list(needles)))
+    """Return and lock the next changes with a needle, or for a client with such an address."""
+    rows = await conn.fetch(LOCK_WRITES, tenant_id, after, limit, list(needles), list(addresses))
+    return list(rows)
 
 
 async def rewrite_write(conn: Conn, tenant_id: str, write_id: UUID, left: Row) -> None:
@@ -188,9 +199,12 @@ LOCK_CONFLICTS = """
 SELECT id, base, ours, theirs, choice
   FROM conflicts k
  WHERE k.tenant_id = $1 AND k.id > $2
-   AND EXISTS (SELECT FROM unnest($4::text[]) AS n (needle)
-                WHERE strpos(lower(concat_ws(E'\\n', k.base::text, k.ours::text, k.theirs::text,
-                                             k.choice::text)), n.needle) > 0)
+   AND (EXISTS (SELECT FROM unnest($4::text[]) AS n (needle)
+                 WHERE strpos(lower(concat_ws(E'\\n', k.base::text, k.ours::text, k.theirs::text,
+                                              k.choice::text)), n.needle) > 0)
+        OR EXISTS (SELECT FROM appointments a
+                    WHERE a.tenant_id = $1 AND a.appointment_id = k.appointment_id
+                      AND lower(a.body -> 'client' ->> 'email') = ANY($5::text[])))
  ORDER BY k.id LIMIT $3
    FOR UPDATE
 """
@@ -202,10 +216,17 @@ CONFLICT_PARTS = ("base", "ours", "theirs", "choice")
 
 
 async def lock_conflicts(
-    conn: Conn, tenant_id: str, *, after: UUID, limit: int, needles: Sequence[str]
+    conn: Conn,
+    tenant_id: str,
+    *,
+    after: UUID,
+    limit: int,
+    needles: Sequence[str],
+    addresses: Sequence[str],
 ) -> list[Row]:
-    """Return and lock the next conflicts with a needle."""
-    return list(await conn.fetch(LOCK_CONFLICTS, tenant_id, after, limit, list(needles)))
+    """Return and lock the next conflicts with a needle, or on a client with such an address."""
+    rows = await conn.fetch(LOCK_CONFLICTS, tenant_id, after, limit, list(needles), list(addresses))
+    return list(rows)
 
 
 async def rewrite_conflict(conn: Conn, tenant_id: str, conflict_id: UUID, left: Row) -> None:

@@ -4,7 +4,7 @@ Every event of the tenant is looked at, since what mentions an address is in no 
 in the request's row: a step that breaks off is done again, and finds what is left.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,7 +14,7 @@ from libs.common.db import Connection as Conn
 from libs.common.directory import store as directory
 from libs.common.events.base import Origin
 from libs.common.privacy import Person, Request, Step
-from libs.common.privacy.parts import AT_ONCE, after_of, place_at
+from libs.common.privacy.parts import AT_ONCE, FIRST
 from libs.common.scrubbing import Scrubber, needles
 from services.calendar.domain.erasing import (
     names_of_client,
@@ -69,7 +69,7 @@ class ErasedEvents:
                 meetings.touch(stored.series_id, stored.occurrence, Origin.REPAIR)
         await meetings.tell()
         return Step(
-            found={"events": found} if found else {},
+            found=_some("events", found),
             notes=[AT_GOOGLE] if found else [],
             place=None
             if some.last is None
@@ -79,7 +79,7 @@ class ErasedEvents:
 
 async def _begin(conn: Conn, person: Person) -> Mapping[str, Any]:
     names = await store.list_names(conn, person.tenant_id, person.addresses, limit=MOST_NAMES)
-    return {"calendar": str(store.NO_CALENDAR), "after": "", "names": names}
+    return {"calendar": str(store.NO_CALENDAR), "after": "", "id": str(FIRST), "names": names}
 
 
 class ErasedAppointments:
@@ -106,7 +106,7 @@ class ErasedAppointments:
                 await store.rewrite_appointment(conn, of, left)
         last = rows[-1].appointment.appointment_id if len(rows) == AT_ONCE else None
         return Step(
-            found={"appointments": found} if found else {},
+            found=_some("appointments", found),
             place=None if last is None else {"after": last},
         )
 
@@ -129,23 +129,20 @@ class ErasedWrites:
         """Look through the next changes."""
         if not person.addresses:
             return Step()
-        of, after, scrubber = person.tenant_id, after_of(request), Scrubber(person.addresses)
-        rows = await store.lock_writes(
-            conn, of, after=after, limit=AT_ONCE, needles=needles(person.addresses)
-        )
+        of, place = person.tenant_id, request.place or await _begin(conn, person)
+        scrubber = Scrubber(person.addresses, place["names"])
+        rows = await store.lock_writes(conn, of, **_next(place, person))
         found = 0
         for row in rows:
             left = {name: without_person(row[name], scrubber) for name in WRITE_PARTS}
             if all(left[name] == row[name] for name in WRITE_PARTS):
                 continue
             if request.erases:
-                if row["under_way"]:  # the next step begins with this one
-                    counted = {"changes": found} if found else {}
-                    return Step(found=counted, place=place_at(after), wait_s=UNDER_WAY_S)
+                if row["under_way"]:  # those before it are done: the next step begins with it
+                    return Step(found=_some("changes", found), place=place, wait_s=UNDER_WAY_S)
                 await store.rewrite_write(conn, of, row["id"], left)
-            found, after = found + 1, row["id"]
-        last = rows[-1]["id"] if len(rows) == AT_ONCE else None
-        return Step(found={"changes": found} if found else {}, place=place_at(last))
+            found += 1
+        return Step(found=_some("changes", found), place=_behind(place, rows))
 
 
 class ErasedConflicts:
@@ -157,10 +154,9 @@ class ErasedConflicts:
         """Look through the next conflicts."""
         if not person.addresses:
             return Step()
-        of, scrubber = person.tenant_id, Scrubber(person.addresses)
-        rows = await store.lock_conflicts(
-            conn, of, after=after_of(request), limit=AT_ONCE, needles=needles(person.addresses)
-        )
+        of, place = person.tenant_id, request.place or await _begin(conn, person)
+        scrubber = Scrubber(person.addresses, place["names"])
+        rows = await store.lock_conflicts(conn, of, **_next(place, person))
         found = 0
         for row in rows:
             left = {name: without_person(row[name], scrubber) for name in CONFLICT_PARTS}
@@ -169,8 +165,24 @@ class ErasedConflicts:
             found += 1
             if request.erases:
                 await store.rewrite_conflict(conn, of, row["id"], left)
-        last = rows[-1]["id"] if len(rows) == AT_ONCE else None
-        return Step(found={"conflicts": found} if found else {}, place=place_at(last))
+        return Step(found=_some("conflicts", found), place=_behind(place, rows))
+
+
+def _next(place: Mapping[str, Any], person: Person) -> dict[str, Any]:
+    return {
+        "after": UUID(place["id"]),
+        "limit": AT_ONCE,
+        "needles": needles(person.addresses),
+        "addresses": person.addresses,
+    }
+
+
+def _behind(place: Mapping[str, Any], rows: Sequence[Any]) -> Mapping[str, Any] | None:
+    return {**place, "id": str(rows[-1]["id"])} if len(rows) == AT_ONCE else None
+
+
+def _some(kind: str, count: int) -> dict[str, int]:
+    return {kind: count} if count else {}
 
 
 class ErasedSettings:

@@ -55,6 +55,9 @@ COVERAGE = {
         shown="no: addresses of entities, which are shown; gone once their meetings were found",
         erased="settings",
     ),
+    "mirror_work": Coverage(
+        shown="no: how far a connection's appointments were looked at", erased="connections"
+    ),
     "appointments": Coverage(shown="appointment", erased="appointments"),
     "conflicts": Coverage(shown="conflict", erased="conflicts"),
     "reminders": Coverage(shown="reminder", erased="connections"),
@@ -103,17 +106,17 @@ class Calendars:
 def desk(takes: Takes, *, now: Callable[[], datetime]) -> Desk:
     """Return the calendar's desk; `takes` ends connections.
 
-    Events come before appointments, whose clients say which names stand in their events.
+    Appointments come last of what was made of them: their clients say which names stand there.
     """
     return Desk(
         extracts=shown.extracts(OF_A_USER, OF_A_CORRESPONDENT, {}),
         parts=(
             ErasedConnections(takes, ROWS, Calendars(), now=now),
             ErasedNames(*store.NAMED_IN),
-            ErasedEvents(now=now),
-            ErasedAppointments(),
             ErasedWrites(),
             ErasedConflicts(),
+            ErasedEvents(now=now),
+            ErasedAppointments(),
             ErasedSettings(),
             ErasedDeadItems(),
             ErasedFromDirectory(),

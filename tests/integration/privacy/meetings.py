@@ -47,9 +47,9 @@ SELECT tenant_id, 'a1', 3, 'ada', $2, 'scheduled', now(), now(), connection_id, 
   FROM calendars WHERE connection_id = $1 AND is_primary
 """
 PUT_CONFLICT = """
-INSERT INTO conflicts (tenant_id, id, connection_id, calendar_id, google_id, base, ours, theirs,
-                       created_at, state, resolved_at, resolved_by)
-SELECT tenant_id, $2, connection_id, id, 'g1', $3, $3, $3, now(), 'resolved', now(), 'user:ada'
+INSERT INTO conflicts (tenant_id, id, connection_id, calendar_id, google_id, appointment_id, base,
+                       ours, theirs, created_at, state, resolved_at, resolved_by)
+SELECT tenant_id, $2, connection_id, id, 'g1', $4, $3, $3, $3, now(), 'resolved', now(), 'user:ada'
   FROM calendars WHERE connection_id = $1 AND is_primary
 """
 PUT_WRITE = """
@@ -162,9 +162,12 @@ async def _remember(stand: Stand, ada: UUID) -> None:
     }
     async with stand.pool() as conn:
         await conn.execute(PUT_APPOINTMENT, ada, APPOINTMENT | {"start": start}, MIRROR, WISHED)
-        await conn.execute(PUT_CONFLICT, ada, new_id(), wish)
+        await conn.execute(PUT_CONFLICT, ada, new_id(), wish, None)
+        await conn.execute(PUT_CONFLICT, ada, new_id(), {"summary": f"Fitting - {NAME}"}, "a1")
         for state in ("queued", "done"):
             await conn.execute(PUT_WRITE, new_id(), ada, wish, state)
+        mirrored = {"fields": {"summary": f"Fitting - {NAME}"}, "appointment_id": "a1"}
+        await conn.execute(PUT_WRITE, new_id(), ada, mirrored, "done")
         await conn.execute(PUT_DEAD_ITEM, ada, new_id(), orjson.dumps(wish))
         await conn.execute(PUT_DEFAULTS, {"variables": {"contact": f"Call {ADDRESS}"}})
         await conn.execute(PUT_WORK, ada, [ADDRESS, CARL])
