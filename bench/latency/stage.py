@@ -70,6 +70,7 @@ class Stage:
             session,
             auth_url=self.state.url("auth", "web"),
             mail_url=self.state.url("mail", "web"),
+            calendar_url=self.state.url("calendar", "web"),
             token=tokens.issue(self.environments, user=user, tenant="acme", now=now),
         )
         await self.control(session, "POST", "people", {"email": person})

@@ -80,7 +80,13 @@ async def prove(stack: Stack) -> None:
     stage = compose.stage(stack.env)
     token = tokens.issue(stage.environments, user="ada", tenant="acme", now=datetime.now(UTC))
     async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
-        crm = Crm(session, auth_url=stage.auth_url, mail_url=stage.mail_url, token=token)
+        crm = Crm(
+            session,
+            auth_url=stage.auth_url,
+            mail_url=stage.mail_url,
+            calendar_url=stage.calendar_url,
+            token=token,
+        )
         email = f"alice.{secrets.token_hex(2)}@example.com"
         mailbox = Mailbox(session, stage, crm, email)
         await mailbox.connect()

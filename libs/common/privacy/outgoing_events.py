@@ -12,8 +12,8 @@ from libs.common.scrubbing import MARK, Scrubber
 AT_ONCE = 200
 
 Event = Mapping[str, Any]
-Stale = Callable[[Connection, str, Sequence[Event]], Awaitable[Collection[str]]]
-"""Returns the ids of those events of a tenant that tell of what was erased."""
+Stale = Callable[[Connection, Person, Sequence[Event]], Awaitable[Collection[str]]]
+"""Returns the ids of those events of a person's tenant that tell of what was erased."""
 
 FOUND = "unpublished events"
 OF_A_USER = {"user_id": "erased", "created_by": "erased", "email": MARK, "reauthorize_url": ""}
@@ -70,8 +70,10 @@ class OutgoingEvents:
         self, conn: Connection, person: Person, events: Mapping[int, Event]
     ) -> dict[int, Event | None]:
         """Return what becomes of those events that do not stay as they are."""
-        scrubber, of = Scrubber(person.addresses), person.tenant_id
-        stale = await self._stale(conn, of, [*events.values()]) if self._stale and events else ()
+        scrubber = Scrubber(person.addresses)
+        stale: Collection[str] = ()
+        if self._stale and events:
+            stale = await self._stale(conn, person, [*events.values()])
         changed: dict[int, Event | None] = {}
         for row_id, event in events.items():
             cleaned = None if event["id"] in stale else self._cleaned(event, person, scrubber)

@@ -8,6 +8,7 @@ from libs.common.connections import telling
 from libs.common.db import POOL
 from libs.common.feeds import FeedKind
 from libs.common.housekeeping import keep_house
+from libs.common.privacy.worker import Worker
 from libs.common.service import Loop
 from services.calendar import consumers
 from services.calendar.app.parts import (
@@ -28,6 +29,7 @@ from services.calendar.sync import feeds
 from services.calendar.sync.measuring import measure_for_ever
 from services.calendar.sync.telling import tell_of_feed
 from services.calendar.web.appointments import APPOINTMENTS
+from services.calendar.web.privacy import DESK
 
 IDLE_S = 3600.0
 
@@ -44,6 +46,7 @@ def loops_of(roles: frozenset[str]) -> list[tuple[str, Loop]]:
             ("reconcile", _run_reconcile),
             ("housekeeping", _run_housekeeping),
             ("reminders", _run_reminders),
+            ("privacy", _run_privacy),
             ("measuring", _run_measuring),
         ]
     if "consumer" in roles:
@@ -88,6 +91,10 @@ async def _run_housekeeping(app: web.Application) -> None:
     every_s = app[SETTINGS].housekeeping_interval
     mine = app[CHORES]
     await keep_house(app[POOL], mine, every_s=every_s, now=clock.now)
+
+
+async def _run_privacy(app: web.Application) -> None:
+    await Worker(app[POOL], app[DESK], now=clock.now).run()
 
 
 async def _run_reconcile(app: web.Application) -> None:

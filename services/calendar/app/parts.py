@@ -40,6 +40,7 @@ from services.calendar.sync.listing import CalendarLists
 from services.calendar.sync.mirroring import Mirroring
 from services.calendar.sync.notices import Notices
 from services.calendar.sync.outgoing import Outgoing
+from services.calendar.sync.privacy import desk
 from services.calendar.sync.reading import Reader
 from services.calendar.sync.reminders import Reminders
 from services.calendar.sync.settings import SettingsWriter
@@ -48,6 +49,7 @@ from services.calendar.sync.work import Work
 from services.calendar.web.appointments import APPOINTMENTS
 from services.calendar.web.conflicts import CONFLICTS
 from services.calendar.web.outgoing import OUTGOING
+from services.calendar.web.privacy import DESK
 from services.calendar.web.push import KEYS, NOTICES
 from services.calendar.web.settings import WRITER
 from services.calendar.web.status import LEDGER
@@ -113,6 +115,7 @@ def _wire(app: web.Application, pool: db.Pool, google: GoogleCalendar, auth: Aut
     carrier = EventCarrier(pool, google, intake, conflicts, patience=patience, now=clock.now)
     app[OUTBOUND] = Outbound(pool, ROWS.find, [carrier], now=clock.now)
     app[CONNECTIONS] = Connections(pool, auth, watching, intake, now=clock.now)
+    app[DESK] = desk(app[CONNECTIONS], now=clock.now)
     app[WRITER] = SettingsWriter(now=clock.now)
     app[OPERATIONS] = Operations(rows=ROWS, replayer=work_address, decided=_decided)
     app[CHORES] = chores(settings, now=clock.now)

@@ -7,6 +7,7 @@ from services.calendar.web import (
     conflicts,
     events,
     outgoing,
+    privacy,
     push,
     settings,
     status,
@@ -24,4 +25,5 @@ ROUTES = (
     *status.ROUTES,
     *withdrawing.ROUTES,
     *operations.routes("calendar"),
+    *privacy.ROUTES,
 )

@@ -10,8 +10,6 @@ from uuid import UUID
 
 from libs.common.db import Connection as Conn
 
-Rows = list[tuple[str, dict[str, Any]]]
-
 MAILBOXES = """
 SELECT c.connection_id::text COLLATE "C" AS position,
        to_jsonb(c) - '{tenant_id,event_sequence}'::text[] AS record
@@ -25,16 +23,6 @@ SELECT w.account_id::text COLLATE "C" AS position,
   FROM watches w
  WHERE w.account_id IN (SELECT account_id FROM connections WHERE tenant_id = $1 AND user_id = $2)
    AND w.account_id::text COLLATE "C" > $3
- ORDER BY position LIMIT $4
-"""
-FEEDS = """
-SELECT f.id::text COLLATE "C" AS position,
-       to_jsonb(f) - '{tenant_id,lease_epoch,lease_until,fingerprint}'::text[]
-       || jsonb_build_object('woken_by', s.address, 'due_at', s.due_at) AS record
-  FROM feeds f
-  JOIN connections c ON c.tenant_id = f.tenant_id AND c.connection_id = f.connection_id
-  LEFT JOIN signals s ON s.tenant_id = f.tenant_id AND s.feed_id = f.id
- WHERE c.tenant_id = $1 AND c.user_id = $2 AND f.id::text COLLATE "C" > $3
  ORDER BY position LIMIT $4
 """
 LABELS = """
@@ -73,48 +61,6 @@ SELECT (k.outgoing_id || '/' || lpad(k.place::text, 9, '0') || '/' || lpad(k.num
         || lpad(k.number::text, 9, '0')) COLLATE "C" > $3
  ORDER BY position LIMIT $4
 """
-CHANGES = """
-SELECT w.id::text COLLATE "C" AS position,
-       to_jsonb(w) - '{tenant_id,position,epoch,deadline}'::text[] AS record
-  FROM writes w
-  JOIN connections c ON c.tenant_id = w.tenant_id AND c.connection_id = w.connection_id
- WHERE c.tenant_id = $1 AND c.user_id = $2 AND w.id::text COLLATE "C" > $3
- ORDER BY position LIMIT $4
-"""
-JOBS = """
-SELECT j.id::text COLLATE "C" AS position, to_jsonb(j) - '{tenant_id}'::text[] AS record
-  FROM jobs j
-  JOIN connections c ON c.tenant_id = j.tenant_id AND c.connection_id = j.connection_id
- WHERE c.tenant_id = $1 AND c.user_id = $2 AND j.id::text COLLATE "C" > $3
- ORDER BY position LIMIT $4
-"""
-HOLDS = """
-SELECT h.id::text COLLATE "C" AS position, to_jsonb(h) - '{tenant_id}'::text[] AS record
-  FROM holds h
-  LEFT JOIN connections c ON c.tenant_id = h.tenant_id AND c.connection_id = h.connection_id
- WHERE h.tenant_id = $1 AND (c.user_id = $2 OR h.decided_by = 'user:' || $2)
-   AND h.id::text COLLATE "C" > $3
- ORDER BY position LIMIT $4
-"""
-DEAD_ITEMS = """
-SELECT d.id::text COLLATE "C" AS position,
-       to_jsonb(d) - '{tenant_id,payload}'::text[]
-       || jsonb_build_object('payload_base64', encode(d.payload, 'base64')) AS record
-  FROM dead_items d
-  JOIN feeds f ON f.tenant_id = d.tenant_id AND f.id = d.feed_id
-  JOIN connections c ON c.tenant_id = f.tenant_id AND c.connection_id = f.connection_id
- WHERE c.tenant_id = $1 AND c.user_id = $2 AND d.id::text COLLATE "C" > $3
- ORDER BY position LIMIT $4
-"""
-OWNED = """
-SELECT (e.entity_type || '/' || e.entity_id) COLLATE "C" AS position,
-       jsonb_build_object('type', e.entity_type, 'id', e.entity_id) AS record
-  FROM entities e
- WHERE e.tenant_id = $1 AND e.owner_user_id = $2
-   AND (e.entity_type || '/' || e.entity_id) COLLATE "C" > $3
- ORDER BY position LIMIT $4
-"""
-
 PAUSES = """
 SELECT p.tenant_id COLLATE "C" AS position, to_jsonb(p) - '{tenant_id}'::text[] AS record
   FROM paused_tenants p
@@ -125,26 +71,12 @@ SELECT p.tenant_id COLLATE "C" AS position, to_jsonb(p) - '{tenant_id}'::text[] 
 OF_A_USER = {
     "mailbox": MAILBOXES,
     "watch": WATCHES,
-    "feed": FEEDS,
     "label": LABELS,
     "outgoing message": LETTERS,
     "outgoing attachment": ATTACHMENTS,
-    "change": CHANGES,
-    "job": JOBS,
-    "hold": HOLDS,
-    "dead item": DEAD_ITEMS,
-    "entity owned": OWNED,
     "pause of all mailboxes": PAUSES,
 }
-"""What is shown of a user besides messages, by kind."""
-
-
-async def read_of_user(
-    conn: Conn, kind: str, tenant_id: str, user_id: str, *, after: str, limit: int
-) -> Rows:
-    """Return the next records of a user; `kind` is a key of `OF_A_USER`."""
-    rows = await conn.fetch(OF_A_USER[kind], tenant_id, user_id, after, limit)
-    return [(row["position"], row["record"]) for row in rows]
+"""What mail alone shows of a user besides messages, by kind; see `libs.common.privacy.shown`."""
 
 
 LETTERS_NAMING = """
@@ -161,24 +93,8 @@ SELECT o.id::text COLLATE "C" AS position, o.record
                 WHERE strpos(lower(o.record::text), n.needle) > 0)
  ORDER BY position LIMIT $4
 """
-CHANGES_NAMING = """
-SELECT w.id::text COLLATE "C" AS position, w.record
-  FROM (SELECT p.id, to_jsonb(p) - '{tenant_id,position,epoch,deadline}'::text[] AS record
-          FROM writes p WHERE p.tenant_id = $1 AND p.id::text COLLATE "C" > $3) w
- WHERE EXISTS (SELECT FROM unnest($2::text[]) AS n (needle)
-                WHERE strpos(lower(w.record::text), n.needle) > 0)
- ORDER BY position LIMIT $4
-"""
-OF_A_CORRESPONDENT = {"outgoing message": LETTERS_NAMING, "change": CHANGES_NAMING}
+OF_A_CORRESPONDENT = {"outgoing message": LETTERS_NAMING}
 """What is shown of a correspondent by whether it holds a needle, by kind."""
-
-
-async def read_naming(
-    conn: Conn, kind: str, tenant_id: str, needles: Sequence[str], *, after: str, limit: int
-) -> Rows:
-    """Return the next records that hold a needle; `kind` is a key of `OF_A_CORRESPONDENT`."""
-    rows = await conn.fetch(OF_A_CORRESPONDENT[kind], tenant_id, list(needles), after, limit)
-    return [(row["position"], row["record"]) for row in rows]
 
 
 LIST_SUGGESTIONS = """

@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from libs.common.db import Connection as Conn
+from libs.common.privacy.tables import NamedIn
 
 LIST_OUTGOING = """
 SELECT o.id, o.connection_id, o.ended_at IS NOT NULL AS ended, o.draft_id IS NOT NULL AS at_google,
@@ -98,44 +99,6 @@ async def drop_writes(
     return len(ids), ids[-1] if len(ids) == limit else None
 
 
-LIST_DEAD_ITEMS = """
-SELECT id, tenant_id, lower(concat_ws(E'\\n', item, cause)) AS words, payload
-  FROM dead_items
- WHERE (tenant_id = $1 OR tenant_id IS NULL) AND id > $2
- ORDER BY id LIMIT $3
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class DeadThing:
-    """A dead item, as far as it may name somebody."""
-
-    id: UUID
-    is_tenants: bool
-    """False: it could not be attributed; whether there is such a one is for no tenant to know."""
-    words: str
-    payload: bytes | None
-
-
-async def list_dead_items(
-    conn: Conn, tenant_id: str, *, after: UUID, limit: int
-) -> list[DeadThing]:
-    """Return the next dead items of the tenant, and of nobody."""
-    rows = await conn.fetch(LIST_DEAD_ITEMS, tenant_id, after, limit)
-    return [
-        DeadThing(row["id"], row["tenant_id"] is not None, row["words"], row["payload"])
-        for row in rows
-    ]
-
-
-DROP_DEAD_ITEMS = "DELETE FROM dead_items WHERE id = ANY($1::uuid[])"
-
-
-async def drop_dead_items(conn: Conn, ids: Sequence[UUID]) -> None:
-    """Remove dead items."""
-    await conn.execute(DROP_DEAD_ITEMS, list(ids))
-
-
 PURGE_UNATTRIBUTED = """
 DELETE FROM dead_items
  WHERE id IN (SELECT id FROM dead_items WHERE tenant_id IS NULL AND created_at < $1
@@ -179,19 +142,6 @@ async def is_blocked(conn: Conn, tenant_id: str, addresses: Sequence[str]) -> bo
     return bool(await conn.fetchval(IS_BLOCKED, tenant_id, list(addresses)))
 
 
-LIST_USERS_CONNECTIONS = """
-SELECT connection_id FROM connections
- WHERE tenant_id = $1 AND user_id = $2 AND erased_at IS NULL
- ORDER BY connection_id
-"""
-
-
-async def list_connections_of(conn: Conn, tenant_id: str, user_id: str) -> list[UUID]:
-    """Return all connections the user has or had, as far as something of theirs is left."""
-    rows = await conn.fetch(LIST_USERS_CONNECTIONS, tenant_id, user_id)
-    return [row["connection_id"] for row in rows]
-
-
 FORGET_USER = """
 UPDATE connections
    SET user_id = '', email = '', account_id = '00000000-0000-0000-0000-000000000000',
@@ -218,56 +168,24 @@ async def count_content(conn: Conn, tenant_id: str, connection_id: UUID) -> tupl
     return row["messages"], row["outgoing"]
 
 
-COUNT_NAMED = """
-SELECT (SELECT count(*) FROM holds WHERE tenant_id = $1 AND decided_by = 'user:' || $2::text)
-       + (SELECT count(*) FROM connections WHERE tenant_id = $1 AND paused_by = 'user:' || $2::text)
+COUNT_PAUSED = """
+SELECT (SELECT count(*) FROM connections WHERE tenant_id = $1 AND paused_by = 'user:' || $2::text)
        + (SELECT count(*) FROM paused_tenants
-           WHERE tenant_id = $1 AND paused_by = 'user:' || $2::text) AS decisions,
-       (SELECT count(*) FROM outgoing WHERE tenant_id = $1 AND created_by = 'user:' || $2::text)
-           AS letters,
-       (SELECT count(*) FROM entities WHERE tenant_id = $1 AND owner_user_id = $2) AS entities
-"""
-FORGET_DECISIONS = """
-UPDATE holds SET decided_by = 'user:erased' WHERE tenant_id = $1 AND decided_by = 'user:' || $2
+           WHERE tenant_id = $1 AND paused_by = 'user:' || $2::text)
 """
 FORGET_PAUSER = """
+WITH tenants AS (UPDATE paused_tenants SET paused_by = 'user:erased'
+                  WHERE tenant_id = $1 AND paused_by = 'user:' || $2)
 UPDATE connections SET paused_by = 'user:erased' WHERE tenant_id = $1 AND paused_by = 'user:' || $2
 """
-FORGET_TENANTS_PAUSER = """
-UPDATE paused_tenants SET paused_by = 'user:erased'
- WHERE tenant_id = $1 AND paused_by = 'user:' || $2
+COUNT_WRITTEN = """
+SELECT count(*) FROM outgoing WHERE tenant_id = $1 AND created_by = 'user:' || $2::text
 """
 FORGET_AUTHOR = """
 UPDATE outgoing SET created_by = 'user:erased' WHERE tenant_id = $1 AND created_by = 'user:' || $2
 """
-FORGET_OWNER = """
-UPDATE entities SET owner_user_id = NULL
- WHERE (tenant_id, entity_type, entity_id) IN (
-       SELECT tenant_id, entity_type, entity_id FROM entities
-        WHERE tenant_id = $1 AND owner_user_id = $2 LIMIT $3)
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Named:
-    """Where a user is named outside of their own mailboxes."""
-
-    decisions: int
-    letters: int
-    entities: int
-
-
-async def count_named(conn: Conn, tenant_id: str, user_id: str) -> Named:
-    """Return how often a user is named."""
-    (row,) = await conn.fetch(COUNT_NAMED, tenant_id, user_id)
-    return Named(row["decisions"], row["letters"], row["entities"])
-
-
-async def forget_named(conn: Conn, tenant_id: str, user_id: str, *, limit: int) -> bool:
-    """Name a user no more; False: there may be more entities of theirs."""
-    await conn.execute(FORGET_DECISIONS, tenant_id, user_id)
-    await conn.execute(FORGET_PAUSER, tenant_id, user_id)
-    await conn.execute(FORGET_TENANTS_PAUSER, tenant_id, user_id)
-    await conn.execute(FORGET_AUTHOR, tenant_id, user_id)
-    tag: str = await conn.execute(FORGET_OWNER, tenant_id, user_id, limit)
-    return int(tag.rpartition(" ")[2]) < limit
+NAMED_IN = (
+    NamedIn("decisions", COUNT_PAUSED, FORGET_PAUSER),
+    NamedIn("outgoing messages of others", COUNT_WRITTEN, FORGET_AUTHOR),
+)
+"""Where users are named outside of their own mailboxes."""

@@ -1,40 +1,24 @@
-"""Erasing a correspondent from outgoing mail, changes, dead items and the directory's copy."""
+"""Erasing a correspondent from outgoing mail, changes and suggestions."""
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any
-from uuid import UUID
 
 import orjson
 
 from libs.common.db import Connection as Conn
-from libs.common.directory import EntityRef
-from libs.common.directory import privacy as directory_privacy
-from libs.common.directory import store as directory
-from libs.common.directory.privacy import Named
 from libs.common.privacy import Person, Request, Step
-from libs.common.scrubbing import Scrubber, needles
+from libs.common.privacy.parts import after_of, place_at
+from libs.common.scrubbing import needles
 from services.mail.domain.links import hashes_of
 from services.mail.domain.sending.outgoing import item_of
 from services.mail.store import privacy_rest as store
-from services.mail.store.privacy_rest import DeadThing
 
 AT_ONCE = 100
-FIRST = UUID(int=0)
 UNDER_WAY_S = 2.0
 AT_GOOGLE = "drafts-stay-in-gmail"
-TO_CRM = "crm-entity:"
 BLOCKED = "blocklist-keeps-them-out"
-
-
-def _after(request: Request) -> UUID:
-    return UUID(request.place["after"]) if request.place else FIRST
-
-
-def _at(last: UUID | None) -> Mapping[str, Any] | None:
-    return None if last is None else {"after": str(last)}
 
 
 class ErasedOutgoing:
@@ -52,7 +36,7 @@ class ErasedOutgoing:
         """Look through the next outgoing messages."""
         if not person.addresses:
             return Step()
-        of, after = person.tenant_id, _after(request)
+        of, after = person.tenant_id, after_of(request)
         letters, last = await store.list_outgoing(
             conn, of, after=after, limit=AT_ONCE, needles=needles(person.addresses)
         )
@@ -64,14 +48,14 @@ class ErasedOutgoing:
                     # Those before it are gone: the next step begins with this one.
                     found = {"outgoing messages": gone} if gone else {}
                     return Step(
-                        found=found, notes=sorted(notes), place=_at(after), wait_s=UNDER_WAY_S
+                        found=found, notes=sorted(notes), place=place_at(after), wait_s=UNDER_WAY_S
                     )
                 await store.delete_letter(conn, of, one, item)
             gone += 1
             if one.at_google:
                 notes.add(AT_GOOGLE)
         found = {"outgoing messages": gone} if gone else {}
-        return Step(found=found, notes=sorted(notes), place=_at(last))
+        return Step(found=found, notes=sorted(notes), place=place_at(last))
 
 
 class ErasedWrites:
@@ -86,48 +70,21 @@ class ErasedWrites:
         gone, last = await store.drop_writes(
             conn,
             person.tenant_id,
-            after=_after(request),
+            after=after_of(request),
             limit=AT_ONCE,
             needles=needles(person.addresses),
             erase=request.erases,
         )
-        return Step(found={"changes": gone} if gone else {}, place=_at(last))
+        return Step(found={"changes": gone} if gone else {}, place=place_at(last))
 
 
-class ErasedDeadItems:
-    """What could not be taken in; also notifications that could not even be attributed."""
-
-    name = "dead_items"
-
-    async def step(self, conn: Conn, request: Request, person: Person) -> Step:
-        """Look through the next dead items."""
-        if not person.addresses:
-            return Step()
-        rows = await store.list_dead_items(
-            conn, person.tenant_id, after=_after(request), limit=AT_ONCE
-        )
-        scrubber = Scrubber(person.addresses)
-        named = [one for one in rows if names_somebody(one, scrubber)]
-        if request.erases:
-            await store.drop_dead_items(conn, [one.id for one in named])
-        gone = sum(one.is_tenants for one in named)
-        last = rows[-1].id if len(rows) == AT_ONCE else None
-        return Step(found={"dead items": gone} if gone else {}, place=_at(last))
-
-
-def names_somebody(one: DeadThing, scrubber: Scrubber) -> bool:
-    """Say whether a dead item names the person, also inside a push, whose data is in base64."""
-    if scrubber.mentions(one.words):
-        return True
-    if one.payload is None:
-        return False
-    if scrubber.mentions(one.payload.decode(errors="replace")):
-        return True
+def inside_push(payload: bytes) -> list[str]:
+    """Return what a push says in base64."""
     try:
-        data = base64.b64decode(orjson.loads(one.payload)["message"]["data"])
+        data = base64.b64decode(orjson.loads(payload)["message"]["data"])
     except (orjson.JSONDecodeError, binascii.Error, KeyError, TypeError, ValueError):
-        return False
-    return scrubber.mentions(data.decode(errors="replace"))
+        return []
+    return [data.decode(errors="replace")]
 
 
 class ErasedSuggestions:
@@ -148,37 +105,3 @@ class ErasedSuggestions:
         return Step(
             found={"suggestions": gone} if gone else {}, notes=[BLOCKED] if is_blocked else []
         )
-
-
-class ErasedFromDirectory:
-    """The directory's copy. The entity is the CRM's: the notes say which it must see to itself."""
-
-    name = "directory"
-
-    async def step(self, conn: Conn, request: Request, person: Person) -> Step:
-        """Take the addresses from the next entities."""
-        if not person.addresses:
-            return Step()
-        of, wanted = person.tenant_id, person.addresses
-        after = EntityRef.from_subject(request.place["after"]) if request.place else None
-        if request.erases:
-            await directory.lock_exclusive(conn, of)
-        named = await directory_privacy.list_named(conn, of, wanted, after=after, limit=AT_ONCE)
-        scrubber = Scrubber(wanted)
-        for one in named if request.erases else ():
-            name, phones = _what_stays(one, person, scrubber)
-            await directory_privacy.forget_person(
-                conn, of, one.ref, wanted, name=name, phones=phones
-            )
-        return Step(
-            found={"entities": len(named)} if named else {},
-            notes=[f"{TO_CRM}{one.ref}" for one in named],
-            place={"after": str(named[-1].ref)} if len(named) == AT_ONCE else None,
-        )
-
-
-def _what_stays(one: Named, person: Person, scrubber: Scrubber) -> tuple[str, tuple[str, ...]]:
-    """Return an entity's name and phones: none of one that stood for nobody else."""
-    if not one.others(person.addresses):
-        return "", ()
-    return scrubber.text(one.name), one.phones

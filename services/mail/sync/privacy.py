@@ -6,19 +6,27 @@ from typing import Any
 from uuid import UUID
 
 from libs.common.db import Connection as Conn
-from libs.common.privacy import Coverage, Desk
+from libs.common.privacy import Coverage, Desk, Person
 from libs.common.privacy.coverage import KERNEL, TECHNICAL
 from libs.common.privacy.outgoing_events import OutgoingEvents
-from services.mail.store.privacy_messages import list_erased, list_numbers
-from services.mail.sync.erasing_messages import ErasedMessages
-from services.mail.sync.erasing_rest import (
+from libs.common.privacy.parts import (
+    ErasedConnections,
     ErasedDeadItems,
     ErasedFromDirectory,
+    ErasedNames,
+    Takes,
+)
+from services.mail.store.connections import ROWS
+from services.mail.store.privacy_messages import list_erased, list_numbers
+from services.mail.store.privacy_rest import NAMED_IN
+from services.mail.sync.erasing_messages import ErasedMessages
+from services.mail.sync.erasing_rest import (
     ErasedOutgoing,
     ErasedSuggestions,
     ErasedWrites,
+    inside_push,
 )
-from services.mail.sync.erasing_users import ErasedMailboxes, ErasedNames, Takes
+from services.mail.sync.erasing_users import Mailboxes
 from services.mail.sync.exporting import extracts
 
 ARRIVALS = frozenset({"mail.message.received.v1", "mail.message.sent.v1"})
@@ -83,12 +91,12 @@ def desk(takes: Takes, *, hash_key: bytes, now: Callable[[], datetime]) -> Desk:
     return Desk(
         extracts=extracts(hash_key),
         parts=(
-            ErasedMailboxes(takes, now=now),
-            ErasedNames(),
+            ErasedConnections(takes, ROWS, Mailboxes(), now=now),
+            ErasedNames(*NAMED_IN),
             ErasedOutgoing(now=now),
             ErasedMessages(hash_key=hash_key, now=now),
             ErasedWrites(),
-            ErasedDeadItems(),
+            ErasedDeadItems(hidden=inside_push),
             ErasedSuggestions(hash_key=hash_key),
             ErasedFromDirectory(),
             OutgoingEvents(drops_users=True, stale=_stale),
@@ -97,17 +105,17 @@ def desk(takes: Takes, *, hash_key: bytes, now: Callable[[], datetime]) -> Desk:
     )
 
 
-async def _stale(conn: Conn, tenant_id: str, events: Sequence[Any]) -> set[str]:
+async def _stale(conn: Conn, person: Person, events: Sequence[Any]) -> set[str]:
     """Return the events that tell of messages as they were before somebody was erased.
 
     Of an activity the newest event stays: it says what is left.
     """
     told = {one["id"]: _messages_of(one) for one in events}
     ids = [message_id for some in told.values() for message_id in some]
-    erased = await list_erased(conn, tenant_id, ids) if ids else set()
+    erased = await list_erased(conn, person.tenant_id, ids) if ids else set()
     concerned = [one for one in events if not erased.isdisjoint(told[one["id"]])]
     activities = [_aggregate(one) for one in concerned if one["type"] == ACTIVITY]
-    newest = await list_numbers(conn, tenant_id, activities) if activities else {}
+    newest = await list_numbers(conn, person.tenant_id, activities) if activities else {}
     return {
         one["id"]
         for one in concerned

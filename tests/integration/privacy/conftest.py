@@ -4,9 +4,12 @@ import pytest
 
 from libs.common.web import ALL_ROLES
 from services.auth.app import migrations as auth_migrations
+from services.calendar.app import migrations as calendar_migrations
 from services.mail.app import migrations
 from tests.databases import NewDatabase
 from tests.emulated import Emulated
+from tests.integration.calendar.stand import Stand as CalendarStand
+from tests.integration.calendar.stand import standing as calendar_standing
 from tests.integration.mail.stand import Stand, standing
 
 
@@ -23,6 +26,24 @@ async def stand(
             google=emulator,
             auth_roles=ALL_ROLES - {"consumer"},
             backfill_days=30,
+        ) as made,
+        made.serving(),
+    ):
+        yield made
+
+
+@pytest.fixture
+async def calendar(
+    new_database: NewDatabase, amqp_url: str, emulator: Emulated
+) -> AsyncIterator[CalendarStand]:
+    """Auth and the calendar with all their roles, and everything around them."""
+    async with (
+        calendar_standing(
+            calendar_url=await new_database(*calendar_migrations()),
+            auth_url=await new_database(*auth_migrations()),
+            amqp_url=amqp_url,
+            google=emulator,
+            auth_roles=ALL_ROLES - {"consumer"},
         ) as made,
         made.serving(),
     ):

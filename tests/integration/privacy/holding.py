@@ -1,4 +1,4 @@
-"""Both services, full of one person; and a way to look through every column of every table."""
+"""Services that are full of one person; and a way to look through every column of every table."""
 
 import base64
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ from services.mail.domain.links import hashes_of
 from tests.integration.auth.stand import Answer
 from tests.integration.mail.letters import letter, post, sent
 from tests.integration.mail.stand import Stand
-from tests.integration.service_stand import ALICE, Json
+from tests.integration.service_stand import ALICE, Json, ServiceStand
 from tests.support import bearer, caller_token, eventually, service_caller_token
 
 ADDRESS = "zsofia.quartz@canary.example"
@@ -29,10 +29,14 @@ WORD = "xylocanary"
 BEA = "bea@example.com"
 OTHERS = "otto@umbrella.example"
 CARL = "carl@else.example"
-PREFIXES = {"auth": "/v1/connections/privacy", "mail": "/v1/mail/privacy"}
+PREFIXES = {
+    "auth": "/v1/connections/privacy",
+    "mail": "/v1/mail/privacy",
+    "calendar": "/v1/calendar/privacy",
+}
 SERVICE = service_caller_token()
 
-MOVING = frozenset({"feeds", "signals", "watches", "quota_usage", "privacy_requests"})
+MOVING = frozenset({"feeds", "signals", "watches", "channels", "quota_usage", "privacy_requests"})
 """Tables that change on their own, or by the asking, and hold nothing of a correspondent."""
 
 TABLES = """
@@ -212,13 +216,17 @@ async def _what_went_wrong(stand: Stand, connection_id: str) -> None:
         )
 
 
-async def ask(stand: Stand, service: str, path: str, body: Any, token: str = SERVICE) -> Answer:
+async def ask(
+    stand: ServiceStand, service: str, path: str, body: Any, token: str = SERVICE
+) -> Answer:
     """Ask one of the services about a person."""
     of = stand.auth if service == "auth" else stand
     return await of.call("POST", f"{PREFIXES[service]}/{path}", body, token=token)
 
 
-async def exported(stand: Stand, service: str, person: Json, token: str = SERVICE) -> list[Json]:
+async def exported(
+    stand: ServiceStand, service: str, person: Json, token: str = SERVICE
+) -> list[Json]:
     """Return what an export holds, its last line included."""
     of = stand.auth if service == "auth" else stand
     url = f"{of.origin}{PREFIXES[service]}/exports"
@@ -227,7 +235,7 @@ async def exported(stand: Stand, service: str, person: Json, token: str = SERVIC
         return [orjson.loads(line) for line in (await answer.read()).splitlines()]
 
 
-async def erased(stand: Stand, service: str, person: Json, token: str = SERVICE) -> Json:
+async def erased(stand: ServiceStand, service: str, person: Json, token: str = SERVICE) -> Json:
     """Have a person erased (or counted); return the request once it has ended."""
     answer = await ask(stand, service, "erasures", person, token)
     assert answer.status == 202, answer

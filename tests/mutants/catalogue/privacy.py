@@ -5,6 +5,7 @@ from tests.mutants.mutant import mutant
 ERASED = "tests/integration/privacy/test_erasing.py"
 REQUESTS = "tests/integration/common/test_privacy.py"
 RULES = "tests/unit/mail/test_erasing.py"
+MEETINGS = "tests/integration/privacy/test_calendar.py"
 
 MUTANTS = (
     mutant(
@@ -34,6 +35,26 @@ MUTANTS = (
         edit=(
             "libs/common/connections/rows.py",
             " AND c.erased_at IS NULL",
+            "",
+        ),
+    ),
+    mutant(
+        "mirrors-of-the-erased-kept",
+        "The event that mirrors an erased client's appointment keeps their name, if no address.",
+        f"{MEETINGS}::test_nothing_is_left_of_a_client_who_was_erased",
+        edit=(
+            "services/calendar/store/privacy.py",
+            "lower(a.body -> 'client' ->> 'email') = ANY($6::text[])) AS concerned",
+            "$6::text[] IS NULL) AS concerned",
+        ),
+    ),
+    mutant(
+        "erased-guests-not-told",
+        "A meeting that lost a guest to an erasure is not told again.",
+        f"{MEETINGS}::test_consumers_are_told_of_meetings_and_activities_again",
+        edit=(
+            "services/calendar/sync/erasing.py",
+            "                meetings.touch(stored.series_id, stored.occurrence, Origin.REPAIR)\n",
             "",
         ),
     ),
