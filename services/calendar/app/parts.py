@@ -34,6 +34,7 @@ from services.calendar.sync.listing import CalendarLists
 from services.calendar.sync.notices import Notices
 from services.calendar.sync.reading import Reader
 from services.calendar.sync.reminders import Reminders
+from services.calendar.sync.replaying import Replays
 from services.calendar.sync.settings import SettingsWriter
 from services.calendar.sync.watching import Watching
 from services.calendar.sync.work import Work
@@ -92,7 +93,8 @@ def _wire(app: web.Application, pool: db.Pool, google: GoogleCalendar, auth: Aut
     reminders = app[REMINDERS] = Reminders(
         pool, horizon=timedelta(seconds=settings.reminder_horizon), now=clock.now
     )
-    app[WORK] = Work(pool, intake, reminders, now=clock.now)
+    replays = Replays(pool, google, intake=intake, now=clock.now)
+    app[WORK] = Work(pool, intake, reminders, replays, now=clock.now)
     app[LINKER] = Linker(now=clock.now)
     app[CONNECTIONS] = Connections(pool, auth, watching, intake, now=clock.now)
     app[WRITER] = SettingsWriter(now=clock.now)

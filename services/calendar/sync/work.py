@@ -15,6 +15,7 @@ from services.calendar.sync.connections import remove_some
 from services.calendar.sync.intake import Intake
 from services.calendar.sync.meetings import Meetings
 from services.calendar.sync.reminders import Reminders
+from services.calendar.sync.replaying import Replays
 
 AT_ONCE = 200
 MOST_TURNS = 50
@@ -25,12 +26,19 @@ class Work:
     """Does a connection's work, a bounded piece in each transaction."""
 
     def __init__(
-        self, pool: Pool, intake: Intake, reminders: Reminders, *, now: Callable[[], datetime]
+        self,
+        pool: Pool,
+        intake: Intake,
+        reminders: Reminders,
+        replays: Replays,
+        *,
+        now: Callable[[], datetime],
     ) -> None:
-        """Remove through `intake`, and lay out reminders through `reminders`."""
+        """Remove through `intake`, lay out reminders and try events again through the others."""
         self._pool = pool
         self._intake = intake
         self._reminders = reminders
+        self._replays = replays
         self._now = now
 
     async def run(self, lease: Lease) -> None:
@@ -38,14 +46,19 @@ class Work:
 
         Raises:
             LeaseLost: another worker has the feed.
+            AccessRevoked, RateLimited, PermissionDenied, Transient: from Google or auth.
         """
         feed = lease.feed
         async with self._pool.acquire() as conn:
             connection = await connections.find_connection(conn, feed.tenant_id, feed.connection_id)
-        if connection is None:
-            return
+        if connection is None or not connection.is_read:
+            return  # it ended, or was switched off, between the claim and now
         for _ in range(MOST_TURNS):
-            if not (await self._link(lease, connection) or await self._remove(lease, connection)):
+            if not (
+                await self._link(lease, connection)
+                or await self._remove(lease, connection)
+                or await self._replays.step(lease, connection)
+            ):
                 break
         else:
             lease.again()
