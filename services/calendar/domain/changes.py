@@ -1,9 +1,11 @@
 """What Google says of an event, held against what is kept of it."""
 
 from dataclasses import replace
+from datetime import datetime
 from enum import StrEnum
 
 from services.calendar.domain.event import Event, Status
+from services.calendar.domain.series import Series
 
 
 class Change(StrEnum):
@@ -31,13 +33,30 @@ def change_of(known: Event | None, found: Event) -> Change:
     return Change.REPLACE
 
 
-def completed(known: Event | None, found: Event) -> Event:
-    """Return a cancelled occurrence with what Google need not repeat of it."""
-    if known is None or found.status is not Status.CANCELLED or found.ical_uid:
+def completed(
+    known: Event | None, found: Event, master: Event | None = None, *, zone: str = "UTC"
+) -> Event:
+    """Return a cancelled occurrence with what Google need not repeat of it.
+
+    Args:
+        known: what is known of it.
+        found: what Google says: of one that is cancelled perhaps no more than where it belongs.
+        master: its series, as far as that is known.
+        zone: the calendar's; an IANA name.
+    """
+    if found.status is not Status.CANCELLED or (found.ical_uid and found.when is not None):
         return found
-    return replace(
-        known, etag=found.etag, updated=found.updated, status=found.status, recurrence=()
-    )
+    if known is not None and known.ical_uid:
+        return replace(
+            known, etag=found.etag, updated=found.updated, status=found.status, recurrence=()
+        )
+    if master is None or found.original is None:
+        return found
+    when, series = found.when, Series.of(master, zone=zone)
+    if when is None and series is not None:
+        is_day = not isinstance(found.original, datetime)
+        when = series.at(found.original) if is_day is series.has_days else None
+    return replace(found, ical_uid=found.ical_uid or master.ical_uid, when=when)
 
 
 def cancelled(event: Event) -> Event:
