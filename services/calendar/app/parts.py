@@ -23,6 +23,7 @@ from services.calendar.google import GoogleCalendar
 from services.calendar.settings import CalendarSettings
 from services.calendar.store.connections import ROWS
 from services.calendar.sync.appointments_back import Back
+from services.calendar.sync.asking import Asking
 from services.calendar.sync.comparing import Audits
 from services.calendar.sync.connections import Connections
 from services.calendar.sync.echoes import Echoes
@@ -41,6 +42,7 @@ from services.calendar.sync.work import Work
 from services.calendar.web.push import KEYS, NOTICES
 from services.calendar.web.settings import WRITER
 from services.calendar.web.status import LEDGER
+from services.calendar.web.sync import ASKING
 
 SERVICE = "calendar"
 WEBHOOK = "/webhooks/google/calendar"
@@ -94,10 +96,11 @@ def _wire(app: web.Application, pool: db.Pool, google: GoogleCalendar, auth: Aut
         pool, horizon=timedelta(seconds=settings.reminder_horizon), now=clock.now
     )
     replays = Replays(pool, google, intake=intake, now=clock.now)
-    app[WORK] = Work(pool, intake, reminders, replays, now=clock.now)
+    app[WORK] = Work(pool, intake, reminders, replays, watching, now=clock.now)
     app[LINKER] = Linker(now=clock.now)
     app[CONNECTIONS] = Connections(pool, auth, watching, intake, now=clock.now)
     app[WRITER] = SettingsWriter(now=clock.now)
+    app[ASKING] = Asking(now=clock.now)
     app[OPERATIONS] = Operations(rows=ROWS, replayer=work_address, decided=_decided)
     app[CHORES] = chores(settings, now=clock.now)
 

@@ -96,9 +96,9 @@ class Audits:
         if standing is None or standing.phase is Phase.FINISHED:
             standing = standing_of(connection, reason=Reason.AUDIT, now=self._now())
         side = _Side(self, connection, calendar)
-        await Comparison(self._pool, side, now=self._now).run(lease, standing)
-        if side.found_any:
-            async with transaction(self._pool) as conn:  # other meetings are to be reminded of
+        over = await Comparison(self._pool, side, now=self._now).run(lease, standing)
+        if over or side.found_any or lease.left_behind is not None:
+            async with transaction(self._pool) as conn:  # for reminders, and whoever asked for it
                 await wake(conn, work_address(connection.id), now=self._now())
 
     async def take(

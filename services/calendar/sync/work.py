@@ -1,21 +1,28 @@
 """Runs of the feed `calendar.work`: what entities and settings ask of a connection's events."""
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 
+from libs.common import jobs
 from libs.common.db import Pool, transaction
 from libs.common.directory import store as directory
 from libs.common.events.base import Origin
-from libs.common.feeds import Lease
+from libs.common.feeds import FeedState, Lease
+from libs.common.feeds.compare import Phase, Standing
+from libs.common.feeds.store import list_feeds
+from libs.common.jobs import JobState
 from services.calendar.domain.connection import Connection
-from services.calendar.store import calendars, connections, link_work
+from services.calendar.store import calendars, connections, link_work, standing
 from services.calendar.store import events as events_store
 from services.calendar.store import meetings as meetings_store
 from services.calendar.sync.connections import remove_some
+from services.calendar.sync.feeds import AUDIT
 from services.calendar.sync.intake import Intake
 from services.calendar.sync.meetings import Meetings
 from services.calendar.sync.reminders import Reminders
 from services.calendar.sync.replaying import Replays
+from services.calendar.sync.watching import Watching
 
 AT_ONCE = 200
 MOST_TURNS = 50
@@ -31,14 +38,16 @@ class Work:
         intake: Intake,
         reminders: Reminders,
         replays: Replays,
+        watching: Watching,
         *,
         now: Callable[[], datetime],
     ) -> None:
-        """Remove through `intake`, lay out reminders and try events again through the others."""
+        """Remove through `intake`; the others do what they are named after."""
         self._pool = pool
         self._intake = intake
         self._reminders = reminders
         self._replays = replays
+        self._watching = watching
         self._now = now
 
     async def run(self, lease: Lease) -> None:
@@ -63,6 +72,8 @@ class Work:
         else:
             lease.again()
         await self._reminders.lay_out(lease, connection)
+        await self._report(lease, connection)
+        await self._watching.stop(connection)
 
     async def _link(self, lease: Lease, connection: Connection) -> bool:
         """Look at the meetings of the next entity again; False: there is none."""
@@ -115,6 +126,33 @@ class Work:
                 if await remove_some(conn, self._intake, now_is, calendar_id=calendar.id):
                     return True
         return False
+
+    async def _report(self, lease: Lease, connection: Connection) -> None:
+        """Show whoever asked for comparisons how far they are."""
+        async with transaction(self._pool) as conn:
+            if not await standing.has_open_job(conn, lease.feed):
+                return
+            feeds = await list_feeds(conn, connection.tenant_id, [connection.id])
+            audits = [
+                one for one in feeds if one.kind == AUDIT and one.state is not FeedState.CLOSED
+            ]
+            stands = [Standing.model_validate_json(one.cursor) for one in audits if one.cursor]
+            done = [one for one in stands if one.phase is Phase.FINISHED]
+            await lease.advance(conn, cursor=lease.cursor or "")
+            if len(done) == len(audits):
+                counts = sum((Counter(one.counts) for one in done), Counter[str]())
+                await jobs.finish_jobs(
+                    conn, lease.feed, state=JobState.DONE, facts=dict(counts), now=self._now()
+                )
+                return
+            held = any(one.reason == "held-deletions" for one in audits)
+            await jobs.advance_job(
+                conn,
+                lease.feed,
+                done=len(done),
+                total=len(audits),
+                state=JobState.HELD if held else JobState.RUNNING,
+            )
 
 
 def _name(key: meetings_store.Key) -> str:

@@ -1,7 +1,16 @@
 """The route table of the calendar service: every module's own, one after the other."""
 
 from libs.common import operations
-from services.calendar.web import calendars, events, push, settings, status
+from services.calendar.web import (
+    activities,
+    availability,
+    calendars,
+    events,
+    push,
+    settings,
+    status,
+    sync,
+)
 
 ROUTES = (
     *push.ROUTES,
@@ -9,5 +18,8 @@ ROUTES = (
     *events.ROUTES,
     *settings.ROUTES,
     *status.ROUTES,
+    *availability.ROUTES,
+    *activities.ROUTES,
+    *sync.ROUTES,
     *operations.routes("calendar"),
 )
