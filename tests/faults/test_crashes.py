@@ -32,7 +32,7 @@ async def test_a_killed_process_loses_and_doubles_nothing(
         amqp_url,
         wired=(path.program,),
         calendars=path.calendars,
-        **path.environment,
+        environment=path.environment,
     ) as house:
         await path.stage(house)
         crashes.found = await survey(house, path)

@@ -83,7 +83,8 @@ async def built(
     wired: tuple[str, ...] = (),
     replicas: int = 1,
     calendars: bool = False,
-    **environment: str,
+    environment: Mapping[str, str] | None = None,
+    **more: str,
 ) -> AsyncIterator[House]:
     """Yield a house in which nothing runs yet but Google.
 
@@ -94,6 +95,7 @@ async def built(
         replicas: how many of each role there are; the second is called `worker-2`.
         calendars: calendars are connected in it, not mailboxes.
         environment: settings that differ, by name.
+        more: likewise.
     """
     async with AsyncExitStack() as stack:
         google = await stack.enter_async_context(running_emulator())
@@ -130,7 +132,7 @@ async def built(
                 "CAUSEWAY_PUBLIC_URL": _public(program, front, replicas=replicas),
                 f"CAUSEWAY_{program.service.upper()}_PORT": str(program.port),
             }
-            program.env.update(FIXED | targets | own | environment)
+            program.env.update(FIXED | targets | own | dict(environment or {}) | more)
             if name not in wired:
                 continue
             for setting, wire in _wires(program, targets, watches[name]):

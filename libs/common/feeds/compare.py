@@ -105,6 +105,8 @@ class Listed(BaseModel):
     """Of all of them."""
     place: str | None
     """Where the next page begins; None: this was the last."""
+    counts: dict[str, int] = Field(default_factory=dict)
+    """What came of it on the way, when what is listed is taken in at once."""
 
 
 class Side(Protocol):
@@ -188,7 +190,7 @@ class Comparison:
             if not standing.place:
                 await snapshot.clear_items(conn, lease.feed)
             await snapshot.add_items(conn, lease.feed, page.items, marks=page.marks)
-            moved = standing.at(page.place or "", listed=len(page.items))
+            moved = standing.at(page.place or "", listed=len(page.items), **page.counts)
             if page.place is None:
                 moved = moved.next(Phase.MARKS if standing.plan.whole else Phase.MISSING)
                 if not standing.plan.whole:

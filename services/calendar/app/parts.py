@@ -27,6 +27,7 @@ from services.calendar.settings import CalendarSettings
 from services.calendar.store.connections import ROWS
 from services.calendar.sync.appointments import Appointments
 from services.calendar.sync.appointments_back import Back
+from services.calendar.sync.asking import Asking
 from services.calendar.sync.carrier import EventCarrier
 from services.calendar.sync.comparing import Audits
 from services.calendar.sync.conflicts import Conflicts
@@ -43,6 +44,7 @@ from services.calendar.sync.outgoing import Outgoing
 from services.calendar.sync.privacy import desk
 from services.calendar.sync.reading import Reader
 from services.calendar.sync.reminders import Reminders
+from services.calendar.sync.replaying import Replays
 from services.calendar.sync.settings import SettingsWriter
 from services.calendar.sync.watching import Watching
 from services.calendar.sync.work import Work
@@ -53,6 +55,7 @@ from services.calendar.web.privacy import DESK
 from services.calendar.web.push import KEYS, NOTICES
 from services.calendar.web.settings import WRITER
 from services.calendar.web.status import LEDGER
+from services.calendar.web.sync import ASKING
 
 SERVICE = "calendar"
 SETTINGS = web.AppKey("settings", CalendarSettings)
@@ -107,7 +110,8 @@ def _wire(app: web.Application, pool: db.Pool, google: GoogleCalendar, auth: Aut
     )
     appointments = app[APPOINTMENTS] = Appointments(now=clock.now)
     mirroring = Mirroring(pool, appointments, now=clock.now)
-    app[WORK] = Work(pool, intake, reminders, mirroring, now=clock.now)
+    replays = Replays(pool, google, intake=intake, now=clock.now)
+    app[WORK] = Work(pool, intake, reminders, mirroring, replays, watching, now=clock.now)
     app[LINKER] = Linker(now=clock.now)
     conflicts = app[CONFLICTS] = Conflicts(now=clock.now)
     app[OUTGOING] = Outgoing(now=clock.now)
@@ -117,6 +121,7 @@ def _wire(app: web.Application, pool: db.Pool, google: GoogleCalendar, auth: Aut
     app[CONNECTIONS] = Connections(pool, auth, watching, intake, now=clock.now)
     app[DESK] = desk(app[CONNECTIONS], now=clock.now)
     app[WRITER] = SettingsWriter(now=clock.now)
+    app[ASKING] = Asking(now=clock.now)
     app[OPERATIONS] = Operations(rows=ROWS, replayer=work_address, decided=_decided)
     app[CHORES] = chores(settings, now=clock.now)
 

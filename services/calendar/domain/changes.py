@@ -1,11 +1,11 @@
 """What Google says of an event, held against what is kept of it."""
 
 from dataclasses import replace
+from datetime import datetime
 from enum import StrEnum
 
 from services.calendar.domain.event import Event, Status
-from services.calendar.domain.recurrence import occurrence
-from services.calendar.domain.times import original_key
+from services.calendar.domain.series import Series
 
 
 class Change(StrEnum):
@@ -33,38 +33,30 @@ def change_of(known: Event | None, found: Event) -> Change:
     return Change.REPLACE
 
 
-def completed(known: Event | None, found: Event, *, master: Event | None, zone: str) -> Event:
-    """Return a cancelled occurrence with what Google need not say of it.
+def completed(
+    known: Event | None, found: Event, master: Event | None = None, *, zone: str = "UTC"
+) -> Event:
+    """Return a cancelled occurrence with what Google need not repeat of it.
 
     Args:
-        known: as it was; None: nobody had changed it.
-        found: as Google has it.
-        master: its series.
-        zone: the calendar's.
+        known: what is known of it.
+        found: what Google says: of one that is cancelled perhaps no more than where it belongs.
+        master: its series, as far as that is known.
+        zone: the calendar's; an IANA name.
     """
-    if found.status is not Status.CANCELLED or found.master_id is None:
+    if found.status is not Status.CANCELLED or (found.ical_uid and found.when is not None):
         return found
-    like = known or _plain(found, master, zone=zone)
-    if like is None:
-        return found
-    return replace(
-        like,
-        google_id=found.google_id,
-        etag=found.etag,
-        updated=found.updated,
-        status=found.status,
-        recurrence=(),
-        master_id=found.master_id,
-        original=found.original,
-    )
-
-
-def _plain(found: Event, master: Event | None, *, zone: str) -> Event | None:
-    """Return the occurrence as its series has it."""
+    if known is not None and known.ical_uid:
+        return replace(
+            known, etag=found.etag, updated=found.updated, status=found.status, recurrence=()
+        )
     if master is None or found.original is None:
-        return None
-    plain = occurrence(master, original_key(found.original), zone=zone)
-    return None if plain is None else plain.as_event()
+        return found
+    when, series = found.when, Series.of(master, zone=zone)
+    if when is None and series is not None:
+        is_day = not isinstance(found.original, datetime)
+        when = series.at(found.original) if is_day is series.has_days else None
+    return replace(found, ical_uid=found.ical_uid or master.ical_uid, when=when)
 
 
 def cancelled(event: Event) -> Event:

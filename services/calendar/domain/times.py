@@ -50,6 +50,13 @@ def _midnight(day: date, zone: str) -> datetime:
     return local.astimezone(UTC)
 
 
+def original_instant(original: date | datetime, *, zone: str) -> datetime:
+    """Return when an occurrence would begin, in UTC; days begin at midnight in `zone`."""
+    if isinstance(original, datetime):
+        return original.astimezone(UTC)
+    return _midnight(original, zone)
+
+
 def original_key(original: date | datetime) -> str:
     """Return the name of an occurrence within its series, as Google's ids end: `20261126T090000Z`.
 

@@ -57,12 +57,15 @@ async def intend(
 
 
 OPEN = """
-UPDATE channels SET state = 'watching', resource_id = $2, expires_at = $3
- WHERE id = $1 AND state IN ('intended', 'watching')
+UPDATE channels
+   SET state = CASE WHEN state = 'intended' THEN 'watching' ELSE state END,
+       resource_id = $2, expires_at = $3
+ WHERE id = $1
 """
 SUPERSEDE = """
 UPDATE channels SET state = 'superseded'
  WHERE account_id = $1 AND google_id = $2 AND id <> $3 AND state IN ('intended', 'watching')
+   AND EXISTS (SELECT FROM channels WHERE id = $3 AND state = 'watching')
 """
 MARK_WATCHED = """
 UPDATE watches SET renew_at = $3, lease_until = '-infinity', failure = NULL
@@ -80,7 +83,10 @@ async def opened(
     expires_at: datetime,
     renew_at: datetime,
 ) -> None:
-    """Keep what Google answered; older channels of the calendar are superseded by this one."""
+    """Keep what Google answered; older channels of the calendar are superseded by this one.
+
+    If nobody wants the calendar watched any more it is superseded itself.
+    """
     await conn.execute(OPEN, channel_id, resource_id, expires_at)
     await conn.execute(SUPERSEDE, account_id, google_id, channel_id)
     await conn.execute(MARK_WATCHED, account_id, google_id, renew_at)
@@ -176,6 +182,19 @@ async def end_watches(conn: Conn, account_id: UUID, google_id: str | None = None
     """Let nothing be told any more of an account's calendars, or of one."""
     await conn.execute(END_WATCHES, account_id, google_id)
     await conn.execute(END_CHANNELS, account_id, google_id)
+
+
+FOLLOWED = """
+SELECT EXISTS (SELECT FROM connections c
+                 JOIN feeds f ON f.tenant_id = c.tenant_id AND f.connection_id = c.connection_id
+                WHERE c.account_id = $1 AND f.resource = $2 AND f.kind = 'calendar.events'
+                  AND f.state <> 'closed')
+"""
+
+
+async def is_followed(conn: Conn, account_id: UUID, google_id: str) -> bool:
+    """Say whether a calendar of an account is read for any connection, of any tenant."""
+    return bool(await conn.fetchval(FOLLOWED, account_id, google_id))
 
 
 LIST_ENDED = """

@@ -156,3 +156,51 @@ async def list_of_entity(conn: Conn, tenant_id: str, ref: EntityRef) -> list[Key
     """Return the meetings that concern an entity."""
     rows = await conn.fetch(LIST_OF_ENTITY, tenant_id, ref.entity_type, ref.entity_id)
     return [(row["series_id"], row["occurrence"]) for row in rows]
+
+
+LIST_NEWEST = """
+SELECT l.series_id, l.occurrence, l.starts_at
+  FROM meeting_links l
+ WHERE l.tenant_id = $1 AND l.entity_type = $2 AND l.entity_id = $3
+   AND ($5::timestamptz IS NULL OR (l.starts_at, l.series_id, l.occurrence) < ($5, $6, $7))
+   AND EXISTS (SELECT FROM events e
+                WHERE e.tenant_id = $1 AND e.series_id = l.series_id
+                  AND e.occurrence = l.occurrence AND e.connection_id = ANY($4::uuid[])
+                  AND e.deleted_at IS NULL AND e.status <> 'cancelled')
+ ORDER BY l.starts_at DESC, l.series_id DESC, l.occurrence DESC
+ LIMIT $8
+"""
+
+
+async def list_newest_of(
+    conn: Conn,
+    tenant_id: str,
+    ref: EntityRef,
+    connection_ids: Sequence[UUID],
+    *,
+    before: tuple[datetime, UUID, str] | None,
+    limit: int,
+) -> list[Link]:
+    """Return the meetings that concern an entity and are in one of these connections' calendars.
+
+    The one that begins last comes first.
+
+    Args:
+        conn: a connection.
+        tenant_id: whose.
+        ref: the entity.
+        connection_ids: of those who may be seen.
+        before: only what follows this one in the list.
+        limit: most that are returned.
+    """
+    place = before or (None, None, None)
+    rows = await conn.fetch(
+        LIST_NEWEST,
+        tenant_id,
+        ref.entity_type,
+        ref.entity_id,
+        list(connection_ids),
+        *place,
+        limit,
+    )
+    return [Link(ref, (row["series_id"], row["occurrence"]), row["starts_at"]) for row in rows]

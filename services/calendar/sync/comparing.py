@@ -96,9 +96,9 @@ class Audits:
         if standing is None or standing.phase is Phase.FINISHED:
             standing = standing_of(connection, reason=Reason.AUDIT, now=self._now())
         side = _Side(self, connection, calendar)
-        await Comparison(self._pool, side, now=self._now).run(lease, standing)
-        if side.found_any:
-            async with transaction(self._pool) as conn:  # other meetings are to be reminded of
+        over = await Comparison(self._pool, side, now=self._now).run(lease, standing)
+        if over or side.found_any or lease.left_behind is not None:
+            async with transaction(self._pool) as conn:  # for reminders, and whoever asked for it
                 await wake(conn, work_address(connection.id), now=self._now())
 
     async def take(
@@ -154,12 +154,8 @@ class _Side:
         self._connection = connection
         self._calendar = calendar
         self._box = audits.google.box(connection, Lane.BACKFILL)
-        self._taken = Taken()
-
-    @property
-    def found_any(self) -> bool:
-        """Say whether this run has found anything to differ."""
-        return bool(self._taken.added or self._taken.changed or self._taken.removed)
+        self.found_any = False
+        """Whether this run has found anything to differ."""
 
     async def list_page(self, lease: Lease, plan: Plan, place: str) -> Listed:
         """Return a page of what is at Google, having taken in what differs."""
@@ -175,10 +171,10 @@ class _Side:
         taken = await self._audits.take(
             self._connection, self._calendar, lease, events, cursor=None, fetched_at=asked_at
         )
-        self._taken.added += taken.added
-        self._taken.changed += taken.changed
+        self.found_any |= bool(taken.added or taken.changed or taken.removed)
         ids = [one.google_id for one in page.items if one.google_id is not None]
-        return Listed(items=ids, place=page.next_page_token)
+        counts = {"added": taken.added, "changed": taken.changed, "removed": taken.removed}
+        return Listed(items=ids, place=page.next_page_token, counts=counts)
 
     async def mark_page(self, lease: Lease, plan: Plan, place: str) -> tuple[Listed, str]:
         """Return nothing: an event says all itself."""
@@ -234,7 +230,8 @@ class _Side:
         ]
         there = [one for one in answers if one is not None and one.google_id not in gone]
         moved = standing.at(absent[-1], removed=len(gone), kept=len(there))
-        taken = await self._audits.take(
+        self.found_any |= bool(gone)
+        await self._audits.take(
             self._connection,
             self._calendar,
             lease,
@@ -243,18 +240,14 @@ class _Side:
             fetched_at=asked_at,
             absent=gone,
         )
-        self._taken.removed += taken.removed
         return moved
 
     async def finished(self, conn: Conn, lease: Lease, standing: Standing) -> None:
         """Tell what the comparison found."""
         plan, one, now = standing.plan, self._connection, self._audits.now()
         counts = {
-            "listed": standing.counts.get("listed", 0),
-            "added": self._taken.added,
-            "changed": self._taken.changed,
-            "removed": standing.counts.get("removed", 0),
-            "kept": standing.counts.get("kept", 0),
+            name: standing.counts.get(name, 0)
+            for name in ("listed", "added", "changed", "removed", "kept")
         }
         for kind in ("added", "changed", "removed"):
             REPAIRED.labels(plan.reason.value, kind).inc(counts[kind])

@@ -15,6 +15,7 @@ from libs.common.feeds import Feed, FeedState, NewFeed
 from libs.common.feeds.store import list_feeds, open_feed, raise_signals, stop_feed
 from services.calendar.domain.connection import Connection
 from services.calendar.store.calendars import Calendar, list_calendars
+from services.calendar.store.channels import end_watches, is_followed
 from services.calendar.store.connections import set_complete_since
 
 LIST: Final = "calendar.list"
@@ -89,13 +90,23 @@ async def follow_choice(
         for one in await list_feeds(conn, connection.tenant_id, [connection.id])
     }
     calendars = await list_calendars(conn, connection.tenant_id, [connection.id], gone=True)
-    for calendar in calendars:
+    read = [one for one in calendars if one.is_read and connection.takes_in]
+    over = [
+        feed
+        for one in calendars
+        if one not in read
+        for kind in (EVENTS, AUDIT)
+        if (feed := known.get((kind, one.google_id))) and feed.state is not FeedState.CLOSED
+    ]
+    if over:
+        # Its events go. Signals of others go before feeds are locked.
+        await wake(conn, work_address(connection.id), now=now)
+    for feed in over:
+        await stop_feed(conn, feed, state=FeedState.CLOSED, reason=UNCHOSEN)
+        if feed.kind == EVENTS and not await is_followed(conn, feed.account_id, feed.resource):
+            await end_watches(conn, feed.account_id, feed.resource)
+    for calendar in read:
         feeds = [known.get((kind, calendar.google_id)) for kind in (EVENTS, AUDIT)]
-        if not (calendar.is_read and connection.takes_in):
-            for feed in filter(None, feeds):
-                if feed.state is not FeedState.CLOSED:
-                    await stop_feed(conn, feed, state=FeedState.CLOSED, reason=UNCHOSEN)
-            continue
         live = new_events_feed(connection, calendar, since=since)
         if not _stands(feeds[0], live):
             # What was read before it was closed has been let go since.

@@ -12,10 +12,10 @@ from libs.common.events.base import Origin
 from libs.common.ids import new_id
 from services.calendar.domain.changes import Change, cancelled, change_of, completed
 from services.calendar.domain.connection import Connection
-from services.calendar.domain.event import Event
+from services.calendar.domain.event import Event, Status
 from services.calendar.domain.meeting import Copy, meeting_id, parse_meeting_id
 from services.calendar.domain.recurrence import span_of
-from services.calendar.domain.times import instants
+from services.calendar.domain.times import instants, original_instant
 from services.calendar.store import events as store
 from services.calendar.store import sync_logs
 from services.calendar.store.calendars import Calendar
@@ -72,9 +72,9 @@ class Intake:
         now = self._now()
         await directory.lock_shared(conn, connection.tenant_id)
         newest = {one.google_id: one for one in events}  # a page may have one twice
-        masters = {one.master_id for one in newest.values() if one.master_id is not None}
+        of = {one.master_id for one in events if one.master_id is not None}
         known = await store.lock_events(
-            conn, connection.tenant_id, calendar.id, sorted({*newest, *absent, *masters})
+            conn, connection.tenant_id, calendar.id, sorted({*newest, *absent, *of})
         )
         if fetched_at is not None:
             newest = {
@@ -85,16 +85,7 @@ class Intake:
         others = [one for name, one in newest.items() if name not in ours]
         echoes = ours | await self._echoes.find(conn, connection, calendar, others, now=now)
         plan = _Plan(connection, calendar, now)
-        for name, found in sorted(newest.items()):
-            plan.weigh(known.get(name), found, master=_master(found, newest, known))
-        for name in absent:
-            if (held := known.get(name)) is not None and held.deleted_at is None:
-                plan.remove(held)
-        ended = [one.event.google_id for one in plan.removed if one.event.is_master]
-        if ended:
-            left = await store.lock_exceptions(conn, connection.tenant_id, calendar.id, ended)
-            for one in left:
-                plan.remove(one)
+        await _weigh_all(conn, plan, newest, known, absent=absent)
         if plan.put:
             await store.put_events(
                 conn, connection.tenant_id, connection.id, calendar.id, plan.put, now=now
@@ -112,6 +103,35 @@ class Intake:
         return plan.taken
 
 
+async def _weigh_all(
+    conn: Conn,
+    plan: "_Plan",
+    newest: Mapping[str, Event],
+    known: Mapping[str, StoredEvent],
+    *,
+    absent: Sequence[str],
+) -> None:
+    """Decide on events, on those that are gone, and on what goes or comes with its series."""
+    plan.masters = {name: one.event for name, one in known.items() if one.deleted_at is None}
+    plan.masters |= newest
+    for name, found in sorted(newest.items()):
+        plan.weigh(known.get(name), found)
+    for name in absent:
+        if (held := known.get(name)) is not None and held.deleted_at is None:
+            plan.remove(held)
+    gone = [one.event.google_id for one in plan.removed if one.event.is_master]
+    touched = sorted({*gone, *plan.new_masters})
+    if not touched:
+        return
+    for one in await store.lock_exceptions(
+        conn, plan.calendar.tenant_id, plan.calendar.id, touched
+    ):
+        if one.event.master_id in gone:
+            plan.remove(one)
+        elif one.event.google_id not in newest and not one.event.ical_uid:
+            plan.place(one)
+
+
 class _Plan:
     """What is written of one calendar in one transaction."""
 
@@ -121,16 +141,23 @@ class _Plan:
         self.taken = Taken()
         self.seen: list[tuple[Event | None, Event]] = []
         """What was known, and what is now, of each event that changed."""
+        self.masters: Mapping[str, Event] = {}
+        """What occurrences may be of, by Google's id."""
+        self.new_masters: list[str] = []
         self._steps: list[tuple[Change, StoredEvent]] = []
         self._connection = connection
-        self._calendar = calendar
+        self.calendar = calendar
         self._now = now
         self._gone: set[UUID] = set()
 
-    def weigh(self, held: StoredEvent | None, found: Event, *, master: Event | None) -> None:
+    def weigh(self, held: StoredEvent | None, found: Event) -> None:
         known = None if held is None or held.deleted_at is not None else held.event
-        found = completed(known, found, master=master, zone=self._calendar.zone)
-        change = change_of(known, found)
+        master = self.masters.get(found.master_id or "")
+        if master is not None and master.status is Status.CANCELLED:
+            change = Change.NOTHING if known is None else Change.REMOVE  # it goes with its series
+        else:
+            found = completed(known, found, master, zone=self.calendar.zone)
+            change = change_of(known, found)
         if change is Change.REMOVE and held is not None:
             self.remove(held)
             return
@@ -140,12 +167,26 @@ class _Plan:
         if stored is None:
             return
         self.put.append((stored, people_of(found)))
+        if found.is_master and change is Change.ADD:
+            self.new_masters.append(found.google_id)
+        if found.master_id is not None and not found.ical_uid:
+            return  # which meeting it belongs to, its series will say
         self.seen.append((known, found))
         self._steps.append((change, stored))
         if change is Change.ADD:
             self.taken.added += 1
         else:
             self.taken.changed += 1
+
+    def place(self, held: StoredEvent) -> None:
+        """Take in a cancelled occurrence that came before its series."""
+        master = self.masters[held.event.master_id or ""]
+        found = completed(None, held.event, master, zone=self.calendar.zone)
+        stored = self._stored(held, found)
+        if stored is not None and found.ical_uid:
+            self.put.append((stored, ()))
+            self.seen.append((None, found))
+            self._steps.append((Change.ADD, stored))
 
     def remove(self, held: StoredEvent) -> None:
         if held.id in self._gone or held.deleted_at is not None:
@@ -158,7 +199,7 @@ class _Plan:
 
     def _stored(self, held: StoredEvent | None, found: Event) -> StoredEvent | None:
         """Return the row of an event; None: it is an occurrence that nothing is known of."""
-        span = _span(found, zone=self._calendar.zone)
+        span = _span(found, zone=self.calendar.zone)
         if span is None:
             if held is None:
                 return None
@@ -167,7 +208,7 @@ class _Plan:
         return StoredEvent(
             id=new_id() if held is None else held.id,
             connection_id=self._connection.id,
-            calendar_id=self._calendar.id,
+            calendar_id=self.calendar.id,
             series_id=series_id,
             occurrence=occurrence or "",
             event=found,
@@ -193,7 +234,7 @@ class _Plan:
             lines.append(
                 sync_logs.Line(
                     connection_id=self._connection.id,
-                    calendar_id=self._calendar.id,
+                    calendar_id=self.calendar.id,
                     direction="from_google",
                     action=change.value,
                     event_id=meeting_id(self._connection.tenant_id, stored.event),
@@ -207,27 +248,20 @@ class _Plan:
             event=stored.event,
             connection_id=self._connection.id,
             user_id=self._connection.user_id,
-            calendar_id=self._calendar.id,
-            is_primary=self._calendar.is_primary,
+            calendar_id=self.calendar.id,
+            is_primary=self.calendar.is_primary,
         )
-
-
-def _master(
-    found: Event, newest: Mapping[str, Event], known: Mapping[str, StoredEvent]
-) -> Event | None:
-    """Return the series of an exception: as it came with it, or as it is held."""
-    if found.master_id is None:
-        return None
-    if found.master_id in newest:
-        return newest[found.master_id]
-    held = known.get(found.master_id)
-    return None if held is None else held.event
 
 
 def _span(event: Event, *, zone: str) -> tuple[datetime, datetime | None] | None:
     if event.is_master:
         return span_of(event, zone=zone)
-    return None if event.when is None else instants(event.when, zone=zone)
+    if event.when is not None:
+        return instants(event.when, zone=zone)
+    if event.original is None:
+        return None
+    at = original_instant(event.original, zone=zone)
+    return at, at
 
 
 def people_of(event: Event) -> list[str]:

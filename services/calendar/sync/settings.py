@@ -110,8 +110,8 @@ class SettingsWriter:
         elif before.is_paused:
             await open_all(conn, after, now=now)
         else:
-            await follow_choice(conn, after, now=now, audit_every=None)
             await wake(conn, work_address(after.id), now=now)
+            await follow_choice(conn, after, now=now, audit_every=None)
         for feed in await list_feeds(conn, after.tenant_id, [after.id]):
             if feed.id in was:
                 await self._tell(conn, after, was[feed.id], feed)

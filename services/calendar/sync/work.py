@@ -1,21 +1,29 @@
 """Runs of the feed `calendar.work`: what entities and settings ask of a connection's events."""
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 
+from libs.common import jobs
 from libs.common.db import Pool, transaction
 from libs.common.directory import store as directory
 from libs.common.events.base import Origin
-from libs.common.feeds import Lease
+from libs.common.feeds import FeedState, Lease
+from libs.common.feeds.compare import Phase, Standing
+from libs.common.feeds.store import list_feeds
+from libs.common.jobs import JobState
 from services.calendar.domain.connection import Connection
-from services.calendar.store import calendars, connections, link_work
+from services.calendar.store import calendars, connections, link_work, standing
 from services.calendar.store import events as events_store
 from services.calendar.store import meetings as meetings_store
 from services.calendar.sync.connections import remove_some
+from services.calendar.sync.feeds import AUDIT
 from services.calendar.sync.intake import Intake
 from services.calendar.sync.meetings import Meetings
 from services.calendar.sync.mirroring import Mirroring
 from services.calendar.sync.reminders import Reminders
+from services.calendar.sync.replaying import Replays
+from services.calendar.sync.watching import Watching
 
 AT_ONCE = 200
 MOST_TURNS = 50
@@ -29,16 +37,20 @@ class Work:
         self,
         pool: Pool,
         intake: Intake,
+        *,
         reminders: Reminders,
         mirroring: Mirroring,
-        *,
+        replays: Replays,
+        watching: Watching,
         now: Callable[[], datetime],
     ) -> None:
-        """Use the given parts; `now` is the product's clock."""
+        """Remove through `intake`; the others do what they are named after."""
         self._mirroring = mirroring
         self._pool = pool
         self._intake = intake
         self._reminders = reminders
+        self._replays = replays
+        self._watching = watching
         self._now = now
 
     async def run(self, lease: Lease) -> None:
@@ -46,22 +58,26 @@ class Work:
 
         Raises:
             LeaseLost: another worker has the feed.
+            AccessRevoked, RateLimited, PermissionDenied, Transient: from Google or auth.
         """
         feed = lease.feed
         async with self._pool.acquire() as conn:
             connection = await connections.find_connection(conn, feed.tenant_id, feed.connection_id)
-        if connection is None:
-            return
+        if connection is None or not connection.is_read:
+            return  # it ended, or was switched off, between the claim and now
         for _ in range(MOST_TURNS):
             if not (
                 await self._link(lease, connection)
                 or await self._remove(lease, connection)
                 or await self._mirroring.step(lease, connection)
+                or await self._replays.step(lease, connection)
             ):
                 break
         else:
             lease.again()
         await self._reminders.lay_out(lease, connection)
+        await self._report(lease, connection)
+        await self._watching.stop(connection)
 
     async def _link(self, lease: Lease, connection: Connection) -> bool:
         """Look at the meetings of the next entity again; False: there is none."""
@@ -114,6 +130,33 @@ class Work:
                 if await remove_some(conn, self._intake, now_is, calendar_id=calendar.id):
                     return True
         return False
+
+    async def _report(self, lease: Lease, connection: Connection) -> None:
+        """Show whoever asked for comparisons how far they are."""
+        async with transaction(self._pool) as conn:
+            if not await standing.has_open_job(conn, lease.feed):
+                return
+            feeds = await list_feeds(conn, connection.tenant_id, [connection.id])
+            audits = [
+                one for one in feeds if one.kind == AUDIT and one.state is not FeedState.CLOSED
+            ]
+            stands = [Standing.model_validate_json(one.cursor) for one in audits if one.cursor]
+            done = [one for one in stands if one.phase is Phase.FINISHED]
+            await lease.advance(conn, cursor=lease.cursor or "")
+            if len(done) == len(audits):
+                counts = sum((Counter(one.counts) for one in done), Counter[str]())
+                await jobs.finish_jobs(
+                    conn, lease.feed, state=JobState.DONE, facts=dict(counts), now=self._now()
+                )
+                return
+            held = any(one.reason == "held-deletions" for one in audits)
+            await jobs.advance_job(
+                conn,
+                lease.feed,
+                done=len(done),
+                total=len(audits),
+                state=JobState.HELD if held else JobState.RUNNING,
+            )
 
 
 def _name(key: meetings_store.Key) -> str:

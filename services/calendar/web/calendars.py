@@ -37,11 +37,11 @@ async def choose_calendars(request: web.Request) -> web.Response:
         known = {one.id for one in await store.list_calendars(conn, who.tenant_id, [connection.id])}
         for place, one in enumerate(wanted.calendar_ids):
             if one not in known:
-                raise InvalidInput.field(f"calendar_ids.{place}", "is no calendar of theirs")
+                raise InvalidInput.field(f"calendar_ids[{place}]", "is no calendar of theirs")
         await store.choose(conn, who.tenant_id, connection.id, wanted.calendar_ids)
+        await wake(conn, work_address(connection.id), now=now)
         if connection.is_read:
             await follow_choice(conn, connection, now=now, audit_every=None)
-        await wake(conn, work_address(connection.id), now=now)
         found = await store.list_calendars(conn, who.tenant_id, [connection.id])
     return reply(CalendarsOut(items=[CalendarOut.model_validate(one) for one in found]))
 

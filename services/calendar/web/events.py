@@ -31,14 +31,7 @@ async def read_events(request: web.Request) -> web.Response:
     """GET /v1/calendar/events: what takes place within a window, by time, series expanded."""
     who, query = caller(request), read_query(request, EventsQuery)
     after = pagination.decode_cursor(query.cursor, EventPosition)
-    ref = None
-    if query.entity_type is not None and query.entity_id is not None:
-        ref = EntityRef(query.entity_type, query.entity_id)
-    now = clock.now()
-    start = query.from_ or now - timedelta(days=DEFAULT.sync_past_days)
-    end = query.to or max(now, start) + timedelta(days=DEFAULT.sync_future_days)
-    if end <= start or (end - start).days > LONGEST_WINDOW_DAYS:
-        raise InvalidInput.field("to", f"must be within {LONGEST_WINDOW_DAYS} days after from")
+    ref, (start, end) = _entity(query), _window(query, now=clock.now())
     async with transaction(request.app[POOL]) as conn:
         wanted = Window(
             tenant_id=who.tenant_id,
@@ -55,6 +48,28 @@ async def read_events(request: web.Request) -> web.Response:
         position=lambda one: EventPosition(starts_at=_place(one)[0], id=one.meeting.id),
     )
     return reply(EventPage(items=[shown_as(one) for one in kept], next_cursor=cursor))
+
+
+def _entity(query: EventsQuery) -> EntityRef | None:
+    if query.entity_type is None and query.entity_id is None:
+        return None
+    if query.entity_type is None or query.entity_id is None:
+        lacks = "entity_type" if query.entity_type is None else "entity_id"
+        raise InvalidInput.field(lacks, "must be given with the other")
+    return EntityRef(query.entity_type, query.entity_id)
+
+
+def _window(query: EventsQuery, *, now: datetime) -> tuple[datetime, datetime]:
+    past = timedelta(days=DEFAULT.sync_past_days)
+    ahead = timedelta(days=DEFAULT.sync_future_days)
+    try:
+        start = query.from_ or min(now, query.to or now) - past
+        end = query.to or max(now, start) + ahead
+    except OverflowError:
+        raise InvalidInput.field("from", "is at the end of the calendar") from None
+    if not timedelta(0) < end - start <= timedelta(days=LONGEST_WINDOW_DAYS):
+        raise InvalidInput.field("to", f"must be within {LONGEST_WINDOW_DAYS} days after from")
+    return start, end
 
 
 async def read_event(request: web.Request) -> web.Response:

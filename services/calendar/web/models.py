@@ -1,11 +1,13 @@
 """What goes in and out over HTTP of calendars and events."""
 
 from datetime import datetime
-from typing import Literal, Self
+from typing import Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
+from libs.common.directory.fields import EntityId, EntityType
+from libs.common.moments import Moment
 from libs.common.pagination import Page, PageQuery
 from services.calendar.domain.event import Response
 
@@ -145,27 +147,17 @@ EventPage = Page[EventOut]
 class EventsQuery(PageQuery):
     """Which events: those that take place at any time within a window."""
 
-    from_: datetime | None = Field(
+    from_: Moment | None = Field(
         default=None, alias="from", description="Without it: as far back as the settings reach"
     )
-    to: datetime | None = Field(
-        default=None, description="Without it: as far ahead as the settings reach"
+    to: Moment | None = Field(
+        default=None,
+        description="Without it: as far ahead as the settings reach; at most "
+        f"{LONGEST_WINDOW_DAYS} days after from",
     )
     calendar_id: UUID | None = Field(default=None, description="Only in this calendar")
     connection_id: UUID | None = Field(default=None, description="Only of this connection")
-    entity_type: str | None = Field(default=None, max_length=32)
-    entity_id: str | None = Field(default=None, max_length=128)
-
-    @model_validator(mode="after")
-    def _makes_sense(self) -> Self:
-        if (self.entity_type is None) != (self.entity_id is None):
-            raise ValueError("entity_type and entity_id must be given together")
-        for moment in (self.from_, self.to):
-            if moment is not None and moment.tzinfo is None:
-                raise ValueError("from and to must name their zone, such as Z")
-        if self.from_ is not None and self.to is not None:
-            if self.to <= self.from_:
-                raise ValueError("to must be after from")
-            if (self.to - self.from_).days > LONGEST_WINDOW_DAYS:
-                raise ValueError(f"from..to must be at most {LONGEST_WINDOW_DAYS} days")
-        return self
+    entity_type: EntityType | None = Field(
+        default=None, description="With entity_id: only what concerns this entity"
+    )
+    entity_id: EntityId | None = None

@@ -2,7 +2,9 @@
 
 from libs.common import operations
 from services.calendar.web import (
+    activities,
     appointments,
+    availability,
     calendars,
     conflicts,
     events,
@@ -11,6 +13,7 @@ from services.calendar.web import (
     push,
     settings,
     status,
+    sync,
     withdrawing,
 )
 
@@ -24,6 +27,9 @@ ROUTES = (
     *settings.ROUTES,
     *status.ROUTES,
     *withdrawing.ROUTES,
+    *availability.ROUTES,
+    *activities.ROUTES,
+    *sync.ROUTES,
     *operations.routes("calendar"),
     *privacy.ROUTES,
 )
