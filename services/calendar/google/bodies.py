@@ -86,8 +86,20 @@ def patch_body(
     return body | _marks(marks)
 
 
-def response_body(theirs: Event, response: Response, *, comment: str | None = None) -> Body:
+def response_body(
+    theirs: Event,
+    response: Response,
+    *,
+    comment: str | None = None,
+    marks: Mapping[str, str | None] | None = None,
+) -> Body:
     """Return the body of events.patch by which the calendar's own person answers.
+
+    Args:
+        theirs: the event as Google has it.
+        response: the answer.
+        comment: what they say with it; None: as before.
+        marks: our private properties to set, by name; only their own copy has them.
 
     Raises:
         Conflict: they are not invited, or Google does not show all guests.
@@ -103,7 +115,7 @@ def response_body(theirs: Event, response: Response, *, comment: str | None = No
             if comment is not None:
                 body["comment"] = comment
         written.append(body)
-    return {"attendees": written}
+    return {"attendees": written} | _marks(marks or {})
 
 
 def params_for(notify: Notify | None) -> dict[str, Any]:

@@ -37,7 +37,7 @@ from services.calendar.google.bodies import insert_body, patch_body, response_bo
 from services.calendar.store import appointments, calendars, sync_logs
 from services.calendar.store import events as events_store
 from services.calendar.sync.conflicts import Clash, Conflicts
-from services.calendar.sync.echoes import MARK
+from services.calendar.sync.echoes import MARK, has_answered
 from services.calendar.sync.intake import Intake
 
 log = structlog.get_logger(__name__)
@@ -288,13 +288,17 @@ class EventCarrier:
             theirs = await self._get(job, wish.google_id)
             if theirs is None or theirs.status is Status.CANCELLED:
                 return _gone(job)
-            given = [one.response for one in theirs.details.attendees if one.is_self]
-            if wish.response in given and wish.comment is None:
+            if theirs.marks.get(MARK) == str(job.write.id):
+                return Outcome(state=WriteState.DONE, event=theirs)
+            mine = [one for one in theirs.details.attendees if one.is_self]
+            if any(has_answered(one, wish) for one in mine):
                 return Outcome(state=WriteState.DONE, event=theirs, asked=False)
-            if wish.response is None or not given:
+            if wish.response is None or not mine:
                 return Outcome(state=WriteState.FAILED, reason="not-invited", event=theirs)
             try:
-                body = response_body(theirs, wish.response, comment=wish.comment)
+                body = response_body(
+                    theirs, wish.response, comment=wish.comment, marks=job.marks
+                )
             except Conflict as exc:
                 return Outcome(state=WriteState.FAILED, reason=exc.slug, event=theirs)
             made = await job.box.patch(

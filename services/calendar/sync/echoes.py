@@ -12,9 +12,9 @@ from libs.common.db import Connection as Conn
 from libs.common.writes import Write, WriteState
 from libs.common.writes import store as ledger
 from services.calendar.domain.connection import Connection
-from services.calendar.domain.event import Event, Status
+from services.calendar.domain.event import Attendee, Event, Status
 from services.calendar.domain.fields import fields_of
-from services.calendar.domain.writing import EVENT, Op, wish_of
+from services.calendar.domain.writing import EVENT, Op, Wish, wish_of
 from services.calendar.store.calendars import Calendar
 
 MARK = "write"
@@ -108,8 +108,15 @@ def is_as_wished(write: Write, event: Event) -> bool:
         return event.status is Status.CANCELLED
     if event.status is Status.CANCELLED:
         return False
+    if wish.op is Op.RESPOND:
+        return any(one.is_self and has_answered(one, wish) for one in event.details.attendees)
     found = fields_of(event)
     return all(found.get(name) == value for name, value in wish.fields.items() if name in found)
+
+
+def has_answered(mine: Attendee, wish: Wish) -> bool:
+    """Say whether the calendar's person has answered as a wish has it, with its comment."""
+    return mine.response == wish.response and wish.comment in (None, mine.comment)
 
 
 def _uuid(text: str | None) -> UUID | None:

@@ -1,8 +1,9 @@
 """HTTP handlers that change events: made, changed, cancelled, answered."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from libs.common import idempotency
 from libs.common.db import POOL, Connection, transaction
@@ -21,6 +22,7 @@ from libs.common.web import (
     reply,
     seen_by,
 )
+from libs.common.web.etags import PreconditionFailed, check_if_match
 from libs.common.writes import Write, WriteState
 from libs.common.writes import store as ledger
 from services.calendar.domain.meeting import occurrence_id
@@ -28,8 +30,9 @@ from services.calendar.domain.writing import wish_of
 from services.calendar.store import connections
 from services.calendar.store import events as events_store
 from services.calendar.sync.outgoing import Accepted, ChoiceNeeded, Outgoing
+from services.calendar.sync.showing import find_shown
 from services.calendar.sync.targets import connection_for, target_of
-from services.calendar.web.events import named, visible
+from services.calendar.web.events import found_etag, named, visible
 from services.calendar.web.outgoing_models import (
     LONGEST_WAIT_S,
     EntityIn,
@@ -75,6 +78,7 @@ async def change_event(request: web.Request) -> web.Response:
     who, wanted = caller(request), await read_body(request, EventChange)
     async with transaction(request.app[POOL]) as conn:
         mine = await visible(conn, who, None)
+        await _check_seen(conn, request, mine)
         accepted = await request.app[OUTGOING].change(
             conn,
             mine,
@@ -89,12 +93,14 @@ async def change_event(request: web.Request) -> web.Response:
 
 
 async def cancel_event(request: web.Request) -> web.Response:
-    """DELETE /v1/calendar/events/{id}?scope=&notify=: it does not take place."""
+    """DELETE /v1/calendar/events/{id}?scope=&notify=: it does not take place; If-Match as above."""
     who, wanted = caller(request), read_query(request, EventCancellation)
     async with transaction(request.app[POOL]) as conn:
+        mine = await visible(conn, who, None)
+        await _check_seen(conn, request, mine)
         accepted = await request.app[OUTGOING].cancel(
             conn,
-            await visible(conn, who, None),
+            mine,
             named(request),
             tenant_id=who.tenant_id,
             scope=wanted.scope,
@@ -140,6 +146,21 @@ async def read_write(request: web.Request) -> web.Response:
         return shown, all(one.finished_at is not None for one in writes)
 
     return reply(await wait_until(look, timeout_s=wait_s))
+
+
+async def _check_seen(conn: Connection, request: web.Request, mine: Sequence[UUID]) -> None:
+    """Let a change pass that says nothing of what was seen, or of which that is still so.
+
+    Raises:
+        PreconditionFailed: it was changed since.
+        NotFound: there is no such event.
+    """
+    if hdrs.IF_MATCH not in request.headers:
+        return
+    found = await find_shown(conn, caller(request).tenant_id, mine, *named(request))
+    if found is None:
+        raise NotFound("There is no such event.")
+    check_if_match(request, found_etag(found).strip('"'))
 
 
 def _wait(request: web.Request) -> int:
@@ -227,7 +248,7 @@ ROUTES = (
         max_body=MAX_BODY,
         returns=WrittenOut,
         timeout_s=TIMEOUT_S,
-        errors=ERRORS,
+        errors=(*ERRORS, PreconditionFailed),
         tags=("events",),
     ),
     Route(
@@ -239,7 +260,7 @@ ROUTES = (
         query=EventCancellation,
         returns=WrittenOut,
         timeout_s=TIMEOUT_S,
-        errors=ERRORS,
+        errors=(*ERRORS, PreconditionFailed),
         tags=("events",),
     ),
     Route(

@@ -27,6 +27,8 @@ MOST_REMINDERS = 5
 MOST_MINUTES = 40_320
 MOST_LINES = 50
 MOST_ENTITIES = 50
+FIRST_YEAR, LAST_YEAR = 1970, 9000
+"""Between which an instant has a day in every zone."""
 LONGEST_WAIT_S = 30
 DEFAULT_WAIT_S = 10
 
@@ -85,6 +87,8 @@ class TimesIn(_In):
     def _makes_sense(self) -> Self:
         if isinstance(self.start, datetime) != isinstance(self.end, datetime):
             raise ValueError("start and end must both be days, or both instants")
+        if self.start.year < FIRST_YEAR or self.end.year > LAST_YEAR:
+            raise ValueError(f"must be within the years {FIRST_YEAR}..{LAST_YEAR}")
         if self.end <= self.start:
             raise ValueError("end must be after start")
         return self
