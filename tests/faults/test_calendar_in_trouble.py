@@ -1,11 +1,8 @@
 """What the CRM does to calendars is done once, whatever Google, notices or workers do meanwhile."""
 
-import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -18,7 +15,7 @@ from services.calendar.app import migrations
 from tests.databases import NewDatabase
 from tests.emulated import Emulated
 from tests.faults.recovering import rare
-from tests.integration.calendar.stand import Stand, appointment, at, soon, span, standing
+from tests.integration.calendar.stand import Stand, appointment, at, span, standing
 from tests.integration.calendar.truth import all_right, at_rest, google_shows, service_token
 from tests.integration.service_stand import ALICE, Json
 from tests.support import eventually
@@ -82,7 +79,11 @@ async def call(stand: Stand, method: str, path: str, body: Any = None) -> Json:
     """Ask for something, and wait for Google no longer than needed."""
     headers = {"Idempotency-Key": uuid4().hex} if method == "POST" else {}
     answer = await stand.call(
-        method, path, body, headers=headers, token=None if "appoint" not in path else service_token()
+        method,
+        path,
+        body,
+        headers=headers,
+        token=None if "appoint" not in path else service_token(),
     )
     assert answer.status in {200, 201, 202}, answer
     return dict(answer.body)

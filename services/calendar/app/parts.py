@@ -111,7 +111,15 @@ def _wire(app: web.Application, pool: db.Pool, google: GoogleCalendar, auth: Aut
     appointments = app[APPOINTMENTS] = Appointments(now=clock.now)
     mirroring = Mirroring(pool, appointments, now=clock.now)
     replays = Replays(pool, google, intake=intake, now=clock.now)
-    app[WORK] = Work(pool, intake, reminders, mirroring, replays, watching, now=clock.now)
+    app[WORK] = Work(
+        pool,
+        intake,
+        reminders=reminders,
+        mirroring=mirroring,
+        replays=replays,
+        watching=watching,
+        now=clock.now,
+    )
     app[LINKER] = Linker(now=clock.now)
     conflicts = app[CONFLICTS] = Conflicts(now=clock.now)
     app[OUTGOING] = Outgoing(now=clock.now)

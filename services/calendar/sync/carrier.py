@@ -296,9 +296,7 @@ class EventCarrier:
             if wish.response is None or not mine:
                 return Outcome(state=WriteState.FAILED, reason="not-invited", event=theirs)
             try:
-                body = response_body(
-                    theirs, wish.response, comment=wish.comment, marks=job.marks
-                )
+                body = response_body(theirs, wish.response, comment=wish.comment, marks=job.marks)
             except Conflict as exc:
                 return Outcome(state=WriteState.FAILED, reason=exc.slug, event=theirs)
             made = await job.box.patch(
