@@ -41,13 +41,14 @@ async def all_told(calendar: Stand, ids: list[str]) -> None:
     """Wait until each event was told as created, once."""
 
     def are() -> bool:
-        told = [one.data["google_event_id"] for one in calendar.events("calendar.event.created")]
+        told = calendar.events("calendar.event.created")
         assert len(told) >= len(ids), len(told)
         return True
 
     await eventually(are)
-    told = Counter(one.data["google_event_id"] for one in calendar.events("calendar.event.created"))
-    assert told == Counter(ids)
+    # A relay that ends between publishing and noting it publishes again: the id says so.
+    created = {one.id: one for one in calendar.events("calendar.event.created")}.values()
+    assert Counter(one.data["google_event_id"] for one in created) == Counter(ids)
 
 
 async def test_after_a_token_has_expired_all_is_read_again_and_told_once(
@@ -118,14 +119,17 @@ async def test_many_deletions_found_by_a_comparison_wait_for_a_person(calendar: 
 
     (hold,) = await eventually(held)
     assert (hold["kind"], hold["affected"], hold["total"]) == ("mass-deletion", 60, 70)
-    feed = await calendar.feed("calendar.audit")
-    assert (feed["state"], feed["reason"]) == ("degraded", "held-deletions")
+
+    async def is_shown() -> bool:
+        feed = await calendar.feed("calendar.audit")
+        return (feed["state"], feed["reason"]) == ("degraded", "held-deletions")
+
+    await eventually(is_shown)
     assert calendar.events("calendar.event.cancelled") == []
     answer = await calendar.call("POST", f"/v1/calendar/holds/{hold['id']}/approve")
     assert answer.status == 200, answer
     await eventually(lambda: len(calendar.events("calendar.event.cancelled")) == 60)
-    (told,) = resynced(calendar)
-    assert told["counts"]["removed"] == 60
+    await eventually(lambda: [one["counts"]["removed"] for one in resynced(calendar)] == [60])
 
 
 async def test_many_deletions_that_google_tells_of_are_taken_in(calendar: Stand) -> None:
@@ -254,7 +258,7 @@ async def test_a_worker_that_ends_between_pages_is_carried_on(stand: Stand) -> N
     async with stand.serving():
         await all_told(stand, made["ids"])
         await stand.quiet()
-        assert len(stand.events("calendar.event.")) == 600
+        assert len({one.id for one in stand.events("calendar.event.")}) == 600
         (row,) = await stand.fetch("SELECT count(*) AS n FROM events")
         assert row["n"] == 600
 
