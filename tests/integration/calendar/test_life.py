@@ -1,7 +1,6 @@
 """Calendars open and close as auth says."""
 
 from typing import Any
-from uuid import UUID
 
 from libs.common.events import auth as events
 from libs.common.events.base import Event, Origin
@@ -196,4 +195,7 @@ async def test_connecting_again_after_disconnecting_has_no_doubles(calendar: Sta
     found = await calendar.listed()
     assert [one["title"] for one in found] == ["Lunch"]
     assert calendar.told_of(made["id"]).count("created") == 1
-    assert UUID(second)
+    assert [one["connection_id"] for one in found[0]["copies"]] == [second]
+    await calendar.edit(made["id"], "delete")
+    await eventually(lambda: "cancelled" in calendar.told_of(made["id"]))
+    assert await calendar.listed() == []
