@@ -25,9 +25,7 @@ def in_hours(hours: float) -> datetime:
 
 
 def told(stand: Stand) -> list[int]:
-    """Return what was told; what a relay that was stopped publishes again is the same event."""
-    by_id = {one.id: one.data["minutes"] for one in stand.events("calendar.reminder.due")}
-    return list(by_id.values())
+    return [one.data["minutes"] for one in stand.events("calendar.reminder.due")]
 
 
 async def laid_out(stand: Stand, *minutes: int, start: datetime | None = None) -> None:
