@@ -133,7 +133,8 @@ class CalendarSettings(ServiceSettings):
         default=90 * 86400,
         gt=0,
         validation_alias="CAUSEWAY_CALENDAR_TOMBSTONE_RETENTION",
-        description="Seconds after which what is left of deleted events and entities goes",
+        description="Seconds after which past appointments, and what is left of deleted events and "
+        "entities, go",
     )
     reminder_horizon: float = Field(
         default=2 * 86400,
