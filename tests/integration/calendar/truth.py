@@ -7,7 +7,6 @@ returns sentences that say what is wrong; none of them waits.
 from collections import defaultdict
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from weakref import WeakKeyDictionary
 
 from libs.common import clock
