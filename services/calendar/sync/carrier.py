@@ -31,13 +31,20 @@ from services.calendar.domain.event import Event, Status
 from services.calendar.domain.fields import fields_of, theirs_of
 from services.calendar.domain.identity import google_event_id
 from services.calendar.domain.meeting import meeting_id
-from services.calendar.domain.writing import EVENT, Op, Wish, wish_of
+from services.calendar.domain.writing import ACTIONS, EVENT, Op, Wish, wish_of
 from services.calendar.google import CalendarBox, GoogleCalendar
 from services.calendar.google.bodies import insert_body, patch_body, response_body
 from services.calendar.store import appointments, calendars, sync_logs
 from services.calendar.store import events as events_store
 from services.calendar.sync.conflicts import Clash, Conflicts
-from services.calendar.sync.echoes import MARK, has_answered
+from services.calendar.sync.echoes import (
+    CLASH,
+    MARK,
+    Echoed,
+    has_answered,
+    is_ours_alone,
+    written_by,
+)
 from services.calendar.sync.intake import Intake
 
 log = structlog.get_logger(__name__)
@@ -46,7 +53,7 @@ MOST_ATTEMPTS = 10
 MOST_ROUNDS = 4
 """Tries against an event that somebody keeps changing; then it waits for its next turn."""
 MOST_GENERATIONS = 50
-ACTIONS = {Op.INSERT: "create", Op.PATCH: "update", Op.DELETE: "delete", Op.RESPOND: "update"}
+SIDES = ("base", "ours", "theirs")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +64,8 @@ class Outcome:
     reason: str | None = None
     event: Event | None = None
     """As Google has it now."""
+    met: Event | None = None
+    """As somebody else had left it when it was written."""
     gone: tuple[str, ...] = ()
     """Google's ids of events that are not there any more."""
     clash: Clash | None = None
@@ -64,6 +73,8 @@ class Outcome:
     """Of the event, where it is another than was wished for."""
     asked: bool = True
     """Google was asked to change something."""
+    edited: bool = False
+    """Somebody else has changed it too, nobody knows whether before it was written or since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +203,7 @@ class EventCarrier:
     async def _met(self, job: _Job, found: Event, generation: int) -> Outcome:
         """Go on with an event that is there already: made by this write, or by one long ago."""
         if found.marks.get(MARK) == str(job.write.id):
-            return Outcome(state=WriteState.DONE, event=found, generation=generation)
+            return replace(_made_before(job, found), generation=generation)
         if found.marks.get("source") != job.wish.marks.get("source"):
             return Outcome(state=WriteState.FAILED, reason="id-taken")
         outcome = await self._write_fields(job, found, base=fields_of(found))
@@ -203,7 +214,7 @@ class EventCarrier:
         if settle or theirs is None:
             theirs = await self._get(job, job.wish.google_id)
             if theirs is not None and theirs.marks.get(MARK) == str(job.write.id):
-                return Outcome(state=WriteState.DONE, event=theirs)
+                return _made_before(job, theirs)
         if theirs is None or theirs.status is Status.CANCELLED:
             return _gone(job)
         base = job.base or fields_of(theirs)
@@ -228,6 +239,7 @@ class EventCarrier:
                 )
             except Conflict as exc:
                 return Outcome(state=WriteState.FAILED, reason=exc.slug, event=theirs)
+            await self._note_clash(job, clash)
             try:
                 made = await job.box.patch(
                     wish.google_calendar,
@@ -240,7 +252,8 @@ class EventCarrier:
             except NotFound:
                 return _gone(job)
             if made is not None:
-                return Outcome(state=WriteState.DONE, event=made, clash=clash)
+                met = theirs if _is_news(job, theirs, base) else None
+                return Outcome(state=WriteState.DONE, event=made, met=met, clash=clash)
             found = await self._get(job, theirs.google_id)
             if found is None or found.status is Status.CANCELLED:
                 return _gone(job)
@@ -289,7 +302,7 @@ class EventCarrier:
             if theirs is None or theirs.status is Status.CANCELLED:
                 return _gone(job)
             if theirs.marks.get(MARK) == str(job.write.id):
-                return Outcome(state=WriteState.DONE, event=theirs)
+                return _made_before(job, theirs)
             mine = [one for one in theirs.details.attendees if one.is_self]
             if any(has_answered(one, wish) for one in mine):
                 return Outcome(state=WriteState.DONE, event=theirs, asked=False)
@@ -308,8 +321,17 @@ class EventCarrier:
                 timeout_s=self.patience.timeout_s,
             )
             if made is not None:
-                return Outcome(state=WriteState.DONE, event=made)
+                met = theirs if _is_news(job, theirs, None) else None
+                return Outcome(state=WriteState.DONE, event=made, met=met)
         raise Transient("The event changes faster than it can be answered.")
+
+    async def _note_clash(self, job: _Job, clash: Clash | None) -> None:
+        """Keep what is left to a person: if the answer is lost, the event does not say so."""
+        noted = None if clash is None else {name: dict(getattr(clash, name)) for name in SIDES}
+        if job.write.deadline is None or noted == job.write.progress.get(CLASH):
+            return
+        async with transaction(self._pool) as conn:
+            await ledger.note(conn, job.write, {CLASH: noted}, deadline=job.write.deadline)
 
     async def _get(self, job: _Job, google_id: str) -> Event | None:
         return await job.box.get_event(job.wish.google_calendar, google_id)
@@ -354,16 +376,18 @@ class EventCarrier:
             await self._renamed(conn, write, wish, outcome)
         await self._conflicts.note(conn, connection, wish, outcome.clash, now=now)
         if calendar is not None:
-            found = [] if outcome.event is None else [outcome.event]
-            ours = {*(one.google_id for one in found), *outcome.gone} if outcome.asked else set()
+            if outcome.met is not None:  # what somebody else did is told as theirs, and first
+                await self._intake.take(
+                    conn, connection, calendar, [outcome.met], origin=Origin.LIVE
+                )
             await self._intake.take(
                 conn,
                 connection,
                 calendar,
-                found,
+                [] if outcome.event is None else [outcome.event],
                 origin=Origin.LIVE,
                 absent=outcome.gone,
-                ours=frozenset(ours),
+                known_of=_echoed(write, outcome),
             )
         await sync_logs.add_lines(
             conn, write.tenant_id, [_line(connection, write, wish, outcome)], now=now
@@ -420,6 +444,36 @@ def _clash(wish: Wish, base: Mapping[str, Any], theirs: Event, merged: Merged) -
         ours={name: wish.fields[name] for name in names},
         theirs={name: found.get(name) for name in names},
     )
+
+
+def _made_before(job: _Job, found: Event) -> Outcome:
+    """Return that an earlier request of this write was heard, as its event shows."""
+    noted = job.write.progress.get(CLASH)
+    return Outcome(
+        state=WriteState.DONE,
+        event=found,
+        clash=None if noted is None else Clash(**noted),
+        edited=not is_ours_alone(job.write, found, known=job.held),
+    )
+
+
+def _is_news(job: _Job, theirs: Event, base: Mapping[str, Any] | None) -> bool:
+    """Say whether an event is another than is held here; of what is not held, than its series."""
+    if job.held is not None:
+        return theirs.etag != job.held.etag
+    found = fields_of(theirs)
+    return any(found.get(name) != value for name, value in (base or {}).items() if name in found)
+
+
+def _echoed(write: Write, outcome: Outcome) -> Echoed | None:
+    """Return what of a write's event is ours; None: that is not known from here."""
+    event = outcome.event
+    if not outcome.asked:
+        return None
+    if outcome.edited and event is not None:
+        return Echoed(wished={event.google_id: written_by(write)})
+    ids = () if event is None else (event.google_id,)
+    return Echoed(frozenset({*ids, *outcome.gone}))
 
 
 def _clash_with_deletion(wish: Wish, base: Mapping[str, Any], theirs: Event) -> Clash | None:
