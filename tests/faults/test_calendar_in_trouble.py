@@ -443,6 +443,47 @@ async def test_a_drag_of_an_event_that_is_not_known_to_be_there_comes_back(
         assert told.data["changes"] == {"start": start}
 
 
+@pytest.mark.parametrize("lost", [False, True], ids=["answered", "answer-lost"])
+async def test_what_is_deleted_before_it_is_known_to_be_there_stays_away(
+    stand: Stand, *, lost: bool
+) -> None:
+    async with stand.serving():
+        connection_id = await stand.connect()
+        rule = {"path_prefix": WRITES, "path_contains": "/events", "method": "POST", "times": 1}
+        await faults(stand, {**rule, **({"lose_answer": True} if lost else {"late_s": 0.7})})
+        (google_id,) = (await kept(stand, "one", "one", version=1)).ours
+
+        async def is_there() -> bool:
+            return any(one["id"] == google_id for one in await stand.at_google())
+
+        await eventually(is_there)
+        await stand.edit(google_id, "delete")
+        await eventually(lambda: len(stand.events("calendar.appointment.changed")) == 1)
+        await all_right(stand, {ALICE: connection_id})
+        (told,) = stand.events("calendar.appointment.changed")
+        assert told.data["cancelled"]
+        assert await google_shows(stand) == {}
+
+
+async def test_what_is_deleted_while_it_is_changed_stays_away(stand: Stand) -> None:
+    async with stand.serving():
+        connection_id = await stand.connect()
+        one = await made(stand, "one")
+        await faults(stand, {**EVENT_PATCH, "late_s": 0.7})
+        await call(
+            stand, "PATCH", f"{EVENTS}/{one['id']}?wait=0", {"title": "two", "notify": "none"}
+        )
+
+        async def is_written() -> bool:
+            found = await stand.one_at_google(one["google_event_id"])
+            return bool(found["summary"] == "two")
+
+        await eventually(is_written)
+        await stand.edit(one["google_event_id"], "delete")
+        await all_right(stand, {ALICE: connection_id})
+        assert await stand.listed() == []
+
+
 async def test_a_drag_back_comes_back_too(stand: Stand) -> None:
     async with stand.serving():
         await stand.connect()

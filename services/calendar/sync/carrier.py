@@ -73,6 +73,8 @@ class Outcome:
     """Of the event, where it is another than was wished for."""
     asked: bool = True
     """Google was asked to change something."""
+    asked_at: datetime | None = None
+    """When Google was first asked."""
     edited: bool = False
     """Somebody else has changed it too, nobody knows whether before it was written or since."""
 
@@ -134,6 +136,7 @@ class EventCarrier:
                 connection, write, wish, Outcome(state=WriteState.CANCELLED, reason="not-needed")
             )
             return
+        asked_at = self._now()
         held = await self._held(write, wish)
         base = write.base or ({} if held is None else fields_of(held))
         box = self._google.box(connection, Lane.SEND)
@@ -145,7 +148,7 @@ class EventCarrier:
         except NOT_DONE as exc:
             await self._put_back(connection, write, wish, exc, settle=settle)
             raise
-        await self._commit(connection, write, wish, outcome)
+        await self._commit(connection, write, wish, replace(outcome, asked_at=asked_at))
 
     async def _stands(self, write: Write, required: UUID) -> bool:
         async with self._pool.acquire() as conn:
@@ -388,6 +391,7 @@ class EventCarrier:
                 origin=Origin.LIVE,
                 absent=outcome.gone,
                 known_of=_echoed(write, outcome),
+                asked_at=outcome.asked_at,
             )
         await sync_logs.add_lines(
             conn, write.tenant_id, [_line(connection, write, wish, outcome)], now=now

@@ -38,9 +38,9 @@ class Echoed:
     wished: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Fields that we wrote, by the ids of those that somebody has changed since."""
 
-    def and_also(self, ours: frozenset[str]) -> "Echoed":
-        """Return it with more that are ours."""
-        return Echoed(self.ours | ours, self.wished)
+    def and_also(self, more: "Echoed") -> "Echoed":
+        """Return it with what more there is."""
+        return Echoed(self.ours | more.ours, {**self.wished, **more.wished})
 
 
 class Echoes:
@@ -68,7 +68,7 @@ class Echoes:
         """
         ours = await self._marked(conn, connection, calendar, events, known=known, now=now)
         gone = [one.google_id for one in events if one.status is Status.CANCELLED]
-        return ours.and_also(await self._deleted(conn, connection, calendar, gone, now=now))
+        return ours.and_also(await self._gone(conn, connection, calendar, gone, now=now))
 
     async def _marked(
         self,
@@ -100,7 +100,7 @@ class Echoes:
                 wished[event.google_id] = written_by(write)
         return Echoed(frozenset(ours), wished)
 
-    async def _deleted(
+    async def _gone(
         self,
         conn: Conn,
         connection: Connection,
@@ -108,23 +108,31 @@ class Echoes:
         gone: Sequence[str],
         *,
         now: datetime,
-    ) -> frozenset[str]:
-        """Return those of events that are gone that we have deleted: what is gone has no marks."""
+    ) -> Echoed:
+        """Return what of events that are gone is ours: those that we have deleted.
+
+        And those that we have made, before anybody knew that they are there: what is gone has no
+        marks, but only who made it knew its id.
+        """
         if not gone:
-            return frozenset()
+            return Echoed()
         items = {f"{calendar.id}:{google_id}": google_id for google_id in gone}
-        ours = set()
+        ours, made = set(), {}
         for write in await ledger.list_echoable(
             conn, connection.tenant_id, connection.id, kind=EVENT, items=[*items]
         ):
-            if wish_of(write.desired).op is not Op.DELETE:
+            op, is_open = wish_of(write.desired).op, write.state is WriteState.SENDING
+            if op is Op.DELETE:
+                ours.add(items[write.item])
+            elif op is Op.INSERT and is_open:
+                made[items[write.item]] = written_by(write)
+            else:
                 continue
-            ours.add(items[write.item])
-            if write.state is WriteState.SENDING:
+            if is_open:
                 await _settle(conn, connection, write, None, now=now)
             else:
                 await ledger.acknowledge(conn, write, echo=True)
-        return frozenset(ours)
+        return Echoed(frozenset(ours), made)
 
 
 async def _settle(

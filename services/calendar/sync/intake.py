@@ -55,6 +55,7 @@ class Intake:
         absent: Sequence[str] = (),
         quiet: bool = False,
         known_of: Echoed | None = None,
+        asked_at: datetime | None = None,
     ) -> Taken:
         """Take events of a calendar in; the last that locks anything in the transaction.
 
@@ -68,6 +69,8 @@ class Intake:
             absent: Google's ids of events that are not there any more.
             quiet: they are only not kept any more: appointments and the log hear nothing of it.
             known_of: what of them is ours, if that is known already.
+            asked_at: when a change of ours was asked for, which they are the answer to: what was
+                deleted since stays so.
         """
         now = self._now()
         await directory.lock_shared(conn, connection.tenant_id)
@@ -82,6 +85,12 @@ class Intake:
                 for name, one in newest.items()
                 if name not in known or known[name].changed_at < fetched_at
             }
+        if asked_at is not None:
+            newest = {
+                name: one
+                for name, one in newest.items()
+                if name not in known or not _is_deleted(known[name], since=asked_at)
+            }
         echoed = known_of
         if echoed is None:
             before = {name: one.event for name, one in known.items() if one.deleted_at is None}
@@ -91,6 +100,7 @@ class Intake:
         plan = _Plan(connection, calendar, now)
         await _weigh_all(conn, plan, newest, known, absent=absent)
         await plan.write(conn)
+        plan.seen += _made_and_gone(newest, known, echoed)
         meetings = Meetings(conn, connection.tenant_id, now=now)
         lines = plan.touch(meetings, origin=origin, echoes=echoed.ours)
         await meetings.tell()
@@ -99,6 +109,21 @@ class Intake:
         await self._back.tell(conn, connection, calendar, plan.seen, echoed=echoed, now=now)
         await sync_logs.add_lines(conn, connection.tenant_id, lines, now=now)
         return plan.taken
+
+
+def _is_deleted(held: StoredEvent, *, since: datetime) -> bool:
+    return held.deleted_at is not None and held.deleted_at >= since
+
+
+def _made_and_gone(
+    newest: Mapping[str, Event], known: Mapping[str, StoredEvent], echoed: Echoed
+) -> list[tuple[Event | None, Event]]:
+    """Return events of ours that were deleted before it was known here that they are there."""
+    return [
+        (None, found)
+        for name, found in newest.items()
+        if found.status is Status.CANCELLED and name in echoed.wished and name not in known
+    ]
 
 
 async def _weigh_all(
