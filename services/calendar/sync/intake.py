@@ -97,6 +97,12 @@ class Intake:
             echoed = await self._echoes.find(
                 conn, connection, calendar, [*newest.values()], known=before, now=now
             )
+            # Whoever carried the write that made one may have taken it in while we waited.
+            made = sorted(name for name in newest.keys() - known.keys() if newest[name].marks)
+            known = {
+                **known,
+                **await store.lock_events(conn, connection.tenant_id, calendar.id, made),
+            }
         plan = _Plan(connection, calendar, now)
         await _weigh_all(conn, plan, newest, known, absent=absent)
         await plan.write(conn)
