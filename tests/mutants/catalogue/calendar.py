@@ -65,8 +65,8 @@ MUTANTS = (
         f"{KEPT}::test_what_the_crm_changes_is_not_told_back",
         edit=(
             BACK,
-            "if known is not None and found.google_id not in echoes",
-            "if known is not None",
+            "if found.google_id not in echoed.ours\n",
+            "if found.google_id\n",
         ),
     ),
     mutant(
@@ -149,5 +149,41 @@ MUTANTS = (
             "if seen_by(who) not in (None, user_id):",
             'if seen_by(who) == user_id == "":',
         ),
+    ),
+    mutant(
+        "insert-repeated-blindly",
+        "An event whose answer was lost is made again, under another id.",
+        "tests/faults/test_calendar_in_trouble.py::"
+        "test_what_is_deleted_before_it_is_known_to_be_there_stays_away[answer-lost]",
+        edit=(
+            CARRIER,
+            "            return replace(_made_before(job, found), generation=generation)\n",
+            "            pass\n",
+        ),
+    ),
+    mutant(
+        "deleted-and-brought-back",
+        "The answer to a change brings back what a person has deleted since.",
+        "tests/faults/test_calendar_in_trouble.py::"
+        "test_what_is_deleted_while_it_is_changed_stays_away",
+        edit=(INTAKE, "return held.deleted_at is not None and", "return held is None and"),
+    ),
+    mutant(
+        "reminded-twice",
+        "Every process tells of a reminder that is due.",
+        "tests/integration/calendar/test_reminders.py::"
+        "test_reminders_are_told_when_they_are_due_and_once",
+        edit=(
+            "services/calendar/store/reminders.py",
+            "UPDATE reminders r SET told_at = $1\n",
+            "UPDATE reminders r SET minutes = minutes\n",
+        ),
+    ),
+    mutant(
+        "old-notice-taken",
+        "A notice that comes late and out of order has a calendar read again.",
+        "tests/integration/calendar/test_webhook.py::"
+        "test_a_notice_with_an_old_number_is_answered_and_calls_nothing",
+        edit=(CHANNEL, "if notice.number <= channel.last_number:", "if notice.number < 0:"),
     ),
 )
