@@ -154,11 +154,13 @@ MUTANTS = (
         "insert-repeated-blindly",
         "An event whose answer was lost is made again, under another id.",
         "tests/faults/test_calendar_in_trouble.py::"
-        "test_what_is_deleted_before_it_is_known_to_be_there_stays_away[answer-lost]",
+        "test_a_worker_that_is_restarted_meanwhile_makes_a_change_once[answer-lost]",
         edit=(
             CARRIER,
-            "            return replace(_made_before(job, found), generation=generation)\n",
-            "            pass\n",
+            "if found is not None and found.status is not Status.CANCELLED:\n"
+            "                return await self._met",
+            "if found is not None and found.status is None:\n"
+            "                return await self._met",
         ),
     ),
     mutant(
