@@ -10,8 +10,8 @@ from uuid import UUID, uuid4
 import aiohttp
 from aiohttp import test_utils
 
-from libs.common.events import crm
 from libs.common import clock
+from libs.common.events import crm
 from libs.common.events.envelope import Envelope
 from libs.common.web import ALL_ROLES
 from services.calendar.app import create_app
