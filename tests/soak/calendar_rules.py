@@ -172,6 +172,31 @@ async def delete(stage: CalendarStage, step: Step) -> None:
     await _edit(stage, step, "delete")
 
 
+async def collide(stage: CalendarStage, step: Step) -> None:
+    """Both sides change the same event or appointment before they hear of each other."""
+    await stage.stand.notifications(paused=True)
+    names = sorted(name for name, known in stage.appointments.items() if not known.cancelled)
+    if step.who and names:
+        name = names[step.which % len(names)]
+        mine = [one for one in await stage.at_google() if appointment_of(one) == name]
+        if mine:
+            times = hours(step.which, step.how + 5)
+            await _do(stage, mine[0]["id"], "drag", start=edges(times)["start"])
+        known = stage.appointments[name]
+        known.body = {
+            **known.body,
+            "version": known.body["version"] + 1,
+            "service": f"service {stage.done.total()}",
+        }
+        await keep(stage, name)
+    elif (one := await _some(stage, step)) is not None and one["occurrence"] is None:
+        (copy,) = one["copies"]
+        theirs = {"location": f"roof {step.which}"} if step.how % 2 else {"summary": "google both"}
+        await _do(stage, copy["google_event_id"], "change", changes=theirs)
+        body = {"title": f"crm {stage.done.total()}", "notify": "none"}
+        await _ask(stage, "PATCH", _waiting(f"{EVENTS}/{one['id']}", step), body)
+
+
 async def fault(stage: CalendarStage, step: Step) -> None:
     """Google fails a few times in some way."""
     rule = {
@@ -273,13 +298,25 @@ async def _edit(stage: CalendarStage, step: Step, action: str, **how: Any) -> No
     if one.get("recurrence"):
         name = f"{name}_{_second(one)}"
         scope = {"scope": ("instance", "following", "series")[step.which % 3]}
+    await _do(stage, name, action, **scope, **how)
+
+
+async def _do(stage: CalendarStage, name: str, action: str, **how: Any) -> None:
+    """Let the person do something to an event, if it is still there."""
     path = f"people/{stage.person}/event-edits"
-    body = {"event": name, "action": action, "send_updates": "none", **scope, **how}
+    body = {"event": name, "action": action, "send_updates": "none", **how}
     try:
         await stage.stand.google.control("POST", path, body)
     except AssertionError as exc:  # the series does not lead there any more
         if not any(f" {status} " in str(exc) for status in (400, 404, 409, 410)):
             raise
+
+
+def appointment_of(event: Json) -> str | None:
+    """Return the appointment that an event of Google's mirrors."""
+    private = event.get("extendedProperties", {}).get("private", {})
+    found: str | None = private.get("causeway.appointment")
+    return found
 
 
 def _second(master: Json) -> str:
@@ -301,6 +338,7 @@ RULES = {
     "answer": answer,
     "appoint": appoint,
     "resolve": resolve,
+    "collide": collide,
     "happen": happen,
     "edit": edit,
     "drag": drag,
@@ -311,4 +349,4 @@ RULES = {
     "token": token,
     "restart": restart,
 }
-ALWAYS = ("create", "change", "happen", "edit", "appoint")
+ALWAYS = ("create", "change", "happen", "edit", "appoint", "collide")

@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from tests.integration.calendar.truth import at_rest, differences, told_of
-from tests.soak.calendar_rules import keep
+from tests.soak.calendar_rules import appointment_of, keep
 from tests.soak.calendar_stage import CalendarStage
 from tests.support import eventually
 
@@ -105,7 +105,7 @@ async def _misplaced(stage: CalendarStage) -> list[str]:
     found = []
     events = await stage.at_google()
     for name, known in stage.appointments.items():
-        mine = [one for one in events if _mark(one) == name]
+        mine = [one for one in events if appointment_of(one) == name]
         if len(mine) != (not known.cancelled):
             found.append(f"{name} has {len(mine)} events; is it cancelled: {known.cancelled}")
         elif mine and name not in waiting:
@@ -132,11 +132,6 @@ async def _counted(stage: CalendarStage) -> list[str]:
         found.append(f"{len(mails)} mails, and {row['loud']} were asked for: {mails}")
     ill = await stage.stand.fetch(ILL, UUID(stage.connection_id))
     return found + [f"{one['kind']} is {one['state']} ({one['reason']})" for one in ill]
-
-
-def _mark(one: dict[str, dict[str, dict[str, str]]]) -> str | None:
-    private = one.get("extendedProperties", {}).get("private", {})
-    return private.get("causeway.appointment")
 
 
 def _instant(text: str) -> float:
