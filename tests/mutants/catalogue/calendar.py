@@ -157,10 +157,14 @@ MUTANTS = (
         "test_a_worker_that_is_restarted_meanwhile_makes_a_change_once[answer-lost]",
         edit=(
             CARRIER,
-            "if found is not None and found.status is not Status.CANCELLED:\n"
-            "                return await self._met",
-            "if found is not None and found.status is None:\n"
-            "                return await self._met",
+            (
+                "if found is not None and found.status is not Status.CANCELLED:\n"
+                "                return await self._met"
+            ),
+            (
+                "if found is not None and found.status is None:\n"
+                "                return await self._met"
+            ),
         ),
     ),
     mutant(
