@@ -314,5 +314,4 @@ async def test_whatever_google_does_a_change_is_made_and_told_once(
 
             asked = await op(stand, trouble, title)
             await is_as_asked(stand, asked, title, connection_id)
-            print("right:", title)
             await stand.google.control("DELETE", "faults")

@@ -157,7 +157,7 @@ async def bury_events(conn: Conn, tenant_id: str, ids: Sequence[UUID], *, now: d
 
 
 LIST_COPIES = f"""
-SELECT {COLUMNS}, c.user_id, k.is_primary
+SELECT {COLUMNS}, c.user_id, k.is_primary, c.state <> 'disconnected' AS is_followed
   FROM events e
   JOIN connections c ON c.tenant_id = e.tenant_id AND c.connection_id = e.connection_id
   JOIN calendars k ON k.tenant_id = e.tenant_id AND k.id = e.calendar_id
@@ -175,6 +175,8 @@ class OwnedEvent:
     stored: StoredEvent
     user_id: str
     is_primary: bool
+    is_followed: bool = True
+    """Its connection has not ended: of one that has, nothing more is heard."""
 
 
 async def list_copies(
@@ -186,7 +188,7 @@ async def list_copies(
     )
     found: dict[tuple[UUID, str], list[OwnedEvent]] = {one: [] for one in meetings}
     for row in rows:
-        owned = OwnedEvent(stored_of(row), row["user_id"], row["is_primary"])
+        owned = OwnedEvent(stored_of(row), row["user_id"], row["is_primary"], row["is_followed"])
         found[row["series_id"], row["occurrence"]].append(owned)
     return found
 

@@ -62,7 +62,10 @@ class Meetings:
             return
         keys = sorted(self._origins)
         before = await store.lock_meetings(self._conn, self._tenant_id, keys)
-        copies = await list_copies(self._conn, self._tenant_id, keys)
+        copies = {
+            key: self._counting(key, some)
+            for key, some in (await list_copies(self._conn, self._tenant_id, keys)).items()
+        }
         concerned = await self._concerned(keys, copies)
         after: dict[Key, Told] = {}
         envelopes: list[Envelope] = []
@@ -83,6 +86,15 @@ class Meetings:
         if after:
             await store.keep_told(self._conn, self._tenant_id, after)
         await outbox.append(self._conn, *envelopes)
+
+    def _counting(self, key: Key, copies: Sequence[OwnedEvent]) -> Sequence[OwnedEvent]:
+        """Return the copies that say how a meeting is now.
+
+        What is left of a connection that has ended says nothing of a meeting that colleagues, or
+        the same person anew, have or had since.
+        """
+        followed = [one for one in copies if one.is_followed]
+        return followed if followed or key in self._last else copies
 
     def _shown(self, key: Key, copies: Sequence[OwnedEvent]) -> Meeting | None:
         """Return the meeting as its copies show it, or as the last one did before it went."""

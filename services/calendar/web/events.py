@@ -7,6 +7,7 @@ from uuid import UUID
 from aiohttp import web
 
 from libs.common import clock, pagination
+from libs.common.connections import State
 from libs.common.db import POOL, Connection, transaction
 from libs.common.directory import EntityRef
 from libs.common.errors import InvalidInput, NotFound
@@ -97,9 +98,18 @@ def named(request: web.Request) -> tuple[UUID, str | None]:
 
 
 async def visible(conn: Connection, who: Caller, wanted: UUID | None) -> Sequence[UUID]:
-    """Return the connections whose events the caller may see: their own; a service, all."""
+    """Return the connections whose events the caller may see: their own; a service, all.
+
+    What is left of one that has ended is not shown beside that of the same account's next one.
+    """
     mine = await connections.list_connections(conn, who.tenant_id, seen_by(who))
-    return [one.id for one in mine if wanted in (None, one.id)]
+    followed = {one.account_id for one in mine if one.state is not State.DISCONNECTED}
+    return [
+        one.id
+        for one in mine
+        if wanted in (None, one.id)
+        and (one.state is not State.DISCONNECTED or one.account_id not in followed)
+    ]
 
 
 def found_etag(found: Shown) -> str:

@@ -18,7 +18,7 @@ from libs.common.appointments import Zone
 from libs.common.directory.fields import EntityId, EntityType
 from services.calendar.domain.event import Notify, Response
 from services.calendar.domain.times import Days, Span, stored
-from services.calendar.sync.outgoing import Scope
+from services.calendar.sync.scopes import Scope
 
 LONGEST_TITLE = 1_024
 LONGEST_DESCRIPTION = 8_192

@@ -97,7 +97,6 @@ class Mailbox:
         pin = await self._gmail.box(connection).current_history_id()
         log.warning("history_expired")
         async with transaction(self._pool) as conn:
-            await lease.advance(conn, cursor=str(pin))
             await feeds.open_repair(
                 conn,
                 connection,
@@ -106,6 +105,8 @@ class Mailbox:
                 missed_since=lease.feed.last_sync_at,
                 now=self._now(),
             )
+            # Last of all: the repair's signal is locked before any feed, as whoever pauses does.
+            await lease.advance(conn, cursor=str(pin))
         return await self._catch_up(lease, connection)
 
     async def _catch_up(self, lease: Lease, connection: Connection) -> Ending:

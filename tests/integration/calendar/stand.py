@@ -245,8 +245,12 @@ class Stand(ServiceStand):
         return list((await self.get(f"/v1/calendar/events{query}", token=token))["items"])
 
     def events(self, kind: str = "calendar.") -> list[Envelope]:
-        """Return the published events whose type begins so, in the order they came."""
-        return super().events(kind)
+        """Return the published events whose type begins so, in the order they came, each once.
+
+        A relay that is stopped before the broker's answer publishes the same event again: consumers
+        know it by its id.
+        """
+        return list({one.id: one for one in super().events(kind)}.values())
 
     def told_of(self, google_id: str) -> list[str]:
         """Return the short names of the events on one event of Google's."""
