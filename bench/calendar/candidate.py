@@ -3,9 +3,10 @@
 import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
-from uuid import UUID
 
-from bench.calendar.diary import Rows, diary, opened, prepare, put_diary, rows_of
+import aiohttp
+
+from bench.calendar.diary import GOOGLE_ID, Rows, diary, opened, prepare, put_diary, rows_of
 from bench.house.product import HOST, House, answers, cpu_s, pid_of
 from cli.local.programs import Program
 from libs.common.db import transaction
@@ -16,7 +17,10 @@ from tests.support import eventually
 
 LONGEST_S = 600
 SIGNAL_TIMEOUT_S = 5.0
-TOKEN = """
+POLL_S = 0.005
+WARM_UP = 5
+"""Changes that are not measured."""
+READ_UNTIL = """
 SELECT cursor::jsonb ->> 'token' FROM feeds
  WHERE connection_id = $1 AND kind = 'calendar.events' AND cursor::jsonb ->> 'page' IS NULL
 """
@@ -41,6 +45,28 @@ class Candidate:
         used = cpu_s(self.worker) - before
         return used / events * 1e6, asyncio.run(rows_of(self.database, diary(number, events)))
 
+    def follow(self, number: int, events: int, changes: int, origin: str) -> float:
+        """Take in so many changes, one after the other; return the CPU seconds that took."""
+        return asyncio.run(self._follow(number, events, changes, origin))
+
+    async def _follow(self, number: int, events: int, changes: int, origin: str) -> float:
+        connection, before = diary(number, events), 0.0
+        address = calendar_address(connection.account_id, GOOGLE_ID)
+        async with opened(self.database) as pool, aiohttp.ClientSession(origin) as session:
+            for change in range(WARM_UP + changes):
+                if change == WARM_UP:
+                    before = cpu_s(self.worker)
+                async with session.get(f"/_change/{connection.id}"):
+                    pass
+                async with transaction(pool) as conn:
+                    now = datetime.now(UTC)
+                    await raise_signals(conn, [address], now=now, timeout_s=SIGNAL_TIMEOUT_S)
+                wanted = str(change + 1)
+                async with asyncio.timeout(LONGEST_S):
+                    while await pool.fetchval(READ_UNTIL, connection.id) != wanted:
+                        await asyncio.sleep(POLL_S)
+            return cpu_s(self.worker) - before
+
     def peak_mib(self) -> float:
         """Return the most memory the worker has held so far."""
         status = Path(f"/proc/{pid_of(self.worker)}/status").read_text()
@@ -57,6 +83,6 @@ class Candidate:
                 await open_feed(conn, feed, now=datetime.now(UTC))
 
             async def is_read() -> bool:
-                return await pool.fetchval(TOKEN, connection.id) is not None
+                return await pool.fetchval(READ_UNTIL, connection.id) is not None
 
             await eventually(is_read, timeout_s=LONGEST_S)

@@ -112,5 +112,3 @@ async def rows_of(database: str, connection: Connection) -> Rows:
     if row is None:
         raise LookupError("a count is a row")
     return Rows(**dict(row))
-
-

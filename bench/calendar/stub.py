@@ -53,7 +53,9 @@ class Stub:
         size = int(query.get("maxResults", "250"))
         if "syncToken" in query:
             known, now = int(query["syncToken"]), self._changes[owner]
-            items = [event(change, mark=owner, version=change) for change in range(known + 1, now + 1)]
+            items = [
+                event(change, mark=owner, version=change) for change in range(known + 1, now + 1)
+            ]
             return response(_page(items, {"nextSyncToken": str(now)}))
         return _first_page(owner, int(query.get("pageToken", "0")), size)
 

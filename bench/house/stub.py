@@ -38,6 +38,7 @@ def message_id(number: int) -> str:
 
 
 def response(body: bytes, status: str = "200 OK") -> bytes:
+    """Return the bytes of a whole response."""
     head = f"HTTP/1.1 {status}\r\nContent-Type: application/json; charset=UTF-8\r\n"
     return f"{head}Vary: Origin\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
 
@@ -113,9 +114,11 @@ class Door(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep where answers go."""
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
+        """Answer every request that is complete."""
         self._held += data
         while (end := self._held.find(b"\r\n\r\n")) >= 0:
             head = self._held[:end]
