@@ -32,6 +32,7 @@ NAMES = (
     "sending",
     "restart",
     "memory",
+    "calendar-sync",
 )
 """Every bench, in the order in which they run and stand in the table."""
 ROUNDS = 5
@@ -39,7 +40,7 @@ MISSED, UNUSABLE = 1, 2
 
 
 class Bench(Protocol):
-    """What a module `bench.<name>` is."""
+    """What a module `bench.<name>` is; `calendar-sync` is `bench.calendar.sync`."""
 
     def run(self, servers: Servers, *, rounds: int) -> list[Row]:
         """Measure, every arm `rounds` times in turn, and return what was found."""
@@ -75,9 +76,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _find(name: str) -> ModuleType | None:
     """Return the bench's module; None when there is none (one that is broken raises)."""
-    if importlib.util.find_spec(f"bench.{name}") is None:
+    module = f"bench.{name.replace('-', '.')}"
+    if importlib.util.find_spec(module) is None:
         return None
-    return importlib.import_module(f"bench.{name}")
+    return importlib.import_module(module)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -105,6 +105,17 @@ class House:
             "CAUSEWAY_GMAIL_BACKFILL_UNITS_PER_DAY": PLENTY,
         }
 
+    def calendar(self, database: str, *, google: str, auth: str, port: int) -> dict[str, str]:
+        """Return the environment of a calendar process that no budget paces."""
+        return {
+            **self.environment(google=google, auth=auth, port=port),
+            "CAUSEWAY_CALENDAR_DATABASE_URL": database,
+            "CAUSEWAY_CALENDAR_PORT": str(port),
+            "CAUSEWAY_CALENDAR_REQUESTS_PER_MINUTE": PLENTY,
+            "CAUSEWAY_CALENDAR_PROJECT_REQUESTS_PER_MINUTE": PLENTY,
+            "CAUSEWAY_CALENDAR_PROJECT_REQUESTS_PER_DAY": PLENTY,
+        }
+
     def _key(self, name: str) -> str:
         return self.keys.setdefault(name, base64.b64encode(secrets.token_bytes(48)).decode())
 

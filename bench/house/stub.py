@@ -9,7 +9,7 @@ import asyncio
 import sys
 from base64 import urlsafe_b64encode
 from datetime import timedelta
-from typing import cast
+from typing import Protocol, cast
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
@@ -37,7 +37,8 @@ def message_id(number: int) -> str:
     return f"{number + 1:016x}"
 
 
-def _answer(body: bytes, status: str = "200 OK") -> bytes:
+def response(body: bytes, status: str = "200 OK") -> bytes:
+    """Return the bytes of a whole response."""
     head = f"HTTP/1.1 {status}\r\nContent-Type: application/json; charset=UTF-8\r\n"
     return f"{head}Vary: Origin\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
 
@@ -62,8 +63,8 @@ class Stub:
 
     def __init__(self) -> None:
         self._contents = [_content(number) for number in range(LETTERS)]
-        self._refusal = _answer(b'{"error": {"code": 404, "message": "no"}}', "404 Not Found")
-        self._nobody = _answer(b'{"items": [], "next_cursor": null}')
+        self._refusal = response(b'{"error": {"code": 404, "message": "no"}}', "404 Not Found")
+        self._nobody = response(b'{"items": [], "next_cursor": null}')
 
     def answer(self, target: str, head: bytes) -> bytes:
         """Return the whole response to a request for `target`."""
@@ -76,14 +77,14 @@ class Stub:
             return self._nobody
         if url.path.endswith("/token"):
             granted = {"access_token": url.path.split("/")[-2], "expires_at": FOREVER}
-            return _answer(orjson.dumps(granted | {"scopes": []}))
+            return response(orjson.dumps(granted | {"scopes": []}))
         return self._refusal
 
     def _message(self, google_id: str) -> bytes:
         number = int(google_id, 16) - 1
         thread = message_id(number - number % 3)
         ids = f'{{"id":"{google_id}","threadId":"{thread}",'.encode()
-        return _answer(ids + self._contents[number % LETTERS])
+        return response(ids + self._contents[number % LETTERS])
 
     def _list(self, query: str, head: bytes) -> bytes:
         owner = head.lower().partition(b"authorization: bearer ")[2].partition(b"\r\n")[0]
@@ -94,21 +95,30 @@ class Stub:
         page: dict[str, object] = {"messages": listed, "resultSizeEstimate": messages}
         if end < messages:
             page["nextPageToken"] = str(end)
-        return _answer(orjson.dumps(page))
+        return response(orjson.dumps(page))
 
 
-class _Door(asyncio.Protocol):
+class Answering(Protocol):
+    """Whoever answers requests."""
+
+    def answer(self, target: str, head: bytes) -> bytes:
+        """Return the whole response to a request for `target`."""
+
+
+class Door(asyncio.Protocol):
     """HTTP/1.1 as clients speak it: one request after the other, bodies with a length."""
 
-    def __init__(self, stub: Stub) -> None:
+    def __init__(self, stub: Answering) -> None:
         self._stub = stub
         self._held = b""
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep where answers go."""
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
+        """Answer every request that is complete."""
         self._held += data
         while (end := self._held.find(b"\r\n\r\n")) >= 0:
             head = self._held[:end]
@@ -121,11 +131,11 @@ class _Door(asyncio.Protocol):
                 self._transport.write(self._stub.answer(target, head))
 
 
-async def _serve(port: int) -> None:
-    stub = Stub()
-    server = await asyncio.get_running_loop().create_server(lambda: _Door(stub), HOST, port)
+async def serve(stub: Answering, port: int) -> None:
+    """Answer for ever."""
+    server = await asyncio.get_running_loop().create_server(lambda: Door(stub), HOST, port)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    uvloop.run(_serve(int(sys.argv[1])))
+    uvloop.run(serve(Stub(), int(sys.argv[1])))

@@ -13,7 +13,7 @@ import structlog
 
 from libs.common.db import Connection
 from libs.common.errors import TooLarge
-from libs.common.events.envelope import Envelope
+from libs.common.events.envelope import Envelope, Sealed
 
 CHANNEL = "outbox"
 """Of the NOTIFY that wakes an idle relay."""
@@ -35,7 +35,9 @@ SELECT pg_notify('outbox', '')
 """
 
 
-async def append(conn: Connection, *envelopes: Envelope, traceparent: str | None = None) -> None:
+async def append(
+    conn: Connection, *envelopes: Envelope | Sealed, traceparent: str | None = None
+) -> None:
     """Add events, in this order, to the caller's transaction: published once it commits.
 
     Args:

@@ -3,10 +3,12 @@
 Source: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md
 """
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 from uuid import UUID
 
+import orjson
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from libs.common.errors import InvalidInput
@@ -123,6 +125,40 @@ class Envelope(BaseModel):
     def aggregate_id(self) -> str:
         """Return the second half of the subject."""
         return self.subject.partition("/")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """What goes into the outbox: an envelope as nothing but the bytes of its message."""
+
+    id: UUID
+    type: str
+    body: bytes
+
+    @classmethod
+    def of(
+        cls, event: Event, *, tenant_id: str, aggregate_id: str, sequence: int, time: datetime
+    ) -> "Sealed":
+        """Return what `Envelope.of` would, sealed at once: where there are many, that is cheap."""
+        event_id = new_id()
+        envelope = {
+            "specversion": "1.0",
+            "id": event_id,
+            "source": event.source,
+            "type": event.type,
+            "subject": f"{event.aggregate}/{aggregate_id}",
+            "time": time.astimezone(UTC),
+            "dataschema": schema_uri(event.type),
+            "datacontenttype": "application/json",
+            "tenantid": tenant_id,
+            "sequence": f"{sequence:0{SEQUENCE_DIGITS}d}",
+            "data": orjson.Fragment(event.model_dump_json(by_alias=True)),
+        }
+        return cls(event_id, event.type, orjson.dumps(envelope, option=orjson.OPT_UTC_Z))
+
+    def to_json(self) -> bytes:
+        """Return the body of the message, UTF-8."""
+        return self.body
 
 
 def _invalid(message: str, exc: ValidationError) -> InvalidInput:

@@ -8,8 +8,8 @@ from uuid import UUID, uuid5
 from libs.common.directory import EntityRef
 from libs.common.events import calendar as events
 from libs.common.events.base import Origin
-from services.calendar.domain.event import Event
-from services.calendar.domain.meeting import Meeting, parse_meeting_id
+from services.calendar.domain.event import Attendee, Event
+from services.calendar.domain.meeting import Meeting
 
 NAMESPACE = UUID("0e7a3f3e-6f61-4b0c-9a55-2b6f2f0d6a11")
 """Of the ids of activities: never to change."""
@@ -19,12 +19,12 @@ MOST_COPIES = 100
 
 def identity(meeting: Meeting) -> dict[str, Any]:
     """Return how a meeting is named in events."""
-    series_id, occurrence = parse_meeting_id(meeting.id)
+    series_id, _, occurrence = meeting.id.partition("_")
     main = meeting.main
     return {
         "event_id": meeting.id,
         "series_id": series_id,
-        "occurrence": occurrence,
+        "occurrence": occurrence or None,
         "connection_id": main.connection_id,
         "user_id": main.user_id,
         "calendar_id": main.calendar_id,
@@ -60,31 +60,34 @@ def told(
 
 def activity_id(meeting_id: str) -> UUID:
     """Return the id of a meeting's activity: its series, or one made of that and the occurrence."""
-    series_id, occurrence = parse_meeting_id(meeting_id)
-    return series_id if occurrence is None else uuid5(NAMESPACE, meeting_id)
+    series_id, _, occurrence = meeting_id.partition("_")
+    return uuid5(NAMESPACE, meeting_id) if occurrence else UUID(series_id)
 
 
 def activity(
     meeting: Meeting, refs: Sequence[EntityRef], *, starts_at: datetime, ends_at: datetime | None
 ) -> events.Activity:
-    """Return a meeting as an activity of the entities it concerns."""
+    """Return a meeting as an activity of the entities it concerns; of nobody's it says little."""
     event, main = meeting.main.event, meeting.main
-    return events.Activity(
-        id=activity_id(meeting.id),
-        title=str(meeting.facts()["title"]),
-        snippet=event.details.description[:500],
-        direction="outbound" if event.organized_here else "inbound",
-        entities=tuple(events.Reference(type=one.entity_type, id=one.entity_id) for one in refs),
-        participants=tuple(_participant(event, one) for one in meeting.attendees()[:MOST_GUESTS]),
-        occurred_at=starts_at,
-        start=starts_at,
-        end=ends_at,
-        created_by=main.user_id,
-        event_id=meeting.id,
+    guests = meeting.attendees[:MOST_GUESTS] if refs else ()
+    return events.Activity.model_validate(
+        {
+            "id": activity_id(meeting.id),
+            "title": meeting.title,
+            "snippet": event.details.description[:500] if refs else "",
+            "direction": "outbound" if event.organized_here else "inbound",
+            "entities": [{"type": one.entity_type, "id": one.entity_id} for one in refs],
+            "participants": [_participant(event, one) for one in guests],
+            "occurred_at": starts_at,
+            "start": starts_at,
+            "end": ends_at,
+            "created_by": main.user_id,
+            "event_id": meeting.id,
+        }
     )
 
 
-def _participant(event: Event, one: Any) -> events.Participant:
+def _participant(event: Event, one: Attendee) -> dict[str, Any]:
     is_organizer = one.organizer or one.email == event.details.organizer_email
     role = "organizer" if is_organizer else "optional" if one.optional else "attendee"
-    return events.Participant.model_validate({"email": one.email, "name": one.name, "role": role})
+    return {"email": one.email, "name": one.name, "role": role}

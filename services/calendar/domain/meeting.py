@@ -1,12 +1,15 @@
 """Meetings: one for all colleagues who have it in a calendar, with a copy of each."""
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
+from json.encoder import encode_basestring_ascii as quoted
 from typing import Any
 from uuid import UUID, uuid5
+
+import orjson
 
 from libs.common.addresses import fold_address
 from libs.common.errors import InvalidInput
@@ -25,7 +28,8 @@ def series_id(tenant_id: str, ical_uid: str) -> UUID:
 
     Source: https://www.rfc-editor.org/rfc/rfc5545#section-3.8.4.7
     """
-    return uuid5(NAMESPACE, json.dumps([tenant_id, ical_uid]))
+    # A list as JSON, put together by hand: there are many.
+    return uuid5(NAMESPACE, f"[{quoted(tenant_id)}, {quoted(ical_uid)}]")
 
 
 def meeting_id(tenant_id: str, event: Event) -> str:
@@ -68,7 +72,7 @@ class Copy:
     """The calendar is the person's own."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Meeting:
     """One meeting, as its copies show it together."""
 
@@ -76,34 +80,42 @@ class Meeting:
     copies: tuple[Copy, ...]
     """In the order they came; at least one."""
 
-    @property
+    @cached_property
     def main(self) -> Copy:
-        """Return the copy that speaks for all.
+        """The copy that speaks for all.
 
         The organiser's own knows the meeting best, and says whether it takes place. Of others one
         that was taken out of a calendar says nothing of the rest.
         """
-        return min(self.copies, key=_rank)
+        return self.copies[0] if len(self.copies) == 1 else min(self.copies, key=_rank)
 
-    def attendees(self) -> list[Attendee]:
-        """Return who is invited, by address; each with the answer their own copy knows."""
-        answers = self.responses()
+    @cached_property
+    def attendees(self) -> tuple[Attendee, ...]:
+        """Who is invited, by address; each with the answer their own copy knows."""
         known = {
             fold_address(one.email): one for one in self.main.event.details.attendees if one.email
         }
-        return [_answered(one, answers[email]) for email, one in sorted(known.items())]
+        answers = self._own_answers()
+        return tuple(_answered(one, answers.get(email)) for email, one in sorted(known.items()))
 
-    def responses(self) -> dict[str, Response]:
-        """Return what everybody answered, by folded address.
+    def _own_answers(self) -> dict[str, Response]:
+        """Return what people answered as their own copies know it, by folded address.
 
         An answer reaches the other copies late, or never with many guests.
         """
-        found = {fold_address(one.email): one.response for one in self.main.event.details.attendees}
-        for copy in self.copies:
-            for one in copy.event.details.attendees:
-                if one.is_self and copy.event.status is not Status.CANCELLED:
-                    found[fold_address(one.email)] = one.response
-        return found
+        return {
+            fold_address(one.email): one.response
+            for copy in self.copies
+            if copy.event.status is not Status.CANCELLED
+            for one in copy.event.details.attendees
+            if one.is_self
+        }
+
+    @property
+    def title(self) -> str:
+        """What it is called."""
+        event = self.main.event
+        return BUSY if event.busy_only else event.details.summary or NO_TITLE
 
     def facts(self) -> dict[str, Any]:
         """Return what is told of it, as JSON; what it says at length is not told."""
@@ -111,13 +123,13 @@ class Meeting:
         details = event.details
         organizer = {"email": details.organizer_email, "name": details.organizer_name}
         return {
-            "title": BUSY if event.busy_only else details.summary or NO_TITLE,
-            "status": str(event.status),
+            "title": self.title,
+            "status": event.status.value,
             "time": None if event.when is None else stored(event.when),
             "recurrence": list(event.recurrence),
             "location": details.location,
             "organizer": organizer if details.organizer_email else None,
-            "attendees": [_told(one) for one in self.attendees()],
+            "attendees": [_told(one) for one in self.attendees],
             "html_link": details.html_link,
             "meet_link": details.meet_link,
             "visibility": details.visibility,
@@ -133,8 +145,7 @@ class Meeting:
 
 def digest(facts: Mapping[str, Any]) -> bytes:
     """Return 32 bytes that equal facts have alike, so that the same is not told twice."""
-    text = json.dumps(facts, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).digest()
+    return hashlib.sha256(orjson.dumps(facts, option=orjson.OPT_SORT_KEYS)).digest()
 
 
 def _rank(copy: Copy) -> tuple[bool, bool, bool, bool]:
@@ -148,22 +159,15 @@ def _rank(copy: Copy) -> tuple[bool, bool, bool, bool]:
     )
 
 
-def _answered(one: Attendee, response: Response) -> Attendee:
-    return Attendee(
-        email=one.email,
-        name=one.name,
-        response=response,
-        optional=one.optional,
-        organizer=one.organizer,
-        resource=one.resource,
-    )
+def _answered(one: Attendee, response: Response | None) -> Attendee:
+    return one if response in (None, one.response) else replace(one, response=response)
 
 
 def _told(one: Attendee) -> dict[str, Any]:
     return {
         "email": one.email,
         "name": one.name,
-        "response": str(one.response),
+        "response": one.response.value,
         "optional": one.optional,
         "organizer": one.organizer,
         "resource": one.resource,

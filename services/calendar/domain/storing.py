@@ -1,8 +1,9 @@
 """Events as JSON and back: how the store keeps what Google said."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from datetime import date, datetime
+from operator import attrgetter
 from typing import Any
 
 from services.calendar.domain.event import (
@@ -25,12 +26,14 @@ PLAIN = (
     "busy_only",
     "guests_can_modify",
 )
+_ATTENDEE = tuple(one.name for one in fields(Attendee))
 _TEXTS = tuple(one.name for one in fields(Details) if one.name not in {"attendees", "reminders"})
+_plain, _attendee, _texts = (attrgetter(*names) for names in (PLAIN, _ATTENDEE, _TEXTS))
 
 
 def body_of(event: Event) -> dict[str, Any]:
     """Return all of an event but what has a column of its own (id, etag, updated, status)."""
-    body: dict[str, Any] = {name: getattr(event, name) for name in PLAIN}
+    body: dict[str, Any] = dict(zip(PLAIN, _plain(event), strict=True))
     body["when"] = None if event.when is None else stored(event.when)
     body["recurrence"] = list(event.recurrence)
     body["original"] = None if event.original is None else event.original.isoformat()
@@ -59,11 +62,9 @@ def event_of(
 
 
 def _details(details: Details) -> dict[str, Any]:
-    known: dict[str, Any] = {
-        name: value for name in _TEXTS if (value := getattr(details, name)) not in ("", None, False)
-    }
+    known = _said(_TEXTS, _texts(details))
     if details.attendees:
-        known["attendees"] = [_attendee(one) for one in details.attendees]
+        known["attendees"] = [_said(_ATTENDEE, _attendee(one)) for one in details.attendees]
     if not details.reminders.use_default:
         known["reminders"] = [[one.method, one.minutes] for one in details.reminders.overrides]
     return known
@@ -81,9 +82,9 @@ def _details_of(known: Mapping[str, Any]) -> Details:
     )
 
 
-def _attendee(one: Attendee) -> dict[str, Any]:
-    whole = {field.name: getattr(one, field.name) for field in fields(Attendee)}
-    return {name: value for name, value in whole.items() if value not in ("", None, False, 0)}
+def _said(names: Iterable[str], values: Iterable[Any]) -> dict[str, Any]:
+    """Return what is not as it is when nothing is said."""
+    return {name: value for name, value in zip(names, values, strict=True) if value}
 
 
 def _attendee_of(known: Mapping[str, Any]) -> Attendee:

@@ -72,8 +72,8 @@ def stored(when: When) -> dict[str, Any]:
     if isinstance(when, Days):
         return {"start": when.start.isoformat(), "end": when.end.isoformat(), "all_day": True}
     return {
-        "start": when.start.astimezone(UTC).isoformat().replace("+00:00", "Z"),
-        "end": when.end.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "start": f"{when.start.astimezone(UTC).isoformat()[:-6]}Z",
+        "end": f"{when.end.astimezone(UTC).isoformat()[:-6]}Z",
         "zone": when.zone,
         "all_day": False,
     }

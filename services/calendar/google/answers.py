@@ -22,6 +22,7 @@ from services.calendar.domain.event import (
 )
 from services.calendar.domain.times import Days, Span, When
 from services.calendar.google.models import (
+    LONGEST_DESCRIPTION,
     LONGEST_TEXT,
     MARK,
     MEET,
@@ -31,8 +32,10 @@ from services.calendar.google.models import (
     EventAnswer,
     EventsAnswer,
     OverrideAnswer,
+    PropertiesAnswer,
     TimeAnswer,
     WatchAnswer,
+    cut,
     storable,
 )
 
@@ -104,7 +107,7 @@ def events_page(answer: Any, *, after: str | None = None, details: bool = True) 
     Raises:
         AnswerUnreadable: it is no page.
     """
-    page = parsed(EventsAnswer, answer)
+    page = parsed(EventsAnswer, storable(answer))
     return EventsPage(
         items=tuple(_event_or_not(one, details=details) for one in page.items),
         next_page_token=next_page(page.next_page_token, after=after),
@@ -125,7 +128,7 @@ def event_of(answer: Any, *, details: bool = True) -> Event:
     Raises:
         AnswerUnreadable: it is no event.
     """
-    found = _event_or_not(answer, details=details)
+    found = _event_or_not(storable(answer), details=details)
     if isinstance(found, Unreadable):
         log.warning("google_answer_unreadable", model="EventAnswer", places=list(found.places))
         raise AnswerUnreadable("Google's answer is not readable.")
@@ -138,7 +141,7 @@ def calendar_list_page(answer: Any, *, after: str | None = None) -> CalendarList
     Raises:
         AnswerUnreadable: it is no page.
     """
-    page = parsed(CalendarListAnswer, answer)
+    page = parsed(CalendarListAnswer, storable(answer))
     return CalendarListPage(
         items=tuple(map(_entry_or_not, page.items)),
         next_page_token=next_page(page.next_page_token, after=after),
@@ -152,7 +155,7 @@ def channel_answer(answer: Any) -> ChannelAnswer:
     Raises:
         AnswerUnreadable: it is none.
     """
-    watch = parsed(WatchAnswer, answer)
+    watch = parsed(WatchAnswer, storable(answer))
     expiry = watch.expiration
     return ChannelAnswer(
         channel_id=watch.id,
@@ -170,7 +173,7 @@ def _unreadable(item: Any, places: Iterable[str]) -> Unreadable:
     name = item.get("id") if isinstance(item, dict) else None
     if not isinstance(name, str) or not 0 < len(name) <= LONGEST_TEXT:
         return Unreadable(None, tuple(places))
-    return Unreadable(storable(name), tuple(places))
+    return Unreadable(name, tuple(places))
 
 
 def _event_or_not(item: Any, *, details: bool) -> Event | Unreadable:
@@ -188,35 +191,35 @@ def _event(answer: EventAnswer, *, details: bool) -> Event:
     busy_only = not details or answer.visibility in HIDDEN
     return Event(
         google_id=answer.id,
-        etag=answer.etag,
+        etag=cut(answer.etag),
         updated=answer.updated,
-        ical_uid=answer.ical_uid,
+        ical_uid=cut(answer.ical_uid),
         status=STATUSES.get(answer.status, Status.CONFIRMED),
         when=_when(answer.start, answer.end),
-        recurrence=tuple(answer.recurrence[:MOST_LINES]),
+        recurrence=tuple(map(cut, answer.recurrence[:MOST_LINES])),
         master_id=answer.recurring_event_id,
         original=_start(answer.original_start_time),
-        event_type=answer.event_type,
+        event_type=cut(answer.event_type),
         transparent=answer.transparency == "transparent",
         organized_here=answer.organizer.is_self,
         busy_only=busy_only,
         guests_can_modify=answer.guests_can_modify,
-        details=Details(visibility=answer.visibility) if busy_only else _details(answer),
-        marks=_marks(answer.extended_properties.private),
+        details=Details(visibility=cut(answer.visibility)) if busy_only else _details(answer),
+        marks=_marks(answer.extended_properties),
     )
 
 
 def _details(answer: EventAnswer) -> Details:
     link, pending = _meet(answer)
     return Details(
-        summary=answer.summary,
-        description=answer.description,
-        location=answer.location,
+        summary=cut(answer.summary),
+        description=answer.description[:LONGEST_DESCRIPTION],
+        location=cut(answer.location),
         attendees=tuple(map(_attendee, answer.attendees)),
         attendees_omitted=answer.attendees_omitted,
-        organizer_email=answer.organizer.email,
-        organizer_name=answer.organizer.display_name,
-        creator_email=answer.creator.email,
+        organizer_email=_given(answer.organizer.email),
+        organizer_name=_given(answer.organizer.display_name),
+        creator_email=_given(answer.creator.email),
         html_link=_link(answer.html_link),
         meet_link=link,
         meet_pending=pending,
@@ -224,8 +227,12 @@ def _details(answer: EventAnswer) -> Details:
             use_default=answer.reminders.use_default,
             overrides=_overrides(answer.reminders.overrides),
         ),
-        visibility=answer.visibility,
+        visibility=cut(answer.visibility),
     )
+
+
+def _given(text: str | None) -> str | None:
+    return cut(text) if text else None
 
 
 def _start(time: TimeAnswer | None) -> date | datetime | None:
@@ -250,14 +257,14 @@ def _when(start: TimeAnswer | None, end: TimeAnswer | None) -> When | None:
 
 def _attendee(one: AttendeeAnswer) -> Attendee:
     return Attendee(
-        email=one.email or "",
-        name=one.display_name,
+        email=cut(one.email or ""),
+        name=_given(one.display_name),
         response=RESPONSES.get(one.response_status, Response.NEEDS_ACTION),
         optional=one.optional,
         organizer=one.organizer,
         resource=one.resource,
         is_self=one.is_self,
-        comment=one.comment,
+        comment=_given(one.comment),
         extra_guests=one.additional_guests,
     )
 
@@ -282,12 +289,14 @@ def _meet(answer: EventAnswer) -> tuple[str | None, bool]:
 
 
 def _link(text: str) -> str | None:
-    return text if text.startswith(("https://", "http://")) else None
+    return cut(text) if text.startswith(("https://", "http://")) else None
 
 
-def _marks(properties: dict[str, str]) -> dict[str, str]:
-    ours = {key: value for key, value in properties.items() if key.startswith(MARK)}
-    return {key.removeprefix(MARK): value for key, value in ours.items()}
+def _marks(properties: PropertiesAnswer | None) -> dict[str, str]:
+    if properties is None:
+        return {}
+    ours = {key: value for key, value in properties.private.items() if key.startswith(MARK)}
+    return {key.removeprefix(MARK): cut(value) for key, value in ours.items()}
 
 
 def _entry_or_not(item: Any) -> CalendarEntry | Unreadable:

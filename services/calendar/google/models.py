@@ -4,9 +4,11 @@ import re
 from datetime import date
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+import orjson
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from libs.common.google.wire import AnswerUnreadable
 from libs.common.moments import Moment
 from services.calendar.domain.times import is_zone
 
@@ -18,17 +20,36 @@ MARK = "causeway."
 MEET = "hangoutsMeet"
 
 
-def storable(text: str) -> str:
-    """Return `text` without what Postgres cannot hold: NUL and lone surrogates."""
-    return UNSTORABLE.sub("", text)
+def storable(answer: Any) -> Any:
+    """Return JSON without what Postgres cannot hold: NUL, and half an emoji where one was cut.
+
+    Raises:
+        AnswerUnreadable: it is nested too deeply.
+    """
+    try:
+        if rb"\u0000" not in orjson.dumps(answer):
+            return answer
+    except orjson.JSONEncodeError:
+        pass  # half an emoji, or a number that is too large
+    try:
+        return _cleaned(answer)
+    except RecursionError:
+        raise AnswerUnreadable("Google's answer is not readable.") from None
 
 
-def _text(longest: int) -> BeforeValidator:
-    def cleaned(value: Any) -> Any:
-        # What Postgres cannot hold goes: NUL, and half an emoji where a client cut it.
-        return storable(value)[:longest] if isinstance(value, str) else value
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        return UNSTORABLE.sub("", value)
+    if isinstance(value, list):
+        return [_cleaned(one) for one in value]
+    if isinstance(value, dict):
+        return {_cleaned(name): _cleaned(one) for name, one in value.items()}
+    return value
 
-    return BeforeValidator(cleaned)
+
+def cut(text: str) -> str:
+    """Return what we keep of a text."""
+    return text[:LONGEST_TEXT]
 
 
 def _known_zone(value: Any) -> Any:
@@ -36,17 +57,19 @@ def _known_zone(value: Any) -> Any:
 
 
 Id = Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^[!-~]+$")]
-Text = Annotated[str, _text(LONGEST_TEXT)]
-Long = Annotated[str, _text(LONGEST_DESCRIPTION)]
+Text = Annotated[str, AfterValidator(cut)]
 Zone = Annotated[str | None, BeforeValidator(_known_zone)]
 Millis = Annotated[int, Field(ge=0, lt=253_402_300_800_000)]
 """Milliseconds since 1970, up to the year 9999."""
 
 
 class Answer(BaseModel):
-    """A part of an answer, its names in Google's writing."""
+    """A part of an answer, its names in Google's writing.
 
-    model_config = ConfigDict(alias_generator=to_camel)
+    Frozen, and without lists: what is absent is one value for all then, not a copy for each.
+    """
+
+    model_config = ConfigDict(alias_generator=to_camel, frozen=True)
 
 
 class TimeAnswer(Answer):
@@ -60,8 +83,8 @@ class TimeAnswer(Answer):
 class PersonAnswer(Answer):
     """Organiser or creator."""
 
-    email: Text | None = None
-    display_name: Text | None = None
+    email: str | None = None
+    display_name: str | None = None
     is_self: bool = Field(default=False, alias="self")
 
 
@@ -72,7 +95,7 @@ class AttendeeAnswer(PersonAnswer):
     optional: bool = False
     organizer: bool = False
     resource: bool = False
-    comment: Text | None = None
+    comment: str | None = None
     additional_guests: Annotated[int, Field(ge=0, le=1_000_000)] = 0
 
 
@@ -87,7 +110,7 @@ class RemindersAnswer(Answer):
     """The reminders of an event."""
 
     use_default: bool = False
-    overrides: list[OverrideAnswer] = []
+    overrides: tuple[OverrideAnswer, ...] = ()
 
 
 class Typed(Answer):
@@ -125,41 +148,41 @@ class ConferenceAnswer(Answer):
 class PropertiesAnswer(Answer):
     """What programs noted of an event; of this calendar's copy alone."""
 
-    private: dict[str, Text] = {}
+    private: dict[str, str] = {}
 
 
 class EventAnswer(Answer):
-    """An event. Of a cancelled one nothing but the id is certain.
+    """An event. Of a cancelled one nothing but the id is certain; its texts are as long as may be.
 
     Source: https://developers.google.com/workspace/calendar/api/v3/reference/events
     """
 
     id: Id
-    etag: Text = ""
+    etag: str = ""
     updated: Moment | None = None
-    ical_uid: Text = Field(default="", alias="iCalUID")
+    ical_uid: str = Field(default="", alias="iCalUID")
     status: str = "confirmed"
     start: TimeAnswer | None = None
     end: TimeAnswer | None = None
-    recurrence: list[Text] = []
+    recurrence: tuple[str, ...] = ()
     recurring_event_id: Id | None = None
     original_start_time: TimeAnswer | None = None
-    event_type: Text = "default"
+    event_type: str = "default"
     transparency: str = "opaque"
-    visibility: Text = "default"
+    visibility: str = "default"
     guests_can_modify: bool = False
-    summary: Text = ""
-    description: Long = ""
-    location: Text = ""
-    attendees: list[AttendeeAnswer] = []
+    summary: str = ""
+    description: str = ""
+    location: str = ""
+    attendees: tuple[AttendeeAnswer, ...] = ()
     attendees_omitted: bool = False
     organizer: PersonAnswer = PersonAnswer()
     creator: PersonAnswer = PersonAnswer()
-    html_link: Text = ""
-    hangout_link: Text = ""
+    html_link: str = ""
+    hangout_link: str = ""
     conference_data: ConferenceAnswer = ConferenceAnswer()
     reminders: RemindersAnswer = RemindersAnswer(useDefault=True)
-    extended_properties: PropertiesAnswer = PropertiesAnswer()
+    extended_properties: PropertiesAnswer | None = None
 
 
 class EventsAnswer(Answer):

@@ -1,8 +1,9 @@
 """SQL on events, as one calendar has them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -28,6 +29,8 @@ class StoredEvent:
     """When it was written last."""
     deleted_at: datetime | None = None
 
+
+NONE: Mapping[UUID, StoredEvent] = MappingProxyType({})
 
 COLUMNS = """e.id, e.connection_id, e.calendar_id, e.google_id, e.series_id, e.occurrence, e.etag,
        e.google_updated, e.status, e.starts_at, NULLIF(e.ends_at, 'infinity') AS ends_at, e.body,
@@ -134,11 +137,11 @@ def _row(stored: StoredEvent, people: Sequence[str]) -> dict[str, Any]:
         "occurrence": stored.occurrence,
         "master_id": event.master_id,
         "etag": event.etag,
-        "updated": None if event.updated is None else event.updated.isoformat(),
-        "status": event.status.value,
-        "starts_at": stored.starts_at.isoformat(),
-        "ends_at": None if stored.ends_at is None else stored.ends_at.isoformat(),
-        "people": list(people),
+        "updated": event.updated,
+        "status": event.status,
+        "starts_at": stored.starts_at,
+        "ends_at": stored.ends_at,
+        "people": people,
         "body": body_of(event),
     }
 
@@ -156,8 +159,11 @@ async def bury_events(conn: Conn, tenant_id: str, ids: Sequence[UUID], *, now: d
     await conn.execute(BURY, tenant_id, list(ids), now)
 
 
-LIST_COPIES = f"""
-SELECT {COLUMNS}, c.user_id, k.is_primary, c.state <> 'disconnected' AS is_followed
+LIST_COPIES = """
+SELECT e.id, e.connection_id, e.calendar_id, e.google_id, e.series_id, e.occurrence, e.etag,
+       e.google_updated, e.status, e.starts_at, NULLIF(e.ends_at, 'infinity') AS ends_at,
+       CASE WHEN e.id = ANY($4::uuid[]) THEN NULL ELSE e.body END AS body, e.changed_at,
+       e.deleted_at, c.user_id, k.is_primary, c.state <> 'disconnected' AS is_followed
   FROM events e
   JOIN connections c ON c.tenant_id = e.tenant_id AND c.connection_id = e.connection_id
   JOIN calendars k ON k.tenant_id = e.tenant_id AND k.id = e.calendar_id
@@ -165,7 +171,7 @@ SELECT {COLUMNS}, c.user_id, k.is_primary, c.state <> 'disconnected' AS is_follo
    AND (e.series_id, e.occurrence) IN (SELECT * FROM unnest($2::uuid[], $3::text[]))
    AND e.deleted_at IS NULL
  ORDER BY e.created_at, e.id
-"""  # noqa: S608 - constants
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,15 +186,27 @@ class OwnedEvent:
 
 
 async def list_copies(
-    conn: Conn, tenant_id: str, meetings: Sequence[tuple[UUID, str]]
+    conn: Conn,
+    tenant_id: str,
+    meetings: Sequence[tuple[UUID, str]],
+    *,
+    written: Mapping[UUID, StoredEvent] = NONE,
 ) -> dict[tuple[UUID, str], list[OwnedEvent]]:
-    """Return the copies of meetings (series and occurrence), in the order they came."""
+    """Return the copies of meetings (series and occurrence), in the order they came.
+
+    What this transaction has just written (`written`, by id) is not read again.
+    """
     rows = await conn.fetch(
-        LIST_COPIES, tenant_id, [one for one, _ in meetings], [key for _, key in meetings]
+        LIST_COPIES,
+        tenant_id,
+        [one for one, _ in meetings],
+        [key for _, key in meetings],
+        [*written],
     )
     found: dict[tuple[UUID, str], list[OwnedEvent]] = {one: [] for one in meetings}
     for row in rows:
-        owned = OwnedEvent(stored_of(row), row["user_id"], row["is_primary"], row["is_followed"])
+        stored = written.get(row["id"]) or stored_of(row)
+        owned = OwnedEvent(stored, row["user_id"], row["is_primary"], row["is_followed"])
         found[row["series_id"], row["occurrence"]].append(owned)
     return found
 

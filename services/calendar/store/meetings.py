@@ -25,6 +25,14 @@ class Told:
     activity_sequence: int
     activity_digest: bytes | None
 
+    def of_event(self, digest: bytes | None) -> "Told":
+        """Return what was told once this is told of it, as its next event."""
+        return Told(self.sequence + 1, digest, self.activity_sequence, self.activity_digest)
+
+    def of_activity(self, digest: bytes | None) -> "Told":
+        """Return what was told once this is told of its activity."""
+        return Told(self.sequence, self.digest, self.activity_sequence + 1, digest)
+
 
 LOCK = """
 INSERT INTO meetings AS m (tenant_id, series_id, occurrence)

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from libs.common.db import Connection as Conn
-from libs.common.ids import new_id
+from libs.common.ids import new_text_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,10 +34,9 @@ INSERT INTO sync_logs (tenant_id, id, connection_id, calendar_id, direction, act
                        event_id, google_id, appointment_id, error, at)
 SELECT $1, n.id, n.connection_id, n.calendar_id, n.direction, n.action, n.status, n.event_id,
        n.google_id, n.appointment_id, n.error, $2
-  FROM unnest($3::uuid[], $4::uuid[], $5::uuid[], $6::text[], $7::text[], $8::text[], $9::text[],
-              $10::text[], $11::text[], $12::text[])
-       AS n (id, connection_id, calendar_id, direction, action, status, event_id, google_id,
-             appointment_id, error)
+  FROM jsonb_to_recordset($3)
+       AS n (id uuid, connection_id uuid, calendar_id uuid, direction text, action text,
+             status text, event_id text, google_id text, appointment_id text, error text)
 """
 
 
@@ -45,21 +44,22 @@ async def add_lines(conn: Conn, tenant_id: str, lines: Sequence[Line], *, now: d
     """Add lines, of now."""
     if not lines:
         return
-    await conn.execute(
-        ADD,
-        tenant_id,
-        now,
-        [new_id() for _ in lines],
-        [one.connection_id for one in lines],
-        [one.calendar_id for one in lines],
-        [one.direction for one in lines],
-        [one.action for one in lines],
-        [one.status for one in lines],
-        [one.event_id for one in lines],
-        [one.google_id for one in lines],
-        [one.appointment_id for one in lines],
-        [one.error for one in lines],
-    )
+    await conn.execute(ADD, tenant_id, now, [_row(one) for one in lines])
+
+
+def _row(line: Line) -> dict[str, str | None]:
+    return {
+        "id": new_text_id(),
+        "connection_id": str(line.connection_id),
+        "calendar_id": None if line.calendar_id is None else str(line.calendar_id),
+        "direction": line.direction,
+        "action": line.action,
+        "status": line.status,
+        "event_id": line.event_id,
+        "google_id": line.google_id,
+        "appointment_id": line.appointment_id,
+        "error": line.error,
+    }
 
 
 LIST = """

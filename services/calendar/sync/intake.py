@@ -13,9 +13,9 @@ from libs.common.ids import new_id
 from services.calendar.domain.changes import Change, cancelled, change_of, completed
 from services.calendar.domain.connection import Connection
 from services.calendar.domain.event import Event, Status
-from services.calendar.domain.meeting import Copy, meeting_id, parse_meeting_id
+from services.calendar.domain.meeting import Copy, occurrence_id, series_id
 from services.calendar.domain.recurrence import span_of
-from services.calendar.domain.times import instants, original_instant
+from services.calendar.domain.times import instants, original_instant, original_key
 from services.calendar.store import events as store
 from services.calendar.store import sync_logs
 from services.calendar.store.calendars import Calendar
@@ -242,13 +242,12 @@ class _Plan:
             if held is None:
                 return None
             span = held.starts_at, held.ends_at
-        series_id, occurrence = parse_meeting_id(meeting_id(self._connection.tenant_id, found))
         return StoredEvent(
             id=new_id() if held is None else held.id,
             connection_id=self._connection.id,
             calendar_id=self.calendar.id,
-            series_id=series_id,
-            occurrence=occurrence or "",
+            series_id=series_id(self._connection.tenant_id, found.ical_uid or found.google_id),
+            occurrence="" if found.original is None else original_key(found.original),
             event=found,
             starts_at=span[0],
             ends_at=span[1],
@@ -266,7 +265,7 @@ class _Plan:
             if change is Change.REMOVE:
                 meetings.gone(self._copy(stored), stored.series_id, stored.occurrence, why)
             else:
-                meetings.touch(stored.series_id, stored.occurrence, why)
+                meetings.wrote(stored, why)
             if ours:
                 continue  # logged as what went to Google
             lines.append(
@@ -275,7 +274,7 @@ class _Plan:
                     calendar_id=self.calendar.id,
                     direction="from_google",
                     action=change.value,
-                    event_id=meeting_id(self._connection.tenant_id, stored.event),
+                    event_id=occurrence_id(stored.series_id, stored.occurrence or None),
                     google_id=stored.event.google_id,
                 )
             )

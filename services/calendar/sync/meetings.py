@@ -1,7 +1,8 @@
 """Telling what became of meetings: one event for all copies that colleagues have of one."""
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -13,13 +14,13 @@ from libs.common.directory import store as directory
 from libs.common.events import calendar as published
 from libs.common.events.base import Event as Published
 from libs.common.events.base import Origin
-from libs.common.events.envelope import Envelope
+from libs.common.events.envelope import Sealed
 from services.calendar.domain import events
 from services.calendar.domain.event import Status
 from services.calendar.domain.meeting import Copy, Meeting, digest, occurrence_id
 from services.calendar.store import meetings as store
 from services.calendar.store.connections import list_own_addresses
-from services.calendar.store.events import OwnedEvent, list_copies
+from services.calendar.store.events import OwnedEvent, StoredEvent, list_copies
 from services.calendar.store.meetings import Key, Link, Told
 
 CANCELLED = digest({"status": "cancelled"})
@@ -33,7 +34,13 @@ class _Turn:
     key: Key
     meeting: Meeting | None
     """None: nothing is known of it."""
-    takes_place: bool
+    main: StoredEvent | None
+    """The row of the copy that speaks for all; None: the last one is gone."""
+
+    @property
+    def takes_place(self) -> bool:
+        """Say whether there is one, and it was not cancelled."""
+        return self.main is not None and self.main.event.status is not Status.CANCELLED
 
 
 class Meetings:
@@ -46,6 +53,12 @@ class Meetings:
         self._now = now
         self._origins: dict[Key, Origin] = {}
         self._last: dict[Key, Copy] = {}
+        self._written: dict[UUID, StoredEvent] = {}
+
+    def wrote(self, stored: StoredEvent, origin: Origin) -> None:
+        """Note that a copy of a meeting is as it was just written; otherwise as `touch`."""
+        self._written[stored.id] = stored
+        self.touch(stored.series_id, stored.occurrence, origin)
 
     def touch(self, series_id: UUID, occurrence: str, origin: Origin) -> None:
         """Note that a copy of a meeting changed; what is told of it has this origin."""
@@ -60,23 +73,21 @@ class Meetings:
         """Tell of every meeting that is another than was told before."""
         if not self._origins:
             return
-        keys = sorted(self._origins)
+        keys = sorted(self._origins, key=lambda key: (key[0].int, key[1]))
         before = await store.lock_meetings(self._conn, self._tenant_id, keys)
-        copies = {
-            key: self._counting(key, some)
-            for key, some in (await list_copies(self._conn, self._tenant_id, keys)).items()
-        }
+        held = await list_copies(self._conn, self._tenant_id, keys, written=self._written)
+        copies = {key: self._counting(key, some) for key, some in held.items()}
         concerned = await self._concerned(keys, copies)
         after: dict[Key, Told] = {}
-        envelopes: list[Envelope] = []
+        envelopes: list[Sealed] = []
         links: list[Link] = []
         dropped: list[Link] = []
         for key in keys:
-            turn = _Turn(key, self._shown(key, copies[key]), self._takes_place(copies[key]))
+            turn = self._turn(key, copies[key])
             refs = concerned[key]
             now_is = self._event(turn, before[key], envelopes)
-            now_is = self._activity(turn, copies[key], refs, now_is, envelopes)
-            if now_is != before[key]:
+            now_is = self._activity(turn, refs, now_is, envelopes)
+            if now_is is not before[key]:
                 after[key] = now_is
             starts_at = _starts_at(copies[key], self._now)
             links += [Link(ref, key, starts_at) for ref, kept in refs.items() if kept]
@@ -96,19 +107,17 @@ class Meetings:
         followed = [one for one in copies if one.is_followed]
         return followed if followed or key in self._last else copies
 
-    def _shown(self, key: Key, copies: Sequence[OwnedEvent]) -> Meeting | None:
-        """Return the meeting as its copies show it, or as the last one did before it went."""
+    def _turn(self, key: Key, copies: Sequence[OwnedEvent]) -> _Turn:
+        """Return a meeting as its copies show it, or as the last one did before it went."""
         found = tuple(map(copy_of, copies)) or tuple(filter(None, [self._last.get(key)]))
+        if not found:
+            return _Turn(key, None, None)
         series_id, occurrence = key
-        return Meeting(occurrence_id(series_id, occurrence or None), found) if found else None
+        meeting = Meeting(occurrence_id(series_id, occurrence or None), found)
+        main = copies[found.index(meeting.main)].stored if copies else None
+        return _Turn(key, meeting, main)
 
-    def _takes_place(self, copies: Sequence[OwnedEvent]) -> bool:
-        if not copies:
-            return False
-        main = Meeting("", tuple(map(copy_of, copies))).main
-        return main.event.status is not Status.CANCELLED
-
-    def _event(self, turn: "_Turn", was: Told, envelopes: list[Envelope]) -> Told:
+    def _event(self, turn: "_Turn", was: Told, envelopes: list[Sealed]) -> Told:
         meeting = turn.meeting
         if meeting is None:
             return was
@@ -120,10 +129,10 @@ class Meetings:
         is_new = was.digest is None or was.digest == CANCELLED
         event = events.told(meeting, facts, self._origins[turn.key], is_new=is_new)
         envelopes.append(self._envelope(event, meeting.id, was.sequence + 1))
-        return replace(was, sequence=was.sequence + 1, digest=what)
+        return was.of_event(what)
 
     def _cancelled(
-        self, turn: "_Turn", meeting: Meeting, was: Told, envelopes: list[Envelope]
+        self, turn: "_Turn", meeting: Meeting, was: Told, envelopes: list[Sealed]
     ) -> Told:
         occurrence = turn.key[1]
         if was.digest == CANCELLED or (was.digest is None and not occurrence):
@@ -133,7 +142,7 @@ class Meetings:
         )
         envelopes.append(self._envelope(event, meeting.id, was.sequence + 1))
         left = CANCELLED if occurrence else None
-        return replace(was, sequence=was.sequence + 1, digest=left)
+        return was.of_event(left)
 
     async def _concerned(
         self, keys: Sequence[Key], copies: Mapping[Key, Sequence[OwnedEvent]]
@@ -158,25 +167,22 @@ class Meetings:
     def _activity(
         self,
         turn: "_Turn",
-        copies: Sequence[OwnedEvent],
         refs: Mapping[EntityRef, bool],
         was: Told,
-        envelopes: list[Envelope],
+        envelopes: list[Sealed],
     ) -> Told:
         concerned = [ref for ref, kept in refs.items() if kept] if turn.takes_place else []
         meeting = turn.meeting
         if meeting is None or (not concerned and was.activity_digest is None):
             return was
-        stored = next((one.stored for one in copies if copy_of(one) == meeting.main), None)
+        stored = turn.main
         activity = events.activity(
             meeting,
             concerned,
             starts_at=self._now if stored is None else stored.starts_at,
             ends_at=None if stored is None else stored.ends_at,
         )
-        if not concerned:  # it is nobody's business any more what it said
-            activity = activity.model_copy(update={"participants": (), "snippet": ""})
-        what = digest(activity.model_dump(mode="json"))
+        what = hashlib.sha256(activity.model_dump_json().encode()).digest()
         if what == was.activity_digest:
             return was
         number = was.activity_sequence + 1
@@ -187,10 +193,10 @@ class Meetings:
         )
         envelopes.append(self._envelope(event, str(activity.id), number))
         left = what if concerned else None
-        return replace(was, activity_sequence=number, activity_digest=left)
+        return was.of_activity(left)
 
-    def _envelope(self, event: Published, aggregate_id: str, sequence: int) -> Envelope:
-        return Envelope.of(
+    def _envelope(self, event: Published, aggregate_id: str, sequence: int) -> Sealed:
+        return Sealed.of(
             event,
             tenant_id=self._tenant_id,
             aggregate_id=aggregate_id,
