@@ -3,7 +3,7 @@
 import base64
 import hmac
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr
 
@@ -100,12 +100,6 @@ class CalendarSettings(ServiceSettings):
         ge=100,
         validation_alias="CAUSEWAY_CALENDAR_PROJECT_REQUESTS_PER_DAY",
         description="Calendar requests of the whole Google project per day",
-    )
-    merge_policy: Literal["newest", "google", "crm", "manual"] = Field(
-        default="manual",
-        validation_alias="CAUSEWAY_CALENDAR_MERGE_POLICY",
-        description="Whose value stays when both sides changed a field of an event, each to "
-        "another one, where a connection says nothing; manual: a person chooses",
     )
     write_timeout: float = Field(
         default=20,

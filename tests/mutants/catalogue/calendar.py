@@ -7,7 +7,7 @@ CHANGES = "services/calendar/domain/changes.py"
 ANSWERS = "services/calendar/google/answers.py"
 BODIES = "services/calendar/google/bodies.py"
 API = "services/calendar/google/api.py"
-CARRIER = "services/calendar/sync/carrier.py"
+MAKING = "services/calendar/sync/making.py"
 INTAKE = "services/calendar/sync/intake.py"
 ECHOES = "services/calendar/sync/echoes.py"
 BACK = "services/calendar/sync/appointments_back.py"
@@ -48,7 +48,7 @@ MUTANTS = (
         "What both sides changed becomes the CRM's, though a person should choose.",
         f"{OUT}::test_the_same_field_changed_by_both_waits_for_a_person",
         edit=(
-            CARRIER,
+            MAKING,
             "policy = MergePolicy.CRM if wish.forced else wish.policy",
             "policy = MergePolicy.CRM",
         ),
@@ -85,9 +85,9 @@ MUTANTS = (
         f"{KEPT}::test_a_cancelled_appointment_goes_and_comes_back_as_another_event",
         edit=(
             (APPOINTMENTS, "generation=stored.generation + 1,", "generation=stored.generation,"),
-            (CARRIER, "            generation += 1\n", ""),
+            (MAKING, "            generation += 1\n", ""),
             (
-                CARRIER,
+                MAKING,
                 "while generation < wish.generation + MOST_GENERATIONS:",
                 "for _ in range(2):",
             ),
@@ -156,7 +156,7 @@ MUTANTS = (
         "tests/faults/test_calendar_in_trouble.py::"
         "test_a_worker_that_is_restarted_meanwhile_makes_a_change_once[answer-lost]",
         edit=(
-            CARRIER,
+            MAKING,
             (
                 "if found is not None and found.status is not Status.CANCELLED:\n"
                 "                return await self._met"
