@@ -33,6 +33,10 @@ NAMES = (
     "restart",
     "memory",
     "calendar-sync",
+    "calendar-delta",
+    "calendar-latency",
+    "calendar-window",
+    "calendar-write",
 )
 """Every bench, in the order in which they run and stand in the table."""
 ROUNDS = 5

@@ -63,7 +63,7 @@ class Candidate:
                     await raise_signals(conn, [address], now=now, timeout_s=SIGNAL_TIMEOUT_S)
                 wanted = str(change + 1)
                 async with asyncio.timeout(LONGEST_S):
-                    while await pool.fetchval(READ_UNTIL, connection.id) != wanted:  # noqa: ASYNC110 - a row has no event to wait for
+                    while await pool.fetchval(READ_UNTIL, connection.id) != wanted:  # noqa: ASYNC110 - another process writes it
                         await asyncio.sleep(POLL_S)
             return cpu_s(self.worker) - before
 

@@ -124,10 +124,10 @@ async def _first(database: str, origin: str, connection_id: UUID) -> None:
         place = {"timeMin": SINCE.isoformat()}
         page: str | None = ""
         while page is not None:
-            found = await _ask(session, place | ({"pageToken": page} if page else {}))
+            found = await ask(session, place | ({"pageToken": page} if page else {}))
             page = found.get("nextPageToken")
             cursor = page or found["nextSyncToken"]
-            await _write(conn, connection_id, found["items"], cursor, origin="backfill")
+            await write(conn, connection_id, found["items"], cursor, origin="backfill")
     await conn.close()
 
 
@@ -140,9 +140,9 @@ async def _follow(database: str, origin: str, connection_id: UUID, changes: int)
             async with session.get(f"/_change/{connection_id}"):
                 pass
             before = used_s()
-            found = await _ask(session, {"syncToken": place})
+            found = await ask(session, {"syncToken": place})
             place = found["nextSyncToken"]
-            await _write(conn, connection_id, found["items"], place, origin="live")
+            await write(conn, connection_id, found["items"], place, origin="live")
             used += used_s() - before if number >= 0 else 0.0
     await conn.close()
     return used
@@ -153,21 +153,26 @@ def _session(origin: str, connection_id: UUID) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(origin, headers=headers)
 
 
-async def _ask(session: aiohttp.ClientSession, query: dict[str, str]) -> Any:
+async def ask(session: aiohttp.ClientSession, query: dict[str, str]) -> Any:
+    """Return a page of events."""
     params = {"maxResults": str(PAGE), "singleEvents": "false", **query}
     path = f"/calendar/v3/calendars/{GOOGLE_ID}/events"
     async with session.get(path, params=params) as answer:
         return orjson.loads(await answer.read())
 
 
-async def _write(
+async def write(
     conn: Any, connection_id: UUID, items: list[Json], cursor: str, *, origin: str
 ) -> None:
+    """Keep a page, tell of it, and where the next one begins, in one transaction."""
     now = datetime.now(UTC)
     async with conn.transaction():
         names = [one["id"] for one in items]
         known = dict(await conn.fetch(FIND_KNOWN, TENANT, connection_id, names))
         found = [_Found(one) for one in items if known.get(one["id"]) != one["etag"]]
+        if not found:
+            await conn.execute(PUT_CURSOR, TENANT, connection_id, cursor)
+            return
         series, places = [one.series for one in found], [one.occurrence for one in found]
         if await conn.fetchval(FIND_OTHERS, TENANT, series, places, connection_id):
             raise NotImplementedError("no colleague has the same meeting")

@@ -32,6 +32,7 @@ from bench.processes import cpu_s, environment, serving
 from bench.relay.events import BODY_BYTES, Measured
 from bench.rows import Row, middle
 from libs.common import bus
+from libs.common.events.base import Event
 from libs.common.events.mail import MessageReceived
 from tests import databases
 from tests.servers import Servers
@@ -73,7 +74,7 @@ class Stopwatch:
             self.arrived[str(message.message_id)] = now
         else:
             data = orjson.loads(message.body)["data"]
-            self.arrived[data["google_message_id"]] = now
+            self.arrived[data.get("google_message_id") or data["google_event_id"]] = now
 
     async def times(self) -> list[float]:
         """Return all times in milliseconds, sorted, once everything arrived."""
@@ -90,7 +91,7 @@ def run(servers: Servers, *, rounds: int) -> list[Row]:
     servers.rabbit.add_vhost(VHOST)
     try:
         with staged(servers, VHOST) as stage:
-            database_url = asyncio.run(_floor_database(servers))
+            database_url = asyncio.run(floor_database(servers))
             arguments = ["bench.latency.floor", database_url, stage.amqp_url]
             return _run(servers, stage, arguments, rounds)
     finally:
@@ -117,7 +118,7 @@ async def _measure(
     watch = Stopwatch()
     found: dict[str, list[dict[str, float]]] = {"mail": [], "floor": []}
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(_consuming(stage.amqp_url, watch))
+        await stack.enter_async_context(consuming(stage.amqp_url, watch))
         session = await stack.enter_async_context(aiohttp.ClientSession(timeout=TIMEOUT))
         conn = await stack.enter_async_context(databases.connected(database_url))
         inserts = Inserts(conn, watch)
@@ -127,19 +128,20 @@ async def _measure(
             await pushes.deliver()
             for arm in ("mail", "floor") if number % 2 else ("floor", "mail"):
                 cpu = cpu_s(*stage.pids)
-                await _at_rate(pushes.send if arm == "mail" else inserts.send)
+                await at_rate(pushes.send if arm == "mail" else inserts.send)
                 times = await watch.times()
                 cpu = cpu_s(*stage.pids) - cpu
                 if number >= 0:
-                    found[arm].append(_percentiles(times) | {"cpu_us": cpu / MAILBOXES * MICRO})
+                    found[arm].append(percentiles(times) | {"cpu_us": cpu / MAILBOXES * MICRO})
     return found
 
 
-def _percentiles(times: list[float]) -> dict[str, float]:
+def percentiles(times: list[float]) -> dict[str, float]:
+    """Return p50, p95 and p99 of sorted times."""
     return {f"p{part}": times[len(times) * part // 100] for part in (50, 95, 99)}
 
 
-async def _at_rate(send: Send) -> None:
+async def at_rate(send: Send) -> None:
     """Set off one per mailbox, evenly, whether or not the ones before are done."""
     started = time.perf_counter()
     async with asyncio.TaskGroup() as group:
@@ -149,11 +151,13 @@ async def _at_rate(send: Send) -> None:
 
 
 @asynccontextmanager
-async def _consuming(amqp_url: str, watch: Stopwatch) -> AsyncIterator[None]:
+async def consuming(
+    amqp_url: str, watch: Stopwatch, product: type[Event] = MessageReceived
+) -> AsyncIterator[None]:
     """Consume both kinds of events, each from a queue like any service's."""
     async with bus.connected(amqp_url, name="bench.consumer") as connection:
         await bus.declare_log(connection)
-        for event in (MessageReceived, Measured):
+        for event in (product, Measured):
             queue = f"bench.{event.type.partition('.')[0]}"
             subscription = bus.Subscription(queue=queue, types=(event.type,), handler=_nothing)
             await bus.declare_subscription(connection, subscription, bus.RetryPolicy())
@@ -239,7 +243,8 @@ def _push(person: str, number: int) -> bytes:
     return orjson.dumps({"message": message, "subscription": "projects/bench/subscriptions/gmail"})
 
 
-async def _floor_database(servers: Servers) -> str:
+async def floor_database(servers: Servers) -> str:
+    """Return the address of a new database for the floor."""
     async with databases.connected(servers.postgres.url()) as admin:
         url = servers.postgres.url(await databases.create(admin, servers.postgres.url, ()))
     async with databases.connected(url) as conn:

@@ -43,13 +43,22 @@ class Stage:
     @property
     def pids(self) -> list[int]:
         """The processes of the mail service."""
-        return [part.pid for part in self.state.parts if part.name == "mail" and part.pid]
+        return self.pids_of("mail")
+
+    def pids_of(self, service: str) -> list[int]:
+        """Return the processes of a service."""
+        return [part.pid for part in self.state.parts if part.name == service and part.pid]
+
+    @property
+    def google(self) -> str:
+        """Where the emulator is."""
+        return self.environments["mail/web"]["CAUSEWAY_GOOGLE_ORIGIN"]
 
     async def control(
-        self, session: aiohttp.ClientSession, method: str, path: str, body: Any
+        self, session: aiohttp.ClientSession, method: str, path: str, body: Any = None
     ) -> Any:
         """Call the emulator's control API."""
-        url = f"{self.environments['mail/web']['CAUSEWAY_GOOGLE_ORIGIN']}/_emulator/{path}"
+        url = f"{self.google}/_emulator/{path}"
         async with session.request(method, url, json=body) as answer:
             answer.raise_for_status()
             return await answer.json()

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import lru_cache
 
 from libs.common.errors import InvalidInput
 from services.calendar.domain.times import zone_of
@@ -33,6 +34,8 @@ MOST_TIMES = 96
 LARGEST = 1_000_000
 """Interval or count."""
 VALUES_A_LINE = 50
+KEPT = 4_096
+"""Lines that are not read again: most series have one of a few rules, and each is shown often."""
 
 Stamp = date | datetime
 """A day, an instant in UTC, or (naive) what a clock on the wall shows, in the series' zone."""
@@ -181,7 +184,8 @@ def _rules(found: dict[str, list[Rule | Stamp]]) -> Rules:
     )
 
 
-def _read_line(line: str) -> tuple[str, list[Rule | Stamp]]:
+@lru_cache(maxsize=KEPT)
+def _read_line(line: str) -> tuple[str, tuple[Rule | Stamp, ...]]:
     match = LINE.fullmatch(line.strip())
     if match is None:
         # Parameters may be written in small letters; TZID's value may not.
@@ -191,10 +195,10 @@ def _read_line(line: str) -> tuple[str, list[Rule | Stamp]]:
         raise _Odd("has to be lines such as RRULE:FREQ=WEEKLY")
     name, parameters, value = match.groups()
     if name in {"RRULE", "EXRULE"}:
-        return name, [_read_rule(value.strip().upper())]
+        return name, (_read_rule(value.strip().upper()),)
     if name in {"RDATE", "EXDATE"}:
         named = dict(one.split("=", 1) for one in parameters.split(";") if one)
-        return name, list(_read_stamps(value.strip().upper(), named))
+        return name, tuple(_read_stamps(value.strip().upper(), named))
     raise _Odd("takes RRULE, RDATE and EXDATE lines only")
 
 

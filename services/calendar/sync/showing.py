@@ -1,8 +1,8 @@
 """Meetings as somebody may see them: copies joined, occurrences expanded, entities named."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from libs.common.db import Connection as Conn
@@ -18,6 +18,11 @@ from services.calendar.store.events import OwnedEvent, Window
 from services.calendar.sync.occurring import Occurring, occurrences
 
 MOST_OCCURRENCES = 10_000
+FIRST_REACH, FURTHER = timedelta(days=2), 4
+"""How much of a window is expanded at first, and how many times as much if that is too little."""
+
+Place = tuple[datetime, str]
+"""Where a list goes on: when it begins, and its id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,33 +36,46 @@ class Shown:
     ends_at: datetime | None
     refs: tuple[EntityRef, ...] = ()
 
+    @property
+    def place(self) -> Place:
+        """Where it stands in a list of what takes place."""
+        assert self.starts_at is not None  # noqa: S101 - what was found in a window has a time
+        return self.starts_at, self.meeting.id
+
 
 async def list_shown(
-    conn: Conn, wanted: Window, *, ref: EntityRef | None, limit: int
+    conn: Conn, wanted: Window, *, ref: EntityRef | None, after: Place | None, most: int
 ) -> list[Shown]:
-    """Return what takes place within a window, by time; each meeting once.
+    """Return the first of what takes place within a window, by time; each meeting once.
+
+    Of series no more is expanded than it takes.
 
     Args:
         conn: a connection.
         wanted: the window, and whose calendars.
         ref: only what concerns this entity.
-        limit: of occurrences that are looked at.
+        after: only what follows there.
+        most: so many are enough.
     """
+    if after is not None:
+        wanted = replace(wanted, start=max(wanted.start, after[0]))
     if ref is not None:
         keys = await meetings_store.list_of_entity(conn, wanted.tenant_id, ref)
         series = sorted({one for one, _ in keys})
-        wanted = Window(
-            tenant_id=wanted.tenant_id,
-            connection_ids=wanted.connection_ids,
-            start=wanted.start,
-            end=wanted.end,
-            calendar_id=wanted.calendar_id,
-            series=series,
-        )
+        wanted = replace(wanted, series=series)
     masters, exceptions = await store.list_window(conn, wanted)
     zones = await _zones(conn, wanted.tenant_id, wanted.connection_ids)
-    found = occurrences(masters, exceptions, zones, start=wanted.start, end=wanted.end, limit=limit)
-    return await _joined(conn, wanted.tenant_id, found, ref=ref)
+    reach = FIRST_REACH
+    while True:
+        end = wanted.end if wanted.end - wanted.start <= reach else wanted.start + reach
+        found = occurrences(
+            masters, exceptions, zones, start=wanted.start, end=end, limit=MOST_OCCURRENCES
+        )
+        shown = await _joined(conn, wanted.tenant_id, found, ref=ref)
+        rows = [one for one in shown if after is None or one.place > after]
+        if len(rows) >= most or end == wanted.end:
+            return rows[:most]
+        reach *= FURTHER
 
 
 async def find_shown(
@@ -138,7 +156,7 @@ async def _joined(
                 refs=tuple(sorted(refs)),
             )
         )
-    shown.sort(key=lambda one: (one.starts_at, one.meeting.id))
+    shown.sort(key=lambda one: one.place)
     return shown
 
 

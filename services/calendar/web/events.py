@@ -16,7 +16,7 @@ from services.calendar.domain.meeting import parse_meeting_id
 from services.calendar.domain.preferences import DEFAULT
 from services.calendar.store import connections
 from services.calendar.store.events import Window
-from services.calendar.sync.showing import MOST_OCCURRENCES, Shown, find_shown, list_shown
+from services.calendar.sync.showing import Shown, find_shown, list_shown
 from services.calendar.web.models import (
     LONGEST_WINDOW_DAYS,
     CopyOut,
@@ -41,12 +41,17 @@ async def read_events(request: web.Request) -> web.Response:
             end=end,
             calendar_id=query.calendar_id,
         )
-        found = await list_shown(conn, wanted, ref=ref, limit=MOST_OCCURRENCES)
-    rows = [one for one in found if after is None or _place(one) > (after.starts_at, after.id)]
+        found = await list_shown(
+            conn,
+            wanted,
+            ref=ref,
+            after=None if after is None else (after.starts_at, after.id),
+            most=query.limit + 1,
+        )
     kept, cursor = pagination.cut(
-        rows[: query.limit + 1],
+        found,
         limit=query.limit,
-        position=lambda one: EventPosition(starts_at=_place(one)[0], id=one.meeting.id),
+        position=lambda one: EventPosition(starts_at=one.place[0], id=one.meeting.id),
     )
     return reply(EventPage(items=[shown_as(one) for one in kept], next_cursor=cursor))
 
@@ -142,11 +147,6 @@ def shown_as(found: Shown) -> EventOut:
             "etag": found_etag(found),
         }
     )
-
-
-def _place(one: Shown) -> tuple[datetime, str]:
-    assert one.starts_at is not None  # noqa: S101 - what was found in a window has a time
-    return one.starts_at, one.meeting.id
 
 
 ROUTES = (
