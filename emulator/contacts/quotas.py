@@ -1,0 +1,107 @@
+"""What the People API counts: critical reads and writes, contacts written in a day, full lists.
+
+Google publishes neither the numbers nor the name of the limit on full lists.
+
+Source: https://developers.google.com/people/v1/contacts
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from emulator.clock import Clock
+from emulator.config import Switches
+from emulator.contacts.errors import quota_exceeded
+from emulator.quota import Window
+
+READS: Final = "critical_reads"
+WRITES: Final = "critical_writes"
+DAILY: Final = "daily_writes"
+FULL_SYNCS: Final = "full_syncs"
+
+READ: Final = {READS: 1}
+WRITE: Final = {READS: 1, WRITES: 1, DAILY: 1}
+DELETE: Final = {WRITES: 1}
+BATCH: Final = {READS: 6, WRITES: 6, DAILY: 200}
+BATCH_DELETE: Final = {WRITES: 10}
+FULL_SYNC: Final = {FULL_SYNCS: 1}
+
+
+@dataclass(frozen=True, slots=True)
+class _Metric:
+    """A quota's name in Google's console, and over how many seconds it counts."""
+
+    name: str
+    limit: str
+    per: str = "min"
+    seconds: float = 60
+
+
+_METRICS: Final = {
+    READS: _Metric("Critical read requests", "Critical read requests per minute"),
+    WRITES: _Metric("Critical write requests", "Critical write requests per minute"),
+    DAILY: _Metric("Daily Contact Writes", "Daily Contact Writes per day", "d", 86_400),
+    FULL_SYNCS: _Metric(
+        "First page of full sync requests", "First page of full sync requests per minute"
+    ),
+}
+
+
+class Quotas:
+    """Counts by person and quota; refuses what would be too much."""
+
+    def __init__(self, clock: Clock, switches: Callable[[], Switches]) -> None:
+        self._clock, self._switches = clock, switches
+        self.spent: dict[str, Counter[str]] = defaultdict(Counter)
+        self._windows: dict[tuple[str, str], Window] = {}
+
+    def charge(self, email: str, costs: Mapping[str, int]) -> None:
+        """Count what a call costs.
+
+        Raises:
+            ApiError: 429; one of the quotas is used up, and nothing was charged.
+        """
+        now = self._clock.now_s()
+        bounded = self._switches().enforce_quota
+        for metric, units in costs.items():
+            for owner, unit in ((email, "/{project}/{user}"), ("", "/{project}")):
+                window = self._window(metric, owner)
+                window.trim(now)
+                if bounded and not window.holds(units, self._limit(metric, of_all=not owner)):
+                    raise _refusal(metric, unit, is_project=not owner)
+        for metric, units in costs.items():
+            self.spent[email][metric] += units
+            for owner in (email, ""):
+                self._window(metric, owner).spend(now, units)
+
+    def clear(self) -> None:
+        """Forget everything that was counted."""
+        self.spent.clear()
+        self._windows.clear()
+
+    def _window(self, metric: str, owner: str) -> Window:
+        found = self._windows.get((metric, owner))
+        if found is None:
+            found = self._windows[metric, owner] = Window(_METRICS[metric].seconds)
+        return found
+
+    def _limit(self, metric: str, *, of_all: bool) -> int | None:
+        switches = self._switches()
+        mine = {
+            READS: switches.contact_critical_reads_per_minute,
+            WRITES: switches.contact_critical_writes_per_minute,
+            DAILY: switches.contact_writes_per_day,
+            FULL_SYNCS: switches.contact_full_syncs_per_minute,
+        }
+        everybodys = {
+            READS: switches.contact_project_critical_reads_per_minute,
+            WRITES: switches.contact_project_critical_writes_per_minute,
+        }
+        return everybodys.get(metric) if of_all else mine[metric]
+
+
+def _refusal(metric: str, unit: str, *, is_project: bool) -> Exception:
+    known = _METRICS[metric]
+    limit = known.limit if is_project else f"{known.limit} per user"
+    return quota_exceeded(known.name, limit, f"1/{known.per}{unit}")
