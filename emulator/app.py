@@ -20,7 +20,7 @@ from emulator.calendar import (
     watching,
 )
 from emulator.config import EmulatorConfig
-from emulator.contacts import batches, group_api, members, reading
+from emulator.contacts import batches, group_api, members, reading, turns
 from emulator.contacts import listing as contact_listing
 from emulator.contacts import writing as contact_writing
 from emulator.control import calendar as control_calendar
@@ -107,6 +107,7 @@ def create_app(config: EmulatorConfig | None = None) -> web.Application:
         middlewares=[
             rest_web.refuse_unreadable,
             control_http.errors_to_json,
+            turns.one_at_a_time,
             rest_web.inject_faults,
         ],
     )

@@ -58,6 +58,7 @@ class Switches(BaseModel):
     )
     contact_etag: Literal["both", "person", "source"] = "both"
     contact_batch_failures: Literal["whole", "each"] = "whole"
+    contact_mutation_s: float = Field(default=0, ge=0)
     most_contacts: int = Field(default=25_000, ge=1)
     token_error: str | None = None
     check_answers: bool = False

@@ -1,5 +1,6 @@
 """Quotas of the People API, scopes, batches, faults, and mutations that do not wait."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -177,6 +178,40 @@ async def test_a_batch_request_holds_people_calls(rolodex: Rolodex) -> None:
 
     assert answer.status == 200
     assert ("HTTP/1.1 200" in answer.text, "HTTP/1.1 404" in answer.text) == (True, True)
+
+
+async def test_mutations_that_overlap_are_aborted(google: Google, rolodex: Rolodex) -> None:
+    await google.control("PUT", "settings", {"contact_mutation_s": 0.2})
+    bob = await google.rolodex(email=BOB)
+    wanted = [rolodex, rolodex, bob]
+
+    answers = await asyncio.gather(
+        *(one.call("POST", "people:createContact", json={}) for one in wanted)
+    )
+
+    assert sorted(answer.status for answer in answers[:2]) == [200, 409]
+    assert {a.json["error"]["status"] for a in answers if a.status == 409} == {"ABORTED"}
+    assert answers[2].status == 200
+    assert (await rolodex.connections())["totalItems"] == 1
+
+
+async def test_mutations_in_turn_are_served(google: Google, rolodex: Rolodex) -> None:
+    await google.control("PUT", "settings", {"contact_mutation_s": 0.01})
+
+    made = await rolodex.create()
+
+    assert (await rolodex.update(made, nicknames=[{"value": "Nick"}])).status == 200
+
+
+async def test_readers_need_not_wait(google: Google, rolodex: Rolodex) -> None:
+    await google.control("PUT", "settings", {"contact_mutation_s": 0.2})
+
+    made, page = await asyncio.gather(
+        rolodex.call("POST", "people:createContact", json={}),
+        rolodex.call("GET", "people/me/connections", params=SYNC),
+    )
+
+    assert (made.status, page.status) == (200, 200)
 
 
 @pytest.mark.parametrize(
