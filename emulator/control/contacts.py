@@ -17,6 +17,8 @@ from emulator.world import WORLD, World
 
 Json = dict[str, Any]
 
+_FILES: Final = frozenset({"text/vcard", "text/x-vcard", "text/directory"})
+
 
 class NewContact(BaseModel):
     """A contact, as the API describes it.
@@ -74,9 +76,14 @@ async def list_contacts(request: web.Request) -> web.Response:
 
 
 async def create_contact(request: web.Request) -> web.Response:
-    """Add a contact, or `count` of them."""
+    """Add a contact, or `count` of them, or load a vCard file."""
     mine, world = _book(request), request.app[WORLD]
     changed_at = world.clock.now_ms()
+    if request.content_type in _FILES:
+        from emulator.control import vcards  # noqa: PLC0415 - only who has a file waits for it
+
+        loaded = await vcards.load(mine, await request.read())
+        return web.json_response({**loaded, "changed_at": changed_at}, status=201)
     wanted = await body(request, NewContact)
     given = checked(wanted.contact, "Person", api=("people", "v1"))
     groups = [group_of(mine, name, is_new=True).key for name in wanted.groups]

@@ -235,7 +235,7 @@ _INDEX: Final = {
     "POST /_emulator/people/{email}/sync-tokens": "{action: expire, calendar?} or "
     "{action: expire, of: contacts}",
     "GET|POST /_emulator/people/{email}/contacts": "{contact, groups?, count?, resource_name?, "
-    "other?}",
+    "other?}, or a text/vcard file",
     "POST /_emulator/people/{email}/contact-edits": "{contact, action: change | delete | star | "
     "unstar | label | unlabel | merge | rename, changes?, group?, into?, leads?, trace?, name?}",
     "GET|POST /_emulator/people/{email}/contact-groups": "{name}",
