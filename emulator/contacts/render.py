@@ -71,4 +71,6 @@ def _tombstone(one: Contact, mask: frozenset[str]) -> Json:
     if "metadata" in mask:
         source = {"type": one.source["type"], "id": one.key, "etag": one.source_etag}
         found["metadata"] = {"sources": [source], "deleted": True, "objectType": "PERSON"}
+        if one.former:
+            found["metadata"]["previousResourceNames"] = list(one.former)
     return found

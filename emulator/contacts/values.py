@@ -1,7 +1,7 @@
 """What clients write into a person: checked, and completed with what Google computes."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container
 from datetime import date
 from typing import Final
 
@@ -40,17 +40,17 @@ _TYPED: Final = frozenset(
 )  # fmt: skip
 
 
-def accepted(person: Json, names: Iterable[str]) -> Fields:
+def accepted(person: Json, names: Container[str]) -> Fields:
     """Return the named fields of a body as they are stored; empty items are dropped.
 
     Raises:
         ApiError: 400; there are too many values, too long ones, or some that cannot be.
     """
     found: Fields = {}
-    for name in names:
-        if name == "memberships" or not person.get(name):
+    for name, given in person.items():
+        if name == "memberships" or name not in names:
             continue
-        items = [item for item in person[name] if _says_something(item)]
+        items = [item for item in given if _says_something(item)]
         _check(name, items)
         if items:
             found[name] = [_completed(name, item) for item in items]

@@ -33,10 +33,10 @@ class View(Generic[T]):
         self._coming.append((at_s, key, state))
 
     def settle(self, now_s: float, delay_s: float) -> None:
-        """Let readers see what was told `delay_s` ago."""
+        """Let readers see what was told `delay_s` ago, or later than now: clocks can be moved."""
         while self._coming:
             at_s, key, state = self._coming[0]
-            if delay_s and at_s + delay_s > now_s:
+            if at_s <= now_s < at_s + delay_s:
                 return
             self._coming.popleft()
             self._show(key, state)

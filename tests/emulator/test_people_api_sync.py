@@ -1,5 +1,6 @@
 """Lists of contacts and what changed since: the rules of the People API's tokens."""
 
+import random
 from typing import Any
 
 import pytest
@@ -261,6 +262,17 @@ async def test_a_merged_contact_leads_to_the_other_one(rolodex: Rolodex) -> None
     assert names([by_old_name]) == ["Anna"]
 
 
+async def test_the_trace_of_a_renamed_contact_tells_its_former_name(rolodex: Rolodex) -> None:
+    made = await rolodex.create()
+    token = await rolodex.sync_token()
+
+    await rolodex.edit(await rolodex.edit(made, "rename"), "delete")
+    found = await rolodex.changes(token)
+
+    assert found[0]["metadata"]["deleted"] is True
+    assert found[0]["metadata"]["previousResourceNames"] == [made["resourceName"]]
+
+
 async def test_a_merge_may_look_like_a_deletion(rolodex: Rolodex) -> None:
     one, two = await rolodex.create("Ann"), await rolodex.create("Anna")
     token = await rolodex.sync_token()
@@ -305,6 +317,64 @@ async def test_a_get_may_lag_too(google: Google, rolodex: Rolodex) -> None:
 
     assert stale["etag"] == made["etag"]
     assert again.status == 200
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_whoever_follows_the_changes_has_what_a_full_list_has(
+    google: Google, rolodex: Rolodex, seed: int
+) -> None:
+    dice = random.Random(seed)  # noqa: S311 - it draws a story, not a secret
+    plenty = {"contact_full_syncs_per_minute": 1000, "enforce_quota": False}
+    await google.control("PUT", "settings", plenty)
+    made = [await rolodex.create(f"P{number}") for number in range(6)]
+    copy = {one["resourceName"]: one for one in made}
+    token = await rolodex.sync_token(pageSize=2)
+
+    for step in range(60):
+        people = list(copy.values())
+        action = dice.choice(["create", "change", "change", "star", "rename", "merge", "delete"])
+        if action == "create" or len(people) < 2:
+            await rolodex.create(f"New {step}")
+        else:
+            one, other = dice.sample(people, 2)
+            more = {"changes": {"nicknames": [{"value": str(step)}]}, "into": other["resourceName"]}
+            await rolodex.edit(one, action, **more)
+        await google.control("PUT", "settings", {"contact_list_delay_s": dice.choice([0, 0, 60])})
+        page = await rolodex.connections(syncToken=token, pageSize=2)
+        token = page["nextSyncToken"]
+        follow(copy, page["connections"])
+        await google.control("PUT", "settings", {"contact_list_delay_s": 0})
+        page = await rolodex.connections(syncToken=token, pageSize=2)
+        token = page["nextSyncToken"]
+        follow(copy, page["connections"])
+
+    full = (await rolodex.connections())["connections"]
+    assert {name: one["etag"] for name, one in copy.items()} == {
+        one["resourceName"]: one["etag"] for one in full
+    }
+
+
+def follow(copy: dict[str, Json], changes: list[Json]) -> None:
+    """Do to a copy what a client does with what changed."""
+    for one in changes:
+        for former in one["metadata"].get("previousResourceNames", ()):
+            copy.pop(former, None)
+        if one["metadata"].get("deleted"):
+            copy.pop(one["resourceName"], None)
+        else:
+            copy[one["resourceName"]] = one
+
+
+async def test_what_was_told_in_the_future_is_seen_when_the_clock_goes_back(
+    google: Google, rolodex: Rolodex
+) -> None:
+    await google.control("PUT", "settings", {"contact_list_delay_s": 60})
+    await google.control("PUT", "clock", {"offset_s": 1000})
+    await rolodex.create()
+
+    await google.control("PUT", "clock", {"offset_s": 0})
+
+    assert (await rolodex.connections())["totalItems"] == 1
 
 
 async def test_twenty_five_thousand_contacts_are_listed_page_by_page(
