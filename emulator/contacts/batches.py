@@ -8,15 +8,13 @@ from typing import Final
 
 from emulator.contacts import access, masks, quotas, render, values, writing
 from emulator.contacts.contact import Contact, Json
-from emulator.contacts.errors import invalid, not_found, too_many_contacts
+from emulator.contacts.errors import batch_failed, invalid, not_found, status_of, too_many_contacts
 from emulator.contacts.reading import response
 from emulator.errors import ApiError
 from emulator.rest.call import Call, Operation
 
 MOST_WRITTEN: Final = 200
 MOST_DELETED: Final = 500
-_CODES: Final = {400: 3, 404: 5, 409: 6, 429: 8}
-_FAILED_PRECONDITION: Final = 9
 
 
 def create(call: Call) -> Json:
@@ -26,9 +24,15 @@ def create(call: Call) -> Json:
     mask = _read_mask(call)
     mine = access.book(call)
     bodies = [entry.get("contactPerson", {}) for entry in entries]
-    for body in bodies:
-        values.accepted(body, masks.writable())
-        writing.checked_groups(mine, body)
+    failed: dict[str, ApiError] = {}
+    for index, body in enumerate(bodies):
+        try:
+            values.accepted(body, masks.writable())
+            writing.checked_groups(mine, body)
+        except ApiError as exc:
+            failed[str(index)] = exc
+    if failed:
+        raise batch_failed("BatchCreateContacts", failed)
     if len(mine) + len(bodies) > call.world.switches.most_contacts:
         raise too_many_contacts()
     made = [writing.made(mine, body) for body in bodies]
@@ -45,7 +49,6 @@ def update(call: Call) -> Json:
     wanted = masks.named(call.body.get("updateMask", ""), "updateMask", masks.writable(), page)
     mask = _read_mask(call)
     mine = access.book(call)
-    is_whole = call.world.switches.contact_batch_failures == "whole"
     failed: dict[str, ApiError] = {}
     coming: dict[str, Contact] = {}
     for name, body in entries.items():
@@ -53,9 +56,9 @@ def update(call: Call) -> Json:
             found = writing.current(call, mine, name, body)
             coming[name] = writing.changed(mine, found, body, wanted)
         except ApiError as exc:
-            if is_whole:
-                raise
             failed[name] = exc
+    if failed and call.world.switches.contact_batch_failures == "whole":
+        raise batch_failed("BatchUpdateContacts", failed)
     results = {name: mine.keep(one) for name, one in coming.items()}
     if mask is None:
         return {}
@@ -98,11 +101,11 @@ def _read_mask(call: Call) -> frozenset[str] | None:
 
 
 def _failure(name: str, error: ApiError) -> Json:
-    shown = error.envelope["error"]
-    is_stale = shown.get("status") == "FAILED_PRECONDITION"
-    code = _FAILED_PRECONDITION if is_stale else _CODES.get(error.code, 2)
-    status = {"code": code, "message": shown["message"]}
-    return {"httpStatusCode": error.code, "requestedResourceName": name, "status": status}
+    return {
+        "httpStatusCode": error.code,
+        "requestedResourceName": name,
+        "status": status_of(error),
+    }
 
 
 _PREFIX: Final = "people.people.batch"

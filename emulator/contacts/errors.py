@@ -3,6 +3,7 @@
 Sources: https://developers.google.com/people/v1/contacts and what people have seen.
 """
 
+from collections.abc import Mapping
 from typing import Final, Literal
 
 from emulator.errors import ApiError, Json, invalid_argument
@@ -10,6 +11,13 @@ from emulator.errors import ApiError, Json, invalid_argument
 Expiry = Literal["invalid_argument", "failed_precondition", "gone"]
 
 _DOMAIN: Final = "people.googleapis.com"
+_CODES: Final = {
+    "INVALID_ARGUMENT": 3,
+    "NOT_FOUND": 5,
+    "ALREADY_EXISTS": 6,
+    "RESOURCE_EXHAUSTED": 8,
+    "FAILED_PRECONDITION": 9,
+}
 _REFERENCE: Final = "https://developers.google.com/people/api/rest/v1"
 
 
@@ -46,18 +54,38 @@ def etag_required() -> ApiError:
     )
 
 
-def etag_differs(kind: str = "person") -> ApiError:
-    """Return the 400 for an etag that is not the current one."""
+def etag_differs(what: str = "person") -> ApiError:
+    """Return the 400 for an etag of a person, a source or a group that is not the current one."""
     message = (
-        f"Request {kind}.etag is different than the current {kind}.etag. Clear local cache and "
-        f"get the latest {kind}."
+        f"Request {what}.etag is different than the current {what}.etag. Clear local cache and "
+        f"get the latest {what.partition('.')[0]}."
     )
     return ApiError(400, message, "failedPrecondition", status="FAILED_PRECONDITION")
 
 
 def singleton(name: str) -> ApiError:
     """Return the 400 for several values of what a contact has one of."""
-    return invalid(f"Contact person resource may have only one {name}.")
+    return invalid(f"Cannot have more than one person.{name} per source.")
+
+
+def status_of(error: ApiError) -> Json:
+    """Return an error as one of several in an answer."""
+    shown = error.envelope["error"]
+    return {"code": _CODES.get(shown.get("status"), 2), "message": shown["message"]}
+
+
+def batch_failed(method: str, failed: Mapping[str, ApiError]) -> ApiError:
+    """Return the refusal of a whole batch, which names what is wrong with which contact.
+
+    Source: https://developers.google.com/people/api/rest/v1/BatchUpdateContactsErrorDetails
+    """
+    first = next(iter(failed.values()))
+    details: Json = {
+        "@type": f"type.googleapis.com/google.people.v1.{method}ErrorDetails",
+        "contactErrors": {key: status_of(error) for key, error in failed.items()},
+    }
+    status = first.envelope["error"]["status"]
+    return ApiError(first.code, str(first), "batchFailed", status=status, details=[details])
 
 
 def sync_token_expired(manner: Expiry) -> ApiError:
@@ -97,23 +125,28 @@ def concurrent() -> ApiError:
     return ApiError(409, message, "aborted", status="ABORTED")
 
 
-def quota_exceeded(metric: str, limit: str, unit: str) -> ApiError:
-    """Return the 429 of a quota, with the names that Google's console has for it."""
-    service, consumer = _DOMAIN, "project_number:112233445566"
+def quota_exceeded(metric: str, limit: str, quota: tuple[str, str, str]) -> ApiError:
+    """Return the 429 of a quota.
+
+    Args:
+        metric: its name in Google's console.
+        limit: the name of the limit there.
+        quota: the names of both for programs, and the unit.
+    """
     message = (
-        f"Quota exceeded for quota metric '{metric}' and limit '{limit}' of service '{service}' "
-        f"for consumer '{consumer}'."
+        f"Quota exceeded for quota metric '{metric}' and limit '{limit}' of service '{_DOMAIN}' "
+        "for consumer 'project_number:112233445566'."
     )
     info: Json = {
         "@type": "type.googleapis.com/google.rpc.ErrorInfo",
         "reason": "RATE_LIMIT_EXCEEDED",
         "domain": "googleapis.com",
         "metadata": {
-            "service": service,
+            "service": _DOMAIN,
             "consumer": "projects/112233445566",
-            "quota_limit": "".join(word.capitalize() for word in limit.split()),
-            "quota_metric": f"{service}/{metric.lower().replace(' ', '_')}",
-            "quota_unit": unit,
+            "quota_metric": f"{_DOMAIN}/{quota[0]}",
+            "quota_limit": quota[1],
+            "quota_unit": quota[2],
         },
     }
     return ApiError(429, message, "rateLimitExceeded", details=[info])

@@ -13,6 +13,7 @@ from typing import Final
 from emulator.clock import Clock
 from emulator.config import Switches
 from emulator.contacts.errors import quota_exceeded
+from emulator.errors import ApiError
 from emulator.quota import Window
 
 READS: Final = "critical_reads"
@@ -30,21 +31,34 @@ FULL_SYNC: Final = {FULL_SYNCS: 1}
 
 @dataclass(frozen=True, slots=True)
 class _Metric:
-    """A quota's name in Google's console, and over how many seconds it counts."""
+    """A quota as Google names it to people and to programs, and over what time it counts."""
 
+    shown: str
     name: str
     limit: str
-    per: str = "min"
+    per: str = "minute"
     seconds: float = 60
+
+    def refusal(self, *, is_project: bool) -> ApiError:
+        """Return the 429 of this quota, of a person or of all together."""
+        period = self.per.capitalize()
+        limit = f"{self.limit}Per{period}PerProject" + ("" if is_project else "PerUser")
+        unit = f"1/{self.per[:3]}/{{project}}" + ("" if is_project else "/{user}")
+        shown = f"{self.shown} per {self.per}" + ("" if is_project else " per user")
+        return quota_exceeded(self.shown, shown, (self.name, limit, unit))
 
 
 _METRICS: Final = {
-    READS: _Metric("Critical read requests", "Critical read requests per minute"),
-    WRITES: _Metric("Critical write requests", "Critical write requests per minute"),
-    DAILY: _Metric("Daily Contact Writes", "Daily Contact Writes per day", "d", 86_400),
-    FULL_SYNCS: _Metric(
-        "First page of full sync requests", "First page of full sync requests per minute"
+    READS: _Metric(
+        "Critical read requests (Contact and Profile Reads)",
+        "critical_read_requests",
+        "CriticalReads",
     ),
+    WRITES: _Metric("Critical write requests", "critical_write_requests", "CriticalWrites"),
+    DAILY: _Metric(
+        "Daily Contact Writes (Total)", "daily_contact_writes", "ContactWrites", "day", 86_400
+    ),
+    FULL_SYNCS: _Metric("Full sync requests", "full_sync_requests", "FullSyncs"),
 }
 
 
@@ -65,11 +79,11 @@ class Quotas:
         now = self._clock.now_s()
         bounded = self._switches().enforce_quota
         for metric, units in costs.items():
-            for owner, unit in ((email, "/{project}/{user}"), ("", "/{project}")):
+            for owner in (email, ""):
                 window = self._window(metric, owner)
                 window.trim(now)
                 if bounded and not window.holds(units, self._limit(metric, of_all=not owner)):
-                    raise _refusal(metric, unit, is_project=not owner)
+                    raise _METRICS[metric].refusal(is_project=not owner)
         for metric, units in costs.items():
             self.spent[email][metric] += units
             for owner in (email, ""):
@@ -99,9 +113,3 @@ class Quotas:
             WRITES: switches.contact_project_critical_writes_per_minute,
         }
         return everybodys.get(metric) if of_all else mine[metric]
-
-
-def _refusal(metric: str, unit: str, *, is_project: bool) -> Exception:
-    known = _METRICS[metric]
-    limit = known.limit if is_project else f"{known.limit} per user"
-    return quota_exceeded(known.name, limit, f"1/{known.per}{unit}")

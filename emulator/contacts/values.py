@@ -8,12 +8,7 @@ from typing import Final
 from emulator.contacts.contact import GROUP_PREFIX, Fields, Json
 from emulator.contacts.errors import invalid, singleton
 
-SINGLETONS: Final = {
-    "biographies": "biography",
-    "birthdays": "birthday",
-    "genders": "gender",
-    "names": "name",
-}
+SINGLETONS: Final = frozenset({"biographies", "birthdays", "genders", "names"})
 MOST_ITEMS: Final = 500
 LONGEST: Final = 1024
 LONGEST_NOTE: Final = 65_536
@@ -83,7 +78,7 @@ def display_name(name: Json) -> str:
 
 def _check(name: str, items: list[Json]) -> None:
     if name in SINGLETONS and len(items) > 1:
-        raise singleton(SINGLETONS[name])
+        raise singleton(name)
     if len(items) > MOST_ITEMS:
         raise invalid(f"Contact person resource may have at most {MOST_ITEMS} {name}.")
     if sum(bool(item.get("metadata", {}).get("sourcePrimary")) for item in items) > 1:

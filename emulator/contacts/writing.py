@@ -83,15 +83,18 @@ def current(call: Call, mine: Book, name: str, body: Json) -> Contact:
         for source in body.get("metadata", {}).get("sources", ())
         if source.get("type") == _CONTACT
     ]
-    wanted = call.world.switches.contact_etag
-    pairs = [(source.get("etag"), found.source_etag) for source in sources if wanted != "person"]
-    if wanted != "source":
-        pairs.append((body.get("etag"), found.etag))
-    given = [(etag, now) for etag, now in pairs if etag]
-    if not given:
+    counts = call.world.switches.contact_etag
+    given = []
+    if counts != "source":
+        given.append(("person", body.get("etag"), found.etag))
+    if counts != "person":
+        tags = [source.get("etag") for source in sources]
+        given += [("person.metadata.sources", tag, found.source_etag) for tag in tags]
+    if not any(tag for _, tag, _ in given):
         raise etag_required()
-    if any(etag != now for etag, now in given):
-        raise etag_differs()
+    for what, tag, now in given:
+        if tag and tag != now:
+            raise etag_differs(what)
     return found
 
 

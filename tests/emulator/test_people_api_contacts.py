@@ -145,6 +145,18 @@ async def test_a_stale_etag_is_refused_in_googles_words(rolodex: Rolodex) -> Non
     }
 
 
+async def test_a_stale_etag_of_the_source_is_called_so(rolodex: Rolodex) -> None:
+    made = await rolodex.create()
+    current = (await rolodex.update(made, nicknames=[{"value": "Annie"}])).json
+
+    answer = await rolodex.update({**made, "etag": current["etag"]}, nicknames=[])
+
+    assert answer.json["error"]["status"] == "FAILED_PRECONDITION"
+    assert answer.json["error"]["message"].startswith(
+        "Request person.metadata.sources.etag is different than the current person.metadata."
+    )
+
+
 async def test_an_update_has_to_carry_an_etag(rolodex: Rolodex) -> None:
     made = await rolodex.create()
 
@@ -196,10 +208,26 @@ async def test_a_deleted_contact_is_not_found(rolodex: Rolodex) -> None:
 @pytest.mark.parametrize(
     ("field", "values", "text"),
     [
-        ("names", [{"givenName": "A"}, {"givenName": "B"}], "only one name"),
-        ("biographies", [{"value": "A"}, {"value": "B"}], "only one biography"),
-        ("genders", [{"value": "A"}, {"value": "B"}], "only one gender"),
-        ("birthdays", [{"text": "A"}, {"text": "B"}], "only one birthday"),
+        (
+            "names",
+            [{"givenName": "A"}, {"givenName": "B"}],
+            "Cannot have more than one person.names per source.",
+        ),
+        (
+            "biographies",
+            [{"value": "A"}, {"value": "B"}],
+            "Cannot have more than one person.biographies per source.",
+        ),
+        (
+            "genders",
+            [{"value": "A"}, {"value": "B"}],
+            "Cannot have more than one person.genders per source.",
+        ),
+        (
+            "birthdays",
+            [{"text": "A"}, {"text": "B"}],
+            "Cannot have more than one person.birthdays per source.",
+        ),
         ("birthdays", [{"date": {"year": 2025, "month": 2, "day": 30}}], "Invalid date"),
         ("nicknames", [{"value": "x" * 1025}], "maximum length"),
         ("emailAddresses", [{"value": f"{n}@x.example"} for n in range(501)], "at most 500"),
@@ -289,6 +317,7 @@ async def test_a_batch_with_a_fault_creates_nothing(rolodex: Rolodex) -> None:
     )
 
     assert answer.status == 400
+    assert set(answer.json["error"]["details"][0]["contactErrors"]) == {"1"}
     assert (await rolodex.connections())["totalItems"] == 0
 
 
@@ -325,7 +354,12 @@ async def test_a_stale_contact_fails_a_batch_of_updates_or_only_itself(
     assert ("nicknames" in await rolodex.person(two["resourceName"])) is (manner == "each")
     assert "nicknames" not in await rolodex.person(one["resourceName"])
     if manner == "each":
-        assert answer.json["updateResult"][one["resourceName"]]["status"]["code"] == 9
+        fault = answer.json["updateResult"][one["resourceName"]]["status"]
+    else:
+        errors = answer.json["error"]["details"][0]["contactErrors"]
+        fault = errors.pop(one["resourceName"])
+        assert errors == {}
+    assert fault["code"] == 9
 
 
 async def test_a_batch_deletes_all_or_none(rolodex: Rolodex) -> None:

@@ -8,6 +8,7 @@ import pytest
 from tests.emulator.google import ALICE, BOB, CONTACTS, FIELDS, Google, Rolodex
 
 READONLY = f"{CONTACTS}.readonly"
+READS = "Critical read requests (Contact and Profile Reads)"
 SYNC = {"personFields": FIELDS, "requestSyncToken": "true"}
 
 
@@ -38,11 +39,11 @@ async def test_every_method_costs_what_google_says(google: Google, rolodex: Rolo
 @pytest.mark.parametrize(
     ("switch", "metric", "limit"),
     [
-        ("contact_critical_reads_per_minute", "Critical read requests", "per minute per user"),
+        ("contact_critical_reads_per_minute", READS, "per minute per user"),
         ("contact_critical_writes_per_minute", "Critical write requests", "per minute per user"),
-        ("contact_project_critical_reads_per_minute", "Critical read requests", "per minute"),
+        ("contact_project_critical_reads_per_minute", READS, "per minute"),
         ("contact_project_critical_writes_per_minute", "Critical write requests", "per minute"),
-        ("contact_writes_per_day", "Daily Contact Writes", "per day per user"),
+        ("contact_writes_per_day", "Daily Contact Writes (Total)", "per day per user"),
     ],
 )
 async def test_a_quota_that_is_used_up_is_named(
