@@ -409,6 +409,49 @@ async def test_a_search_finds_beginnings_of_words_once_it_is_warm(rolodex: Rolod
     assert [await hits(text) for text in ("f", "foo n", "nam", "acm", "oo n")] == [1, 1, 1, 1, 0]
 
 
+async def test_a_search_lags_behind_writes_even_when_it_is_warmed_up(
+    google: Google, rolodex: Rolodex
+) -> None:
+    await google.control("PUT", "settings", {"contact_search_delay_s": 60})
+    await rolodex.create("Foo")
+
+    async def found() -> bool:
+        for query in ("", "foo"):
+            answer = await rolodex.get("people:searchContacts", query=query, readMask="names")
+        return "results" in answer
+
+    before = await found()
+    await google.control("PUT", "clock", {"offset_s": 61})
+
+    assert (before, await found()) == (False, True)
+
+
+async def test_the_older_mask_is_understood(rolodex: Rolodex) -> None:
+    made = await rolodex.create()
+    mask = {"requestMask.includeField": "person.names"}
+
+    assert (await rolodex.get(made["resourceName"], **mask))["names"][0]["givenName"] == "Ann"
+
+
+async def test_contacts_are_no_profiles(rolodex: Rolodex) -> None:
+    made = await rolodex.create()
+    profiles = {"personFields": "names", "sources": "READ_SOURCE_TYPE_PROFILE"}
+
+    listed = await rolodex.get("people/me/connections", **profiles)
+    read = await rolodex.call("GET", made["resourceName"], params=profiles)
+
+    assert "connections" not in listed
+    assert read.status == 404
+
+
+async def test_photos_are_not_part_of_the_emulator(rolodex: Rolodex) -> None:
+    made = await rolodex.create()
+
+    answer = await rolodex.call("PATCH", f"{made['resourceName']}:updateContactPhoto", json={})
+
+    assert answer.status == 501
+
+
 async def test_people_me_is_the_profile(rolodex: Rolodex) -> None:
     me = await rolodex.person("people/me")
 
@@ -443,3 +486,15 @@ async def test_other_contacts_are_listed_apart_and_can_be_taken_over(google: Goo
     assert copy["names"][0]["givenName"] == "Seen"
     assert group_ids(copy) == ["myContacts"]
     assert "otherContacts" not in await rolodex.get("otherContacts", readMask="names")
+
+
+async def test_other_contacts_have_sync_tokens(google: Google) -> None:
+    rolodex = await google.rolodex("https://www.googleapis.com/auth/contacts.other.readonly")
+    query = {"readMask": "names,metadata", "requestSyncToken": True}
+    token = (await rolodex.get("otherContacts", **query))["nextSyncToken"]
+    contact = {"contact": {"names": [{"givenName": "Seen"}]}, "other": True}
+    made = await google.control("POST", f"people/{rolodex.email}/contacts", contact)
+
+    changes = await rolodex.get("otherContacts", **query, syncToken=token)
+
+    assert [one["resourceName"] for one in changes["otherContacts"]] == [made["resourceName"]]
