@@ -15,12 +15,12 @@ from yarl import URL
 
 from libs.common import clock, db, service_tokens
 from libs.common.events.envelope import Envelope
-from libs.common.housekeeping import clean_house
 from services.auth.app import create_app
 from services.auth.settings import AuthSettings
 from services.auth.sync.housekeeping import chores
 from services.auth.sync.worker import look
 from services.auth.web.keys import CONTEXT, REFRESHER
+from tests.chores import swept
 from tests.support import (
     CALLER_AUDIENCE,
     CALLER_ISSUER,
@@ -230,7 +230,7 @@ class Stand:
 
     async def clean(self) -> None:
         """Let housekeeping run once."""
-        assert await clean_house(self.app[db.POOL], chores(self.settings), now=clock.now)
+        await swept(self.app[db.POOL], chores(self.settings))
 
     async def fetch(self, sql: str, *args: Any) -> list[Any]:
         """Look into the database."""

@@ -3,10 +3,9 @@
 from datetime import timedelta
 from typing import Any
 
-from libs.common import clock
 from libs.common.db import POOL
-from libs.common.housekeeping import clean_house
 from services.calendar.app.parts import CHORES
+from tests.chores import swept
 from tests.integration.calendar.stand import Stand, appointment, at, soon
 from tests.support import eventually, service_caller_token
 
@@ -206,12 +205,6 @@ async def test_appointments_of_long_ago_are_forgotten(calendar: Stand) -> None:
     await calendar.appoint(appointment_id="new")
     async with calendar.pool() as conn:
         await conn.execute("UPDATE appointments SET updated_at = updated_at - interval '1 year'")
-    mine = calendar.app[CHORES]
-
-    async def is_forgotten() -> bool:
-        # The service's own round may be at it: then this one leaves it alone.
-        await clean_house(calendar.app[POOL], mine, now=clock.now)
-        rows = await calendar.fetch("SELECT appointment_id FROM appointments")
-        return [row["appointment_id"] for row in rows] == ["new"]
-
-    await eventually(is_forgotten)
+    await swept(calendar.app[POOL], calendar.app[CHORES])
+    rows = await calendar.fetch("SELECT appointment_id FROM appointments")
+    assert [row["appointment_id"] for row in rows] == ["new"]

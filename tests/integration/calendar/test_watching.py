@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from libs.common import clock
 from libs.common.db import POOL
-from libs.common.housekeeping import clean_house
 from services.calendar.app.parts import CHORES
+from tests.chores import swept
 from tests.integration.calendar.stand import Stand, at
 from tests.integration.calendar.test_webhook import headers, raised
 from tests.integration.service_stand import ALICE, Json
@@ -34,9 +33,8 @@ async def theirs(calendar: Stand) -> list[str]:
     return [one["id"] for one in (await calendar.notifications())["channels"]]
 
 
-async def cleaned(calendar: Stand) -> bool:
-    chores = calendar.app[CHORES]
-    return await clean_house(calendar.app[POOL], chores, now=clock.now)
+async def cleaned(calendar: Stand) -> None:
+    await swept(calendar.app[POOL], calendar.app[CHORES])
 
 
 async def choose(calendar: Stand, connection_id: str, *names: str) -> list[Json]:
@@ -120,10 +118,10 @@ async def test_the_id_of_a_channel_is_kept_until_it_has_ended(calendar: Stand) -
     await calendar.connect()
     await calendar.later(days=6)
     await are(calendar, "stopped", "watching")
-    assert await cleaned(calendar)
+    await cleaned(calendar)
     await are(calendar, "stopped", "watching")
     await calendar.later(days=2)
-    assert await cleaned(calendar)
+    await cleaned(calendar)
     await are(calendar, "watching")
 
 

@@ -16,7 +16,6 @@ from libs.common.feeds import Feed, NewFeed
 from libs.common.feeds.dead_items import add_dead_item
 from libs.common.feeds.holds import open_hold
 from libs.common.feeds.store import open_feed
-from libs.common.housekeeping import clean_house
 from libs.common.jobs import JobState, add_job, finish_jobs
 from services.mail.app import create_app
 from services.mail.domain.connection import Connection
@@ -24,6 +23,7 @@ from services.mail.domain.message import Policy
 from services.mail.store.connections import purge_connection, put_connection
 from services.mail.sync.housekeeping import chores
 from tests import matrix
+from tests.chores import swept
 from tests.integration.auth.stand import Answer
 from tests.integration.mail.stand import Stand
 from tests.support import bearer, caller_token, service_caller_token
@@ -214,7 +214,7 @@ async def test_what_is_old_is_forgotten_and_what_is_open_is_not(web_only: Stand)
     for days, left in ((0, (2, 1)), (8, (2, 0)), (31, (1, 0))):
         later = clock.now() + timedelta(days=days)
         mine = chores(web_only.settings, now=partial(_given, later))
-        await clean_house(web_only.app[POOL], mine, now=partial(_given, later))
+        await swept(web_only.app[POOL], mine)
         (row,) = await web_only.fetch(
             "SELECT (SELECT count(*) FROM jobs) AS jobs,"
             " (SELECT count(*) FROM idempotency_keys) AS keys"

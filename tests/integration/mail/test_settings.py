@@ -8,8 +8,8 @@ import pytest
 
 from libs.common import clock
 from libs.common.db import POOL
-from libs.common.housekeeping import clean_house
 from services.mail.app.parts import CHORES
+from tests.chores import swept
 from tests.integration.mail.stand import Stand
 from tests.integration.service_stand import ALICE
 from tests.support import caller_token, eventually, service_caller_token
@@ -354,8 +354,7 @@ async def test_bodies_that_may_be_kept_again_are_fetched(mail: Stand) -> None:
 
 
 async def night(mail: Stand) -> None:
-    mine = mail.app[CHORES]
-    assert await clean_house(mail.app[POOL], mine, now=clock.now)
+    await swept(mail.app[POOL], mail.app[CHORES])
 
 
 async def old_mail(mail: Stand) -> Json:

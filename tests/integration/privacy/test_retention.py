@@ -7,10 +7,11 @@ import pytest
 
 from libs.common import clock
 from libs.common.db import POOL
-from libs.common.housekeeping import Chore, clean_house
+from libs.common.housekeeping import Chore
 from services.mail.sync.aging import Aging
 from services.mail.sync.housekeeping import chores
 from services.mail.sync.keeper import Keeper
+from tests.chores import swept
 from tests.integration.mail.stand import Stand
 from tests.integration.privacy.holding import erased
 from tests.support import eventually
@@ -22,7 +23,7 @@ async def night(stand: Stand, *, retention_days: int | None = None) -> None:
     """Let housekeeping run once, where mail may become so old."""
     aging = Aging(Keeper(now=clock.now, retention_days=retention_days), now=clock.now)
     mine = (*chores(stand.settings, now=clock.now), Chore("old_mail", aging.sweep))
-    assert await clean_house(stand.app[POOL], mine, now=clock.now)
+    await swept(stand.app[POOL], mine)
 
 
 async def test_old_mail_is_let_go_of_and_consumers_hear_of_it(stand: Stand) -> None:
