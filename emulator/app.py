@@ -20,8 +20,12 @@ from emulator.calendar import (
     watching,
 )
 from emulator.config import EmulatorConfig
+from emulator.contacts import batches, group_api, members, reading, turns
+from emulator.contacts import listing as contact_listing
+from emulator.contacts import writing as contact_writing
 from emulator.control import calendar as control_calendar
 from emulator.control import channels as control_channels
+from emulator.control import contacts as control_contacts
 from emulator.control import event_edits
 from emulator.control import google as control_google
 from emulator.control import http as control_http
@@ -58,7 +62,13 @@ class GrpcPort:
 
 PUBSUB: Final[web.AppKey[GrpcPort]] = web.AppKey("pubsub", GrpcPort)
 
-_SERVED: Final = (("gmail", "v1"), ("calendar", "v3"), ("pubsub", "v1"), ("serviceusage", "v1"))
+_SERVED: Final = (
+    ("gmail", "v1"),
+    ("calendar", "v3"),
+    ("people", "v1"),
+    ("pubsub", "v1"),
+    ("serviceusage", "v1"),
+)
 _OPERATIONS: Final = {
     **account.OPERATIONS,
     **messages.OPERATIONS,
@@ -74,6 +84,12 @@ _OPERATIONS: Final = {
     **watching.OPERATIONS,
     **freebusy.OPERATIONS,
     **settings.OPERATIONS,
+    **contact_listing.OPERATIONS,
+    **reading.OPERATIONS,
+    **contact_writing.OPERATIONS,
+    **batches.OPERATIONS,
+    **group_api.OPERATIONS,
+    **members.OPERATIONS,
     **pubsub_api.OPERATIONS,
     **serviceusage.OPERATIONS,
 }
@@ -91,6 +107,7 @@ def create_app(config: EmulatorConfig | None = None) -> web.Application:
         middlewares=[
             rest_web.refuse_unreadable,
             control_http.errors_to_json,
+            turns.one_at_a_time,
             rest_web.inject_faults,
         ],
     )
@@ -108,6 +125,7 @@ def create_app(config: EmulatorConfig | None = None) -> web.Application:
         control_mail,
         control_calendar,
         event_edits,
+        control_contacts,
         control_channels,
         authorize,
         token,

@@ -42,6 +42,24 @@ class Switches(BaseModel):
     channel_http: Literal["never", "nearby", "anywhere"] = "nearby"
     conference_delay_s: float | None = Field(default=0, ge=0)
     conference_fails: bool = False
+    contact_critical_reads_per_minute: int = Field(default=90, ge=1)
+    contact_critical_writes_per_minute: int = Field(default=90, ge=1)
+    contact_project_critical_reads_per_minute: int | None = Field(default=None, ge=1)
+    contact_project_critical_writes_per_minute: int | None = Field(default=None, ge=1)
+    contact_writes_per_day: int = Field(default=100_000, ge=1)
+    contact_full_syncs_per_minute: int = Field(default=20, ge=1)
+    contact_list_delay_s: float = Field(default=0, ge=0)
+    contact_get_delay_s: float = Field(default=0, ge=0)
+    contact_search_delay_s: float = Field(default=0, ge=0)
+    contact_search_warmup: bool = True
+    contact_sync_token_ttl_s: int = Field(default=7 * 86_400, ge=1)
+    contact_sync_expiry: Literal["invalid_argument", "failed_precondition", "gone"] = (
+        "invalid_argument"
+    )
+    contact_etag: Literal["both", "person", "source"] = "both"
+    contact_batch_failures: Literal["whole", "each"] = "whole"
+    contact_mutation_s: float = Field(default=0, ge=0)
+    most_contacts: int = Field(default=25_000, ge=1)
     token_error: str | None = None
     check_answers: bool = False
 

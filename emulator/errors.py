@@ -58,6 +58,11 @@ class ApiError(Exception):
             error["details"] = details
         self.envelope: Json = {"error": error}
 
+    def without_errors(self) -> "ApiError":
+        """Return it as newer APIs put it: without the older list of reasons."""
+        self.envelope["error"].pop("errors", None)
+        return self
+
 
 def invalid_argument(message: str) -> ApiError:
     """Return the 400 for a request that breaks a documented rule."""

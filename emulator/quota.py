@@ -21,21 +21,25 @@ class Budget:
 
 
 @dataclass(slots=True)
-class _Minute:
-    """What was spent within the last minute."""
+class Window:
+    """What was spent within the last seconds, a minute's unless told otherwise."""
 
+    length_s: float = _WINDOW_S
     units: int = 0
     spent: deque[tuple[float, int]] = field(default_factory=deque)
 
     def trim(self, now: float) -> None:
-        while self.spent and (self.spent[0][0] <= now - _WINDOW_S or self.spent[0][0] > now):
+        """Forget what was spent longer ago, or later than now: clocks can be moved."""
+        while self.spent and (self.spent[0][0] <= now - self.length_s or self.spent[0][0] > now):
             self.units -= self.spent.popleft()[1]
 
     def spend(self, now: float, units: int) -> None:
+        """Note units that are spent now."""
         self.spent.append((now, units))
         self.units += units
 
     def holds(self, units: int, limit: int | None) -> bool:
+        """Return whether so many more units fit under the limit."""
         return limit is None or self.units + units <= limit
 
 
@@ -51,8 +55,8 @@ class UsageLedger:
         self.units: dict[str, Counter[str]] = defaultdict(Counter)
         self.calls: dict[str, Counter[str]] = defaultdict(Counter)
         self.refused: Counter[str] = Counter()
-        self._minutes: dict[tuple[str, str], _Minute] = defaultdict(_Minute)
-        self._projects: dict[str, _Minute] = defaultdict(_Minute)
+        self._minutes: dict[tuple[str, str], Window] = defaultdict(Window)
+        self._projects: dict[str, Window] = defaultdict(Window)
 
     def charge(self, email: str, method: str, units: int, *, budget: Budget) -> None:
         """Count one call.

@@ -9,6 +9,7 @@ from emulator.calendar.delivery import Notifier
 from emulator.calendar.state import Calendars
 from emulator.clock import Clock
 from emulator.config import EmulatorConfig, PushTarget, Switches
+from emulator.contacts.state import Contacts
 from emulator.faults import Faults
 from emulator.gmail.mailbox import Kind, Mailbox, Record
 from emulator.gmail.watch import Watches
@@ -58,6 +59,8 @@ class World:
         switches = self.switches
         if not switches.enforce_quota:
             return Budget(api)
+        if api == "people":  # it counts in several quotas of its own
+            return Budget(api)
         if api == "calendar":
             return Budget(
                 api,
@@ -98,6 +101,7 @@ class World:
         self._mailboxes: dict[str, Mailbox] = {}
         self._vanishing: dict[str, int] = {}
         self.calendars = Calendars(self.clock, self.people, lambda: self.switches, self._notify)
+        self.contacts = Contacts(self.clock, lambda: self.switches, self.usage)
         self.watches = Watches(self.clock, self._publish, lambda: self.switches, self.mailbox)
         for topic in self.config.topics:
             self.pubsub.add_topic(topic)

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from emulator.calendar.changelog import ChangeLog
 from emulator.calendar.event import StoredEvent
 from emulator.calendar.times import zone_of
+from emulator.changelog import ChangeLog
 from emulator.clock import Clock
 
 Json = dict[str, Any]

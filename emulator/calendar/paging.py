@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from emulator.calendar.changelog import ChangeLog
 from emulator.calendar.errors import bad_request, full_sync_required, invalid
+from emulator.changelog import ChangeLog
 
 Json = dict[str, Any]
 

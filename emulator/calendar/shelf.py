@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from emulator.calendar.changelog import ChangeLog
+from emulator.changelog import ChangeLog
 
 Json = dict[str, Any]
 

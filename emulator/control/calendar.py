@@ -60,10 +60,15 @@ class NewEvent(BaseModel):
 
 
 class SyncAction(BaseModel):
-    """What happens to the sync tokens of a calendar; without one, of all and of the list."""
+    """What happens to sync tokens: those of a calendar, of all calendars and the list, of contacts.
+
+    Attributes:
+        of: `contacts` means those of contacts, other contacts and groups.
+    """
 
     model_config = ConfigDict(extra="forbid")
     action: Literal["expire"] = "expire"
+    of: Literal["calendars", "contacts"] = "calendars"
     calendar: str | None = None
 
 
@@ -155,6 +160,9 @@ async def change_sync(request: web.Request) -> web.Response:
     """Make sync tokens useless, as after a long silence."""
     owner, world = person(request), request.app[WORLD]
     wanted = await body(request, SyncAction)
+    if wanted.of == "contacts":
+        world.contacts.book(owner.sub).expire()
+        return web.json_response({"expired": ["connections", "otherContacts", "contactGroups"]})
     if wanted.calendar is not None:
         agenda = agenda_of(world, owner, wanted.calendar)
         agenda.log.expire()
@@ -241,13 +249,13 @@ def _later(moment: Moment | None) -> Moment | None:
     return moment and Moment(moment.at + ONE_DAY, moment.is_day, moment.zone)
 
 
-def checked(value: Json, schema: str) -> Json:
+def checked(value: Json, schema: str, *, api: tuple[str, str] = ("calendar", "v3")) -> Json:
     """Return an object that Google's document describes; nulls are let through.
 
     Raises:
         ControlError: 400 with the place of every fault.
     """
-    schemas_of = documents.load("calendar", "v3")["schemas"]
+    schemas_of = documents.load(*api)["schemas"]
     plain = jsontext.loads(json.dumps(value).encode())
     faults = schemas.problems(plain, {"$ref": schema}, schemas_of, lenient=True)
     if faults:

@@ -12,6 +12,7 @@ from emulator.calendar.delivery import DeliverySwitches
 from emulator.config import Switches
 from emulator.control.calendar import calendar_state
 from emulator.control.channels import channels
+from emulator.control.contacts import contacts_state
 from emulator.control.http import PREFIX, ControlError, body
 from emulator.control.people import shown
 from emulator.control.pushes import PUSHER
@@ -103,11 +104,13 @@ async def clear_faults(request: web.Request) -> web.Response:
 async def get_usage(request: web.Request) -> web.Response:
     """Show calls and quota units per person and method."""
     usage = request.app[WORLD].usage
+    spent = request.app[WORLD].contacts.quotas.spent
     people = {
         email: {
             "units": sum(units.values()),
             "refused": usage.refused[email],
             "apis": _by_api(units),
+            "quotas": dict(spent[email]) if email in spent else {},
             "methods": {
                 name: {"units": units[name], "calls": usage.calls[email][name]} for name in units
             },
@@ -128,6 +131,7 @@ def _by_api(units: Counter[str]) -> dict[str, int]:
 async def clear_usage(request: web.Request) -> web.Response:
     """Count from zero again."""
     request.app[WORLD].usage.clear()
+    request.app[WORLD].contacts.quotas.clear()
     return await get_usage(request)
 
 
@@ -155,6 +159,7 @@ async def state(request: web.Request) -> web.Response:
                 for w in mine.values()
             ],
             "calendars": [calendar_state(world, agenda) for agenda in agendas],
+            "contacts": {p.email: contacts_state(world, p) for p in world.people},
             "channels": channels(world),
             "invitations": len(world.calendars.invitations.sent),
             "topics": sorted(world.pubsub.topics),
@@ -227,7 +232,14 @@ _INDEX: Final = {
     "POST /_emulator/people/{email}/event-edits": "{event, action: change | drag | delete | "
     "respond, scope?, changes?, start?, end?, response?, comment?, guest?, calendar?, "
     "send_updates?}",
-    "POST /_emulator/people/{email}/sync-tokens": "{action: expire, calendar?}",
+    "POST /_emulator/people/{email}/sync-tokens": "{action: expire, calendar?} or "
+    "{action: expire, of: contacts}",
+    "GET|POST /_emulator/people/{email}/contacts": "{contact, groups?, count?, resource_name?, "
+    "other?}, or a text/vcard file",
+    "POST /_emulator/people/{email}/contact-edits": "{contact, action: change | delete | star | "
+    "unstar | label | unlabel | merge | rename, changes?, group?, into?, leads?, trace?, name?}",
+    "GET|POST /_emulator/people/{email}/contact-groups": "{name}",
+    "PATCH|DELETE /_emulator/people/{email}/contact-groups/{group}": "{name}; ?contacts=true",
     "GET|DELETE /_emulator/invitations": "mails about events; ?event=&to=&kind=",
     "GET|PUT|POST /_emulator/notifications": "Calendar's channels and messages; their faults; "
     "send a forged one",

@@ -97,9 +97,11 @@ class Operation:
     Attributes:
         run: returns the JSON answer, or None for an empty 204.
         units: quota units that one call costs.
+        costs: what one call costs of several quotas, by the quota's name; for People.
         needs_token: False for the parts that local tools call without credentials.
     """
 
     run: Callable[[Call], Json | None]
     units: int = 0
+    costs: Mapping[str, int] = field(default_factory=dict)
     needs_token: bool = True

@@ -22,8 +22,10 @@ _SIMPLE: Final = frozenset({"media", "raw"})
 _SERVICES: Final = {
     "calendar": "calendar-json.googleapis.com",
     "gmail": "gmail.googleapis.com",
+    "people": "people.googleapis.com",
     "pubsub": "pubsub.googleapis.com",
 }
+_PLAIN_ERRORS: Final = frozenset({"people"})
 _NO_BODY: Final = 204
 _NOT_MODIFIED: Final = 304
 
@@ -65,6 +67,12 @@ class Dispatcher:
         if found is None:
             raise ApiError(404, "The requested URL was not found on this server.", "notFound")
         method, path_values = found
+        try:
+            return self._serve(request, method, path_values)
+        except ApiError as exc:
+            raise (exc.without_errors() if method.api in _PLAIN_ERRORS else exc) from exc
+
+    def _serve(self, request: RestRequest, method: Method, path_values: dict[str, str]) -> Answer:
         operation = self._operations.get(method.id)
         if operation is None:
             raise ApiError(501, f"{method.id} is not part of this emulator.", "notImplemented")
@@ -106,6 +114,8 @@ class Dispatcher:
     def _charge(self, token: AccessToken, method: Method, operation: Operation) -> None:
         person = self._world.people.find(token.sub)
         if person is not None:
+            if operation.costs:
+                self._world.contacts.charge(person, operation.costs)
             self._world.usage.charge(
                 person.email, method.id, operation.units, budget=self._world.budget(method.api)
             )

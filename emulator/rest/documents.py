@@ -11,6 +11,7 @@ Json = dict[str, Any]
 SERVED = (
     ("gmail", "v1"),
     ("calendar", "v3"),
+    ("people", "v1"),
     ("pubsub", "v1"),
     ("oauth2", "v2"),
     ("serviceusage", "v1"),

@@ -3,7 +3,7 @@
 import base64
 import hmac
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr
 
@@ -101,12 +101,6 @@ class CalendarSettings(ServiceSettings):
         validation_alias="CAUSEWAY_CALENDAR_PROJECT_REQUESTS_PER_DAY",
         description="Calendar requests of the whole Google project per day",
     )
-    merge_policy: Literal["newest", "google", "crm", "manual"] = Field(
-        default="manual",
-        validation_alias="CAUSEWAY_CALENDAR_MERGE_POLICY",
-        description="Whose value stays when both sides changed a field of an event, each to "
-        "another one, where a connection says nothing; manual: a person chooses",
-    )
     write_timeout: float = Field(
         default=20,
         gt=0,
@@ -133,7 +127,8 @@ class CalendarSettings(ServiceSettings):
         default=90 * 86400,
         gt=0,
         validation_alias="CAUSEWAY_CALENDAR_TOMBSTONE_RETENTION",
-        description="Seconds after which what is left of deleted events and entities goes",
+        description="Seconds after which past appointments, and what is left of deleted events and "
+        "entities, go",
     )
     reminder_horizon: float = Field(
         default=2 * 86400,

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from emulator.config import Switches
 from tests.emulated import running_emulator
-from tests.emulator.google import ALICE, TOPIC, Channel, Diary, Google, Mail, Receiver
+from tests.emulator.google import ALICE, TOPIC, Channel, Diary, Google, Mail, Receiver, Rolodex
 
 
 @pytest.fixture
@@ -29,6 +29,11 @@ async def mail(google: Google) -> Mail:
 @pytest.fixture
 async def diary(google: Google) -> Diary:
     return await google.diary()
+
+
+@pytest.fixture
+async def rolodex(google: Google) -> Rolodex:
+    return await google.rolodex()
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ READONLY = f"{GMAIL}readonly"
 METADATA = f"{GMAIL}metadata"
 SEND = f"{GMAIL}send"
 CALENDAR = "https://www.googleapis.com/auth/calendar"
+CONTACTS = "https://www.googleapis.com/auth/contacts"
 EMAIL = "https://www.googleapis.com/auth/userinfo.email"
 
 Json = dict[str, Any]
@@ -82,6 +83,13 @@ class Google:
         wanted = {"scopes": list(scopes) or [CALENDAR]}
         tokens = await self.control("POST", f"people/{email}/tokens", wanted)
         return Diary(self, tokens["access_token"], email)
+
+    async def rolodex(self, *scopes: str, email: str = ALICE) -> "Rolodex":
+        """A People client of that person whose token carries the scopes."""
+        await self.control("POST", "people", {"email": email})
+        wanted = {"scopes": list(scopes) or [CONTACTS]}
+        tokens = await self.control("POST", f"people/{email}/tokens", wanted)
+        return Rolodex(self, tokens["access_token"], email)
 
     async def arrive(self, email: str = ALICE, **message: Any) -> Json:
         answer: Json = await self.control("POST", f"people/{email}/messages", message)
@@ -197,6 +205,89 @@ class Diary:
 
     async def changes(self, token: str, **params: Any) -> list[Json]:
         return list((await self.events(syncToken=token, **params))["items"])
+
+
+FIELDS = (
+    "addresses,biographies,birthdays,clientData,emailAddresses,events,memberships,metadata,names,"
+    "nicknames,organizations,phoneNumbers,photos,urls,userDefined"
+)
+
+
+@dataclass
+class Rolodex:
+    """The People API over plain HTTP."""
+
+    google: Google
+    token: str
+    email: str
+
+    async def call(self, method: str, path: str, **options: Any) -> Answer:
+        headers = {"Authorization": f"Bearer {self.token}", **options.pop("headers", {})}
+        url = path if path.startswith("/") else f"/v1/{path}"
+        return await self.google.request(method, url, headers=headers, **options)
+
+    async def get(self, path: str, **params: Any) -> Any:
+        answer = await self.call("GET", path, params=_plain(params))
+        assert answer.status == 200, answer.text
+        return answer.json
+
+    async def send(self, method: str, path: str, body: Any = None, **params: Any) -> Any:
+        answer = await self.call(method, path, json=body, params=_plain(params))
+        assert answer.status == 200, answer.text
+        return answer.json
+
+    async def create(self, given: str = "Ann", /, **fields: Any) -> Json:
+        """Create a contact with that name and whatever else."""
+        body = {"names": [{"givenName": given}], **fields}
+        made: Json = await self.send("POST", "people:createContact", body)
+        return made
+
+    async def update(self, person: Json, **fields: Any) -> Answer:
+        """Replace fields of a person that was read before."""
+        params = {"updatePersonFields": ",".join(fields)}
+        path = f"{person['resourceName']}:updateContact"
+        return await self.call("PATCH", path, json={**person, **fields}, params=params)
+
+    async def delete(self, person: Json) -> None:
+        await self.send("DELETE", f"{person['resourceName']}:deleteContact")
+
+    async def person(self, name: str, fields: str = FIELDS) -> Json:
+        found: Json = await self.get(name, personFields=fields)
+        return found
+
+    async def connections(self, **params: Any) -> Json:
+        """All pages of a listing, as one."""
+        wanted = {"personFields": FIELDS, "requestSyncToken": True, **params}
+        people: list[Json] = []
+        token = None
+        while True:
+            more: Json = {"pageToken": token} if token else {}
+            page: Json = await self.get("people/me/connections", **wanted, **more)
+            people += page.get("connections", [])
+            token = page.get("nextPageToken")
+            if token is None:
+                return {**page, "connections": people}
+
+    async def sync_token(self, **params: Any) -> str:
+        return str((await self.connections(**params))["nextSyncToken"])
+
+    async def changes(self, token: str, **params: Any) -> list[Json]:
+        return list((await self.connections(syncToken=token, **params))["connections"])
+
+    async def edit(self, person: Json, action: str, **more: Any) -> Json:
+        """Do something in Google's own app."""
+        body = {"contact": person["resourceName"], "action": action, **more}
+        path = f"people/{self.email}/contact-edits"
+        done: Json = await self.google.control("POST", path, body)
+        return done
+
+
+def group_ids(person: Json) -> list[str]:
+    """The groups that a person is in."""
+    return [
+        membership["contactGroupMembership"]["contactGroupId"]
+        for membership in person["memberships"]
+    ]
 
 
 HOUR: Json = {

@@ -1,4 +1,4 @@
-"""Every answer of Gmail and Calendar, walked against Google's discovery documents."""
+"""Every answer of Gmail, Calendar and People, walked against Google's discovery documents."""
 
 from typing import Any
 
@@ -7,17 +7,32 @@ import pytest
 from emulator.rest import documents, schemas
 from emulator.rest.dispatch import ConformanceError, check
 from emulator.rest.methods import MethodTable
-from tests.emulator.google import BOB, HOUR, TOPIC, WEEKLY, Diary, Google, Mail, raw
+from tests.emulator.google import (
+    ALICE,
+    BOB,
+    CONTACTS,
+    FIELDS,
+    HOUR,
+    TOPIC,
+    WEEKLY,
+    Diary,
+    Google,
+    Mail,
+    Rolodex,
+    raw,
+)
 
-TABLE = MethodTable(documents.load("gmail", "v1"), documents.load("calendar", "v3"))
+TABLE = MethodTable(
+    documents.load("gmail", "v1"), documents.load("calendar", "v3"), documents.load("people", "v1")
+)
+ROOTS = {Mail: "/gmail/v1/users/me/", Diary: "/calendar/v3/", Rolodex: "/v1/"}
 
 
-async def walked(client: Mail | Diary, method: str, path: str, **options: Any) -> Any:
+async def walked(client: Mail | Diary | Rolodex, method: str, path: str, **options: Any) -> Any:
     """Call, and hold the bytes on the wire against the method's response schema."""
     answer = await client.call(method, path, **options)
     assert answer.status in {200, 204}, answer.text
-    root = "/gmail/v1/users/me/" if isinstance(client, Mail) else "/calendar/v3/"
-    found = TABLE.find(method, root + path.partition("?")[0])
+    found = TABLE.find(method, ROOTS[type(client)] + path.partition("?")[0])
     assert found
     if answer.status == 204:
         assert found[0].response is None
@@ -161,6 +176,76 @@ async def test_channels_conform(google: Google, diary: Diary) -> None:
     await walked(diary, "POST", "users/me/calendarList/watch", json={**body, "id": "two"})
     stop = {"id": made["id"], "resourceId": made["resourceId"]}
     await walked(diary, "POST", "channels/stop", json=stop)
+
+
+PERSON = {
+    "names": [{"givenName": "Ann", "familyName": "Lee", "honorificPrefix": "Dr"}],
+    "emailAddresses": [{"value": "ann@example.net", "type": "work"}, {"value": "a@example.net"}],
+    "phoneNumbers": [{"value": "+41791234567", "type": "mobile"}],
+    "addresses": [{"streetAddress": "Rue 1", "city": "Geneva", "type": "home"}],
+    "organizations": [{"name": "Acme", "title": "Head", "startDate": {"year": 2020}}],
+    "birthdays": [{"date": {"year": 1980, "month": 2, "day": 3}}],
+    "events": [{"date": {"year": 2010, "month": 6, "day": 5}, "type": "anniversary"}],
+    "biographies": [{"value": "Notes", "contentType": "TEXT_PLAIN"}],
+    "genders": [{"value": "female"}],
+    "imClients": [{"username": "ann", "protocol": "jabber"}],
+    "urls": [{"value": "https://example.net", "type": "homePage"}],
+    "userDefined": [{"key": "loyalty", "value": "gold"}],
+    "clientData": [{"key": "crm", "value": "7"}],
+}
+
+
+async def test_contacts_conform(google: Google) -> None:
+    other = "https://www.googleapis.com/auth/contacts.other.readonly"
+    rolodex = await google.rolodex(CONTACTS, other)
+    made = await walked(rolodex, "POST", "people:createContact", json=PERSON)
+    path = made["resourceName"]
+    await walked(rolodex, "GET", f"{path}?personFields={FIELDS}")
+    await walked(rolodex, "GET", f"people/me?personFields={FIELDS}")
+    names = f"resourceNames={path}&resourceNames=people/c404"
+    await walked(rolodex, "GET", f"people:batchGet?personFields={FIELDS}&{names}")
+    lists = f"people/me/connections?personFields={FIELDS}&requestSyncToken=true"
+    token = (await walked(rolodex, "GET", lists))["nextSyncToken"]
+    new = await walked(
+        rolodex, "PATCH", f"{path}:updateContact?updatePersonFields=nicknames", json=made
+    )
+    body = {"contacts": {path: new}, "updateMask": "urls", "readMask": FIELDS}
+    await walked(rolodex, "POST", "people:batchUpdateContacts", json=body)
+    many = {"contacts": [{"contactPerson": PERSON}], "readMask": FIELDS}
+    batch = await walked(rolodex, "POST", "people:batchCreateContacts", json=many)
+    gone = {"resourceNames": [batch["createdPeople"][0]["person"]["resourceName"]]}
+    await walked(rolodex, "POST", "people:batchDeleteContacts", json=gone)
+    await rolodex.edit(made, "rename", name="people/c77")
+    changes = await walked(rolodex, "GET", f"{lists}&syncToken={token}")
+    assert len(changes["connections"]) == 2
+    await walked(rolodex, "GET", f"people:searchContacts?query=&readMask={FIELDS}")
+    found = await walked(rolodex, "GET", f"people:searchContacts?query=ann&readMask={FIELDS}")
+    assert found["results"]
+    await walked(rolodex, "DELETE", "people/c77:deleteContact")
+    contact = {"contact": {"names": [{"givenName": "Seen"}]}, "other": True}
+    await google.control("POST", f"people/{ALICE}/contacts", contact)
+    await walked(rolodex, "GET", "otherContacts:search?query=see&readMask=names")
+    others = await walked(rolodex, "GET", "otherContacts?readMask=names&requestSyncToken=true")
+    copy = f"{others['otherContacts'][0]['resourceName']}:copyOtherContactToMyContactsGroup"
+    await walked(rolodex, "POST", copy, json={"copyMask": "names"})
+
+
+async def test_contact_groups_conform(rolodex: Rolodex) -> None:
+    body = {"contactGroup": {"name": "Clients", "clientData": [{"key": "crm", "value": "7"}]}}
+    made = await walked(rolodex, "POST", "contactGroups", json=body)
+    path = made["resourceName"]
+    token = (await walked(rolodex, "GET", "contactGroups"))["nextSyncToken"]
+    ann = await rolodex.create()
+    joins = {"resourceNamesToAdd": [ann["resourceName"], "people/c404"]}
+    await walked(rolodex, "POST", f"{path}/members:modify", json=joins)
+    every = "groupFields=clientData,groupType,memberCount,metadata,name&maxMembers=5"
+    await walked(rolodex, "GET", f"{path}?{every}")
+    names = f"resourceNames={path}&resourceNames=contactGroups/none"
+    await walked(rolodex, "GET", f"contactGroups:batchGet?{every}&{names}")
+    await walked(rolodex, "PUT", path, json={"contactGroup": {"name": "Customers"}})
+    await walked(rolodex, "DELETE", path)
+    changes = await walked(rolodex, "GET", f"contactGroups?syncToken={token}")
+    assert changes["contactGroups"][0]["metadata"]["deleted"] is True
 
 
 def found(path: str) -> Any:

@@ -21,6 +21,7 @@ from emulator.config import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET
 from tests.emulator.google import (
     ALICE,
     CALENDAR,
+    CONTACTS,
     EMAIL,
     FULL,
     HOUR,
@@ -60,6 +61,17 @@ async def calendar(google: Google) -> AsyncIterator[Any]:
     """The same for Calendar."""
     tokens = await google.control("POST", f"people/{ALICE}/tokens", {"scopes": [CALENDAR]})
     document = (await google.request("GET", "/discovery/v1/apis/calendar/v3/rest")).json
+    credentials = Credentials(token=tokens["access_token"])  # type: ignore[no-untyped-call]
+    service = build_from_document(document, credentials=credentials)
+    yield service
+    service.close()
+
+
+@pytest.fixture
+async def people(google: Google) -> AsyncIterator[Any]:
+    """The same for People."""
+    tokens = await google.control("POST", f"people/{ALICE}/tokens", {"scopes": [CONTACTS]})
+    document = (await google.request("GET", "/discovery/v1/apis/people/v1/rest")).json
     credentials = Credentials(token=tokens["access_token"])  # type: ignore[no-untyped-call]
     service = build_from_document(document, credentials=credentials)
     yield service
@@ -329,3 +341,94 @@ async def test_the_client_watches_and_stops(
     assert made["kind"] == "api#channel"
     assert stopped == ""
     assert (await google.control("GET", "notifications"))["channels"] == []
+
+
+async def test_the_client_keeps_contacts_in_step(people: Any) -> None:
+    def pages(**query: Any) -> tuple[list[Any], str]:
+        connections, found = people.people().connections(), []
+        wanted = {"resourceName": "people/me", "personFields": "names,metadata", "pageSize": 2}
+        request = connections.list(**wanted, requestSyncToken=True, **query)
+        while request is not None:
+            page = request.execute()
+            found += page.get("connections", [])
+            request = connections.list_next(request, page)
+        return found, page["nextSyncToken"]
+
+    def work() -> Any:
+        api = people.people()
+        body = {"names": [{"givenName": "Ann"}]}
+        made = [api.createContact(body=body).execute() for _ in range(3)]
+        everything, token = pages()
+        changed = {**made[0], "nicknames": [{"value": "Annie"}]}
+        name = made[0]["resourceName"]
+        api.updateContact(resourceName=name, updatePersonFields="nicknames", body=changed).execute()
+        api.deleteContact(resourceName=made[1]["resourceName"]).execute()
+        changes, _ = pages(syncToken=token)
+        return len(everything), changes, made
+
+    count, changes, made = await in_thread(work)
+
+    assert count == 3
+    assert [one["resourceName"] for one in changes] == [one["resourceName"] for one in made[:2]]
+    assert [one["metadata"].get("deleted", False) for one in changes] == [False, True]
+
+
+async def test_the_client_reads_the_refusal_of_a_stale_etag(people: Any) -> None:
+    def work() -> Any:
+        api = people.people()
+        made = api.createContact(body={"names": [{"givenName": "Ann"}]}).execute()
+        update = {"resourceName": made["resourceName"], "updatePersonFields": "names"}
+        api.updateContact(**update, body=made).execute()
+        api.updateContact(**update, body=made).execute()
+
+    with pytest.raises(HttpError) as caught:
+        await in_thread(work)
+
+    assert caught.value.status_code == 400
+    assert "different than the current person.etag" in caught.value.reason
+
+
+async def test_the_client_gets_many_contacts_with_one_long_query(people: Any) -> None:
+    def work() -> Any:
+        api = people.people()
+        contacts = [{"contactPerson": {"names": [{"givenName": f"P{n}"}]}} for n in range(200)]
+        body = {"contacts": contacts, "readMask": "names"}
+        made = api.batchCreateContacts(body=body).execute()["createdPeople"]
+        names = [one["person"]["resourceName"] for one in made]
+        found = api.getBatchGet(resourceNames=names, personFields="names").execute()
+        return names, found["responses"]
+
+    names, responses = await in_thread(work)
+
+    assert [one["person"]["resourceName"] for one in responses] == names
+
+
+async def test_the_client_works_with_groups(people: Any) -> None:
+    def work() -> Any:
+        groups = people.contactGroups()
+        made = people.people().createContact(body={"names": [{"givenName": "Ann"}]}).execute()
+        group = groups.create(body={"contactGroup": {"name": "Clients"}}).execute()
+        name, member = group["resourceName"], made["resourceName"]
+        groups.members().modify(resourceName=name, body={"resourceNamesToAdd": [member]}).execute()
+        return member, groups.get(resourceName=name, maxMembers=5).execute()
+
+    member, group = await in_thread(work)
+
+    assert group["memberResourceNames"] == [member]
+
+
+async def test_the_client_batches_people_calls(people: Any) -> None:
+    answers: list[Any] = []
+
+    def work() -> None:
+        batch: BatchHttpRequest = people.new_batch_http_request(
+            callback=lambda _id, response, error: answers.append(error or response)
+        )
+        for name in ("people/me", "people/c404"):
+            batch.add(people.people().get(resourceName=name, personFields="names"))
+        batch.execute()
+
+    await in_thread(work)
+
+    assert answers[0]["names"]
+    assert answers[1].status_code == 404

@@ -1,8 +1,11 @@
 """What the CRM does to calendars is done once, whatever Google, notices or workers do meanwhile."""
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -15,7 +18,7 @@ from services.calendar.app import migrations
 from tests.databases import NewDatabase
 from tests.emulated import Emulated
 from tests.faults.recovering import rare
-from tests.integration.calendar.stand import Stand, appointment, at, span, standing
+from tests.integration.calendar.stand import Stand, appointment, at, soon, span, standing
 from tests.integration.calendar.truth import all_right, at_rest, google_shows, service_token
 from tests.integration.service_stand import ALICE, Json
 from tests.support import eventually
@@ -250,8 +253,9 @@ FAULTS: dict[str, Rule] = {
     "rate-limit-403": {"status": 403, "reason": "rateLimitExceeded", "headers": WAIT},
     "rate-limit-429": {"status": 429, "reason": "userRateLimitExceeded", "headers": WAIT},
     "token-expired": {"status": 401, "reason": "authError"},
+    "notice-first": {"late_s": 0.7},
 }
-COMMON = {"answer-lost", "request-slow", "rate-limit-403"}
+COMMON = {"answer-lost", "rate-limit-403", "notice-first"}
 """The others are for `make faults`."""
 
 
@@ -315,3 +319,233 @@ async def test_whatever_google_does_a_change_is_made_and_told_once(
             asked = await op(stand, trouble, title)
             await is_as_asked(stand, asked, title, connection_id)
             await stand.google.control("DELETE", "faults")
+
+
+@pytest.mark.parametrize(
+    "switches",
+    [{"paused": True}, {"duplicate": 100}, {"reorder": 2}, {"drop": 100}],
+    ids=["late", "twice", "reordered", "lost"],
+)
+async def test_whatever_becomes_of_notices_a_change_is_made_and_told_once(
+    stand: Stand, switches: Json
+) -> None:
+    async with stand.serving():
+        connection_id = await stand.connect()
+        for op in OPS[:-3]:
+            title = op.__name__.replace("_", " ")
+
+            async def trouble(_method: str, _event: str) -> None:
+                await faults(stand)
+                await stand.notifications(**switches)
+
+            asked = await op(stand, trouble, title)
+            await is_as_asked(stand, asked, title, connection_id, most=1)
+            await stand.notifications(paused=False, drop=0, duplicate=0, reorder=0)
+            await is_as_asked(stand, asked, title, connection_id, most=1)
+
+
+EDITED = (patch, patch_instance, patch_following, delete_following)
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["answered", "answer-lost"])
+async def test_what_a_person_does_meanwhile_stays_and_is_told_as_theirs(
+    stand: Stand, *, lost: bool
+) -> None:
+    async with stand.serving():
+        connection_id = await stand.connect()
+        for op in EDITED:
+            title = op.__name__.replace("_", " ")
+
+            async def trouble(_method: str, event: str) -> None:
+                await stand.notifications(paused=True)
+                await stand.edit(event, "change", changes={"location": "Roof"}, send_updates="none")
+                await faults(stand, *([{**EVENT_PATCH, "after": 1, **LOST}] if lost else []))
+
+            asked = await op(stand, trouble, title)
+            await eventually(lambda: at_rest(stand))
+            await stand.notifications(paused=False)
+            await all_right(stand, {ALICE: connection_id})
+            assert Counter(asked.mails) == Counter(
+                one["kind"] for one in await stand.invitations() if title in one["summary"]
+            )
+            assert await requests(stand) <= MOST_REQUESTS * asked.requests
+            found = await google_shows(stand)
+            assert {
+                one["location"] for name, one in found.items() if name.startswith(asked.ours[-1])
+            } == {"Roof"}
+            told = [
+                one.data["origin"]
+                for one in stand.events("calendar.event.")
+                if one.data["google_event_id"] == asked.ours[-1]
+                and not (is_birth(one) and op is not patch_instance)
+            ]
+            assert "live" in told, title
+
+
+async def dragged(stand: Stand, google_id: str, *, hours: float) -> str:
+    """Let a person drag an appointment; return where to."""
+    start = soon() + timedelta(hours=hours)
+    to = {"dateTime": start.isoformat(), "timeZone": "America/Sao_Paulo"}
+    await stand.edit(google_id, "drag", start=to)
+    return start.isoformat()
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["answered", "answer-lost"])
+@pytest.mark.parametrize("early", [False, True], ids=["after-it", "before-it"])
+async def test_a_drag_around_a_new_version_comes_back_once(
+    stand: Stand, *, lost: bool, early: bool
+) -> None:
+    async with stand.serving():
+        connection_id = await stand.connect()
+        before = await kept(stand, "one", "one", version=1)
+        await eventually(lambda: at_rest(stand))
+        (google_id,) = before.ours
+        await stand.notifications(paused=True)
+        start = await dragged(stand, google_id, hours=9) if early else ""
+        await faults(stand, *([{**EVENT_PATCH, "after": int(early), **LOST}] if lost else []))
+        await kept(stand, "one", "two", version=2)
+
+        async def is_written() -> bool:
+            return "two" in (await stand.one_at_google(google_id))["summary"]
+
+        await eventually(is_written)
+        start = start or await dragged(stand, google_id, hours=9)
+        await eventually(lambda: at_rest(stand))
+        await stand.notifications(paused=False)
+        await eventually(lambda: len(stand.events("calendar.appointment.changed")) == 1)
+        await all_right(stand, {ALICE: connection_id})
+        (told,) = stand.events("calendar.appointment.changed")
+        assert told.data["changes"] == {"start": start}
+        found = (await google_shows(stand))[google_id]
+        assert (found["title"], found["start"]) == ("[Agendamento] two - Bia", start)
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["answered", "answer-lost"])
+async def test_a_drag_of_an_event_that_is_not_known_to_be_there_comes_back(
+    stand: Stand, *, lost: bool
+) -> None:
+    async with stand.serving():
+        connection_id = await stand.connect()
+        rule = {"path_prefix": WRITES, "path_contains": "/events", "method": "POST", "times": 1}
+        await faults(stand, {**rule, **({"lose_answer": True} if lost else {"late_s": 0.7})})
+        await stand.notifications(paused=True)
+        (google_id,) = (await kept(stand, "one", "one", version=1)).ours
+
+        async def is_there() -> bool:
+            return any(one["id"] == google_id for one in await stand.at_google())
+
+        await eventually(is_there)
+        start = await dragged(stand, google_id, hours=9)
+        await stand.notifications(paused=False)
+        await eventually(lambda: len(stand.events("calendar.appointment.changed")) == 1)
+        await all_right(stand, {ALICE: connection_id})
+        (told,) = stand.events("calendar.appointment.changed")
+        assert told.data["changes"] == {"start": start}
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["answered", "answer-lost"])
+async def test_what_is_deleted_before_it_is_known_to_be_there_stays_away(
+    stand: Stand, *, lost: bool
+) -> None:
+    async with stand.serving():
+        connection_id = await stand.connect()
+        rule = {"path_prefix": WRITES, "path_contains": "/events", "method": "POST", "times": 1}
+        await faults(stand, {**rule, **({"lose_answer": True} if lost else {"late_s": 0.7})})
+        (google_id,) = (await kept(stand, "one", "one", version=1)).ours
+
+        async def is_there() -> bool:
+            return any(one["id"] == google_id for one in await stand.at_google())
+
+        await eventually(is_there)
+        await stand.edit(google_id, "delete")
+        await eventually(lambda: len(stand.events("calendar.appointment.changed")) == 1)
+        await all_right(stand, {ALICE: connection_id})
+        (told,) = stand.events("calendar.appointment.changed")
+        assert told.data["cancelled"]
+        assert await google_shows(stand) == {}
+
+
+async def test_what_is_deleted_while_it_is_changed_stays_away(stand: Stand) -> None:
+    async with stand.serving():
+        connection_id = await stand.connect()
+        one = await made(stand, "one")
+        await faults(stand, {**EVENT_PATCH, "late_s": 0.7})
+        await call(
+            stand, "PATCH", f"{EVENTS}/{one['id']}?wait=0", {"title": "two", "notify": "none"}
+        )
+
+        async def is_written() -> bool:
+            found = await stand.one_at_google(one["google_event_id"])
+            return bool(found["summary"] == "two")
+
+        await eventually(is_written)
+        await stand.edit(one["google_event_id"], "delete")
+        await all_right(stand, {ALICE: connection_id})
+        assert await stand.listed() == []
+
+
+async def test_a_drag_back_comes_back_too(stand: Stand) -> None:
+    async with stand.serving():
+        await stand.connect()
+        (google_id,) = (await kept(stand, "one", "one", version=1)).ours
+        await eventually(lambda: at_rest(stand))
+        told = []
+        for hours in (9.0, 5.0):
+            told.append(await dragged(stand, google_id, hours=hours))
+            await eventually(lambda: len(stand.events("calendar.appointment.changed")) == len(told))
+        assert [one.data["changes"]["start"] for one in stand.events("calendar.appointment.")] == (
+            told
+        )
+
+
+EVENT_PATCH = {"path_prefix": WRITES, "path_contains": "/events", "method": "PATCH", "times": 1}
+LOST = {"lose_answer": True}
+
+
+@pytest.mark.parametrize("how", ["answer-lost", "request-lost", "answer-late"])
+async def test_a_worker_that_is_restarted_meanwhile_makes_a_change_once(
+    stand: Stand, how: str
+) -> None:
+    async with AsyncExitStack() as running:
+        await running.enter_async_context(stand.serving())
+        connection_id = await stand.connect()
+        for op in OPS:
+            title = f"{op.__name__.replace('_', ' ')} {how}"
+
+            async def trouble(method: str, _event: str) -> None:
+                rule = {"path_prefix": WRITES, "path_contains": "/events", "method": method}
+                await faults(stand, {**rule, **FAULTS[how], "times": 1})
+
+            asked = await op(stand, trouble, title)
+            await eventually(lambda: was_asked(stand))
+            await running.aclose()
+            await running.enter_async_context(stand.serving())
+            await is_as_asked(stand, asked, title, connection_id)
+
+
+async def was_asked(stand: Stand) -> bool:
+    """Say whether Google was asked to change something since the faults were set."""
+    return await requests(stand) > 0
+
+
+async def test_two_workers_make_every_change_once(stand: Stand) -> None:
+    async with stand.serving(), stand.beside():
+        connection_id = await stand.connect()
+        await faults(
+            stand,
+            {**EVENT_PATCH, **LOST, "after": 1, "times": 2},
+            {**EVENT_PATCH, **LOST, "method": "POST", "after": 2, "times": 2},
+            {**EVENT_PATCH, "method": "DELETE", "drop": True, "after": 1},
+        )
+
+        async def nothing(_method: str, _event: str) -> None:
+            """Leave the faults as they are."""
+
+        some = [one for one in OPS if one not in {respond, respond_once}]
+        asked = await asyncio.gather(
+            *(op(stand, nothing, f"n{number:02} x") for number, op in enumerate(some))
+        )
+        for number, one in enumerate(asked):
+            await is_as_asked(
+                stand, one, f"n{number:02} x", connection_id, most=MOST_REQUESTS * len(OPS)
+            )

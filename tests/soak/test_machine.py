@@ -10,17 +10,17 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import orjson
 import pytest
-from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from tests.databases import NewDatabase
 from tests.servers import Servers
+from tests.soak.drawing import Stories, draw
 from tests.soak.running import ALWAYS, RULES, Done, Runs
-from tests.soak.steps import Step, plans
+from tests.soak.steps import Step
 
 MINUTES = float(os.environ.get("CAUSEWAY_SOAK_MINUTES", "0"))
 SEED = int(os.environ.get("CAUSEWAY_SEED", "0"))
@@ -28,7 +28,7 @@ REPORTS = Path(os.environ["CAUSEWAY_REPORTS"]) if os.environ.get("CAUSEWAY_REPOR
 QUICK_S = 15.0
 """After that nothing new is begun in `make test`."""
 # The first that Hypothesis draws is the simplest: nothing happens.
-EXAMPLES, LEAST, MOST = (5, 10, 40) if MINUTES else (4, 8, 15)
+STORIES = Stories(tuple(RULES), ALWAYS, *((5, 10, 40) if MINUTES else (4, 8, 15)))
 ONE_S = 240.0
 SHRINKING_S = 1500.0
 """Hypothesis shrinks for five minutes, and then runs what it found again."""
@@ -48,42 +48,13 @@ async def test_whatever_happens_all_is_right_in_the_end(
 
         number = SEED
         try:
-            await asyncio.to_thread(draw, number, play, until)
+            await asyncio.to_thread(draw, number, play, until, STORIES)
             while MINUTES and time.monotonic() < until:
                 number += 1
-                await asyncio.to_thread(draw, number, play, until)
+                await asyncio.to_thread(draw, number, play, until, STORIES)
         finally:
             with capsys.disabled() if MINUTES else contextlib.nullcontext():
                 report(runs.done, seeds=(SEED, number))
-
-
-def draw(number: int, play: Callable[[Sequence[Step]], None], until: float) -> None:
-    """Draw plans by a seed and run them, as long as there is time; shrink one that fails."""
-    failed = False
-
-    @seed(number)
-    @settings(
-        max_examples=EXAMPLES,
-        deadline=None,
-        database=None,
-        print_blob=True,
-        phases=(Phase.generate, Phase.shrink),
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(plans(tuple(RULES), always=ALWAYS, least=LEAST, most=MOST))
-    def run(plan: list[Step]) -> None:
-        nonlocal failed
-        if not plan or (time.monotonic() > until and not failed):
-            return
-        try:
-            play(plan)
-        except BaseException as exc:
-            failed = True
-            exc.add_note(f"CAUSEWAY_SEED={number}, {plan}")
-            sys.stdout.write(f"failed with CAUSEWAY_SEED={number}: {plan}: {exc}\n")
-            raise
-
-    run()
 
 
 def report(done: Done, *, seeds: tuple[int, int]) -> None:

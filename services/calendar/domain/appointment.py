@@ -147,23 +147,35 @@ def appointment_changes(
         return None if appointment.is_cancelled else AppointmentChange(cancelled=True)
     edited = changed({name: base.get(name) for name in new}, new)
     texts = {name: new[name] for name in TEXTS if name in edited and name in base}
-    start, duration, all_day = _time(new, appointment, zone) if "time" in edited else (None,) * 3
+    start, duration, all_day = None, None, False
+    if "time" in edited:
+        start, duration, all_day = _time(base.get("time"), new["time"], appointment, zone)
     if start is None and duration is None and not texts:
         return None
-    return AppointmentChange(start=start, duration=duration, all_day=bool(all_day), texts=texts)
+    return AppointmentChange(start=start, duration=duration, all_day=all_day, texts=texts)
 
 
 def _time(
-    new: Mapping[str, Any], appointment: Appointment, zone: str
+    base: Mapping[str, Any] | None,
+    new: Mapping[str, Any] | None,
+    appointment: Appointment,
+    zone: str,
 ) -> tuple[datetime | None, int | None, bool]:
-    """Return start and duration where they differ from the appointment's."""
-    if not new["time"]:
+    """Return start and duration where they differ from what both sides last agreed on."""
+    if not new:
         return None, None, False
-    when = when_of(new["time"])
+    before = appointment.start, appointment.start + timedelta(minutes=appointment.duration)
+    when = when_of(new)
+    if base:
+        before = instants(when_of(base), zone=appointment.zone or zone)
     start, end = instants(when, zone=appointment.zone or zone)
-    minutes = round((end - start) / timedelta(minutes=1))
+    minutes = _minutes(start, end)
     return (
-        None if start == appointment.start else start,
-        None if minutes == appointment.duration else minutes,
+        None if start == before[0] else start,
+        None if minutes == _minutes(*before) else minutes,
         isinstance(when, Days),
     )
+
+
+def _minutes(start: datetime, end: datetime) -> int:
+    return round((end - start) / timedelta(minutes=1))

@@ -23,6 +23,10 @@ class Op(StrEnum):
     RESPOND = "respond"
 
 
+ACTIONS = {Op.INSERT: "create", Op.PATCH: "update", Op.DELETE: "delete", Op.RESPOND: "update"}
+"""As the log calls them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
     """One change of one event."""

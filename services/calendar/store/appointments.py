@@ -201,3 +201,20 @@ async def rename_event(
 ) -> None:
     """Note under which id an appointment's event was made: the one that was chosen is used up."""
     await conn.execute(RENAME, tenant_id, appointment_id, was, google_id, generation)
+
+
+PURGE = """
+DELETE FROM appointments
+ WHERE (tenant_id, appointment_id) IN (
+       SELECT tenant_id, appointment_id FROM appointments
+        WHERE ends_at < $1 AND updated_at < $1 LIMIT $2)
+"""
+
+
+async def purge_past(conn: Conn, *, before: datetime, limit: int) -> int:
+    """Forget up to `limit` appointments that ended, and were touched last, before then.
+
+    Their events stay in Google. One that comes back by the same id finds the ids that are used up.
+    """
+    tag: str = await conn.execute(PURGE, before, limit)
+    return int(tag.rpartition(" ")[2])

@@ -1,6 +1,6 @@
 """What people make of appointments in Google, told to the CRM."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -17,6 +17,7 @@ from services.calendar.domain.fields import fields_of
 from services.calendar.store import appointments as store
 from services.calendar.store.appointments import StoredAppointment
 from services.calendar.store.calendars import Calendar
+from services.calendar.sync.echoes import Echoed
 
 
 class Back:
@@ -29,18 +30,19 @@ class Back:
         calendar: Calendar,
         seen: Sequence[tuple[Event | None, Event]],
         *,
-        echoes: frozenset[str],
+        echoed: Echoed,
         now: datetime,
     ) -> None:
         """Tell of those of `seen` (as known before, as found now) that mirror appointments.
 
-        What an event says is held against what it said before: when that has not changed, nothing
-        was edited that concerns the appointment.
+        What an event says is held against what it said before, and what the CRM wrote since: when
+        that has not changed, nothing was edited that concerns the appointment.
         """
         edited = {
             found.google_id: (known, found)
             for known, found in seen
-            if known is not None and found.google_id not in echoes
+            if found.google_id not in echoed.ours
+            and (known is not None or found.google_id in echoed.wished)
         }
         if not edited:
             return
@@ -48,7 +50,12 @@ class Back:
             conn, connection.tenant_id, calendar.id, sorted(edited)
         ):
             known, found = edited[stored.google_id or ""]
-            change = _change(stored, known, found, zone=connection.preferences.timezone or "UTC")
+            before = {
+                **({} if known is None else fields_of(known)),
+                **echoed.wished.get(found.google_id, {}),
+            }
+            zone = connection.preferences.timezone or "UTC"
+            change = _change(stored, before, found, zone=zone)
             if change is None:
                 continue
             kept = await self._keep(conn, stored, found, change, now=now)
@@ -78,11 +85,10 @@ class Back:
 
 
 def _change(
-    stored: StoredAppointment, known: Event | None, found: Event, *, zone: str
+    stored: StoredAppointment, before: Mapping[str, Any], found: Event, *, zone: str
 ) -> AppointmentChange | None:
     if found.status is Status.CANCELLED:
         return appointment_changes({}, None, stored.appointment, zone=zone)
-    before = {} if known is None else fields_of(known)
     wished = stored.wished or {}
     base = {name: before.get(name, wished[name]) for name in wished}
     return appointment_changes(base, fields_of(found), stored.appointment, zone=zone)

@@ -5,11 +5,10 @@ has an id of ours, every change leaves the id of its write in the event, and wha
 gone. So nothing is done twice, and no invitation goes out twice.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import structlog
@@ -17,69 +16,34 @@ import structlog
 from libs.common.db import Connection as Conn
 from libs.common.db import Pool, transaction
 from libs.common.directory import store as directory
-from libs.common.errors import AppError, Conflict, NotFound, Transient
+from libs.common.errors import AppError
 from libs.common.events.base import Origin
 from libs.common.feeds import Feed
 from libs.common.google.wire import Unreachable
 from libs.common.quota import Lane
-from libs.common.writes import Merged, MergePolicy, Write, WriteLost, WriteState, merge
+from libs.common.writes import Write, WriteLost, WriteState
 from libs.common.writes import store as ledger
 from libs.common.writes.carrying import NOT_DONE, REFUSED, later
 from libs.common.writes.patience import Patience
 from services.calendar.domain.connection import Connection
-from services.calendar.domain.event import Event, Status
-from services.calendar.domain.fields import fields_of, theirs_of
-from services.calendar.domain.identity import google_event_id
+from services.calendar.domain.event import Event
+from services.calendar.domain.fields import fields_of
 from services.calendar.domain.meeting import meeting_id
-from services.calendar.domain.writing import EVENT, Op, Wish, wish_of
-from services.calendar.google import CalendarBox, GoogleCalendar
-from services.calendar.google.bodies import insert_body, patch_body, response_body
+from services.calendar.domain.writing import ACTIONS, EVENT, Wish, wish_of
+from services.calendar.google import GoogleCalendar
 from services.calendar.store import appointments, calendars, sync_logs
 from services.calendar.store import events as events_store
-from services.calendar.sync.conflicts import Clash, Conflicts
-from services.calendar.sync.echoes import MARK, has_answered
+from services.calendar.sync.conflicts import Conflicts
+from services.calendar.sync.echoes import (
+    Echoed,
+    written_by,
+)
 from services.calendar.sync.intake import Intake
+from services.calendar.sync.making import Job, Maker, Outcome
 
 log = structlog.get_logger(__name__)
 
 MOST_ATTEMPTS = 10
-MOST_ROUNDS = 4
-"""Tries against an event that somebody keeps changing; then it waits for its next turn."""
-MOST_GENERATIONS = 50
-ACTIONS = {Op.INSERT: "create", Op.PATCH: "update", Op.DELETE: "delete", Op.RESPOND: "update"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What became of a write."""
-
-    state: WriteState
-    reason: str | None = None
-    event: Event | None = None
-    """As Google has it now."""
-    gone: tuple[str, ...] = ()
-    """Google's ids of events that are not there any more."""
-    clash: Clash | None = None
-    generation: int | None = None
-    """Of the event, where it is another than was wished for."""
-    asked: bool = True
-    """Google was asked to change something."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """A write while it is carried."""
-
-    write: Write
-    wish: Wish
-    box: CalendarBox
-    held: Event | None
-    """As it is held here."""
-    base: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def marks(self) -> dict[str, str]:
-        return {**self.wish.marks, MARK: str(self.write.id)}
 
 
 class EventCarrier:
@@ -103,6 +67,7 @@ class EventCarrier:
         self._google = google
         self._intake = intake
         self._conflicts = conflicts
+        self._maker = Maker(pool, patience=patience)
         self.patience = patience
         self._now = now
 
@@ -123,18 +88,19 @@ class EventCarrier:
                 connection, write, wish, Outcome(state=WriteState.CANCELLED, reason="not-needed")
             )
             return
+        asked_at = self._now()
         held = await self._held(write, wish)
         base = write.base or ({} if held is None else fields_of(held))
         box = self._google.box(connection, Lane.SEND)
-        job = _Job(write, wish, box, held, base)
+        job = Job(write, wish, box, held, base)
         try:
-            outcome = await self._carry(job, settle=settle)
+            outcome = await self._maker.make(job, settle=settle)
         except REFUSED as exc:
             outcome = Outcome(state=WriteState.FAILED, reason=_reason(exc))
         except NOT_DONE as exc:
             await self._put_back(connection, write, wish, exc, settle=settle)
             raise
-        await self._commit(connection, write, wish, outcome)
+        await self._commit(connection, write, wish, replace(outcome, asked_at=asked_at))
 
     async def _stands(self, write: Write, required: UUID) -> bool:
         async with self._pool.acquire() as conn:
@@ -149,181 +115,14 @@ class EventCarrier:
         row = rows.get(wish.google_id)
         return None if row is None or row.deleted_at is not None else row.event
 
-    async def _carry(self, job: _Job, *, settle: bool) -> Outcome:
-        match job.wish.op:
-            case Op.INSERT:
-                return await self._insert(job, settle=settle)
-            case Op.PATCH:
-                return await self._patch(job, settle=settle)
-            case Op.DELETE:
-                return await self._delete(job, settle=settle)
-            case Op.RESPOND:
-                return await self._respond(job, settle=settle)
-
-    async def _insert(self, job: _Job, *, settle: bool) -> Outcome:
-        wish, generation = job.wish, job.wish.generation
-        google_id = wish.google_id
-        while generation < wish.generation + MOST_GENERATIONS:
-            found = await self._get(job, google_id) if settle else None
-            if found is None:
-                body = insert_body(
-                    wish.fields,
-                    google_id=google_id,
-                    marks=job.marks,
-                    request_id=str(job.write.id),
-                )
-                made = await job.box.insert(
-                    wish.google_calendar,
-                    body,
-                    notify=wish.notify,
-                    timeout_s=self.patience.timeout_s,
-                )
-                if made is not None:
-                    return Outcome(state=WriteState.DONE, event=made, generation=generation)
-                found = await self._get(job, google_id)
-            if found is not None and found.status is not Status.CANCELLED:
-                return await self._met(job, found, generation)
-            # Google never gives an id away again: what was cancelled has it for good.
-            generation += 1
-            google_id = google_event_id(job.write.tenant_id, wish.source, generation)
-            settle = False
-        return Outcome(state=WriteState.FAILED, reason="id-taken")
-
-    async def _met(self, job: _Job, found: Event, generation: int) -> Outcome:
-        """Go on with an event that is there already: made by this write, or by one long ago."""
-        if found.marks.get(MARK) == str(job.write.id):
-            return Outcome(state=WriteState.DONE, event=found, generation=generation)
-        if found.marks.get("source") != job.wish.marks.get("source"):
-            return Outcome(state=WriteState.FAILED, reason="id-taken")
-        outcome = await self._write_fields(job, found, base=fields_of(found))
-        return replace(outcome, generation=generation)
-
-    async def _patch(self, job: _Job, *, settle: bool) -> Outcome:
-        theirs = job.held
-        if settle or theirs is None:
-            theirs = await self._get(job, job.wish.google_id)
-            if theirs is not None and theirs.marks.get(MARK) == str(job.write.id):
-                return Outcome(state=WriteState.DONE, event=theirs)
-        if theirs is None or theirs.status is Status.CANCELLED:
-            return _gone(job)
-        base = job.base or fields_of(theirs)
-        return await self._write_fields(job, theirs, base=base)
-
-    async def _write_fields(self, job: _Job, theirs: Event, *, base: Mapping[str, Any]) -> Outcome:
-        """Write what Google's side has to follow in, against whoever changes it meanwhile."""
-        wish = job.wish
-        for _ in range(MOST_ROUNDS):
-            merged = _merged(wish, base, theirs)
-            clash = _clash(wish, base, theirs, merged)
-            if not merged.write:
-                state = WriteState.CONFLICT if clash else WriteState.DONE
-                reason = "conflict" if clash else None
-                return Outcome(state=state, reason=reason, event=theirs, clash=clash, asked=False)
-            try:
-                body = patch_body(
-                    {name: merged.values[name] for name in merged.write},
-                    theirs,
-                    marks=job.marks,
-                    request_id=str(job.write.id),
-                )
-            except Conflict as exc:
-                return Outcome(state=WriteState.FAILED, reason=exc.slug, event=theirs)
-            try:
-                made = await job.box.patch(
-                    wish.google_calendar,
-                    theirs.google_id,
-                    body,
-                    etag=theirs.etag or None,
-                    notify=wish.notify,
-                    timeout_s=self.patience.timeout_s,
-                )
-            except NotFound:
-                return _gone(job)
-            if made is not None:
-                return Outcome(state=WriteState.DONE, event=made, clash=clash)
-            found = await self._get(job, theirs.google_id)
-            if found is None or found.status is Status.CANCELLED:
-                return _gone(job)
-            theirs = found
-        raise Transient("The event changes faster than it can be written.")
-
-    async def _delete(self, job: _Job, *, settle: bool) -> Outcome:
-        wish, theirs = job.wish, job.held
-        if settle or theirs is None:
-            theirs = await self._get(job, wish.google_id)
-            if theirs is None or theirs.status is Status.CANCELLED:
-                return _deleted(job, theirs)
-        base = job.base or fields_of(theirs)
-        for _ in range(MOST_ROUNDS):
-            clash = _clash_with_deletion(wish, base, theirs)
-            if clash is not None:
-                return Outcome(
-                    state=WriteState.CONFLICT,
-                    reason="conflict",
-                    event=theirs,
-                    clash=clash,
-                    asked=False,
-                )
-            if await job.box.delete(
-                wish.google_calendar,
-                wish.google_id,
-                etag=theirs.etag or None,
-                notify=wish.notify,
-                timeout_s=self.patience.timeout_s,
-            ):
-                left = None
-                if theirs.master_id is not None:  # a cancelled occurrence stays
-                    left = await self._get(job, wish.google_id)
-                return _deleted(job, left)
-            found = await self._get(job, wish.google_id)
-            if found is None or found.status is Status.CANCELLED:
-                return _deleted(job, found)
-            theirs = found
-        raise Transient("The event changes faster than it can be deleted.")
-
-    async def _respond(self, job: _Job, *, settle: bool) -> Outcome:
-        del settle  # the answer itself says whether it was given
-        wish = job.wish
-        for _ in range(MOST_ROUNDS):
-            theirs = await self._get(job, wish.google_id)
-            if theirs is None or theirs.status is Status.CANCELLED:
-                return _gone(job)
-            if theirs.marks.get(MARK) == str(job.write.id):
-                return Outcome(state=WriteState.DONE, event=theirs)
-            mine = [one for one in theirs.details.attendees if one.is_self]
-            if any(has_answered(one, wish) for one in mine):
-                return Outcome(state=WriteState.DONE, event=theirs, asked=False)
-            if wish.response is None or not mine:
-                return Outcome(state=WriteState.FAILED, reason="not-invited", event=theirs)
-            try:
-                body = response_body(theirs, wish.response, comment=wish.comment, marks=job.marks)
-            except Conflict as exc:
-                return Outcome(state=WriteState.FAILED, reason=exc.slug, event=theirs)
-            made = await job.box.patch(
-                wish.google_calendar,
-                wish.google_id,
-                body,
-                etag=theirs.etag or None,
-                notify=wish.notify,
-                timeout_s=self.patience.timeout_s,
-            )
-            if made is not None:
-                return Outcome(state=WriteState.DONE, event=made)
-        raise Transient("The event changes faster than it can be answered.")
-
-    async def _get(self, job: _Job, google_id: str) -> Event | None:
-        return await job.box.get_event(job.wish.google_calendar, google_id)
-
     async def _commit(
         self, connection: Connection, write: Write, wish: Wish, outcome: Outcome
     ) -> None:
         """End the write, and let what is held follow; all of it or, if it was settled, nothing."""
         now = self._now()
-        touched = [one for one in (outcome.event, *()) if one is not None]
         async with transaction(self._pool) as conn:
             await directory.lock_shared(conn, write.tenant_id)
-            names = sorted({*(one.google_id for one in touched), *outcome.gone})
-            await events_store.lock_events(conn, write.tenant_id, wish.calendar_id, names)
+            await self._lock(conn, write, wish, outcome)
             etag = "" if outcome.event is None else outcome.event.etag
             try:
                 await ledger.finish(
@@ -338,6 +137,15 @@ class EventCarrier:
                 log.info("event_write_settled_by_its_echo")
                 return
             await self._follow(conn, connection, write, wish, outcome, now=now)
+
+    async def _lock(self, conn: Conn, write: Write, wish: Wish, outcome: Outcome) -> None:
+        """Lock all events that may be written, before the write and any meeting is."""
+        found = [one for one in (outcome.met, outcome.event) if one is not None]
+        masters = {one.master_id for one in found if one.master_id is not None}
+        names = sorted({*(one.google_id for one in found), *outcome.gone, *masters})
+        where = write.tenant_id, wish.calendar_id
+        await events_store.lock_events(conn, *where, names)
+        await events_store.lock_exceptions(conn, *where, names)
 
     async def _follow(
         self,
@@ -354,16 +162,19 @@ class EventCarrier:
             await self._renamed(conn, write, wish, outcome)
         await self._conflicts.note(conn, connection, wish, outcome.clash, now=now)
         if calendar is not None:
-            found = [] if outcome.event is None else [outcome.event]
-            ours = {*(one.google_id for one in found), *outcome.gone} if outcome.asked else set()
+            if outcome.met is not None:  # what somebody else did is told as theirs, and first
+                await self._intake.take(
+                    conn, connection, calendar, [outcome.met], origin=Origin.LIVE
+                )
             await self._intake.take(
                 conn,
                 connection,
                 calendar,
-                found,
+                [] if outcome.event is None else [outcome.event],
                 origin=Origin.LIVE,
                 absent=outcome.gone,
-                ours=frozenset(ours),
+                known_of=_echoed(write, outcome),
+                asked_at=outcome.asked_at,
             )
         await sync_logs.add_lines(
             conn, write.tenant_id, [_line(connection, write, wish, outcome)], now=now
@@ -398,58 +209,15 @@ class EventCarrier:
                 )
 
 
-def _merged(wish: Wish, base: Mapping[str, Any], theirs: Event) -> Merged:
-    policy = MergePolicy.CRM if wish.forced else wish.policy
-    return merge(
-        base,
-        wish.fields,
-        theirs_of(theirs, base),
-        policy=policy,
-        ours_at=wish.wished_at,
-        theirs_at=theirs.updated or wish.wished_at,
-    )
-
-
-def _clash(wish: Wish, base: Mapping[str, Any], theirs: Event, merged: Merged) -> Clash | None:
-    if not merged.conflicts:
+def _echoed(write: Write, outcome: Outcome) -> Echoed | None:
+    """Return what of a write's event is ours; None: that is not known from here."""
+    event = outcome.event
+    if not outcome.asked:
         return None
-    found = fields_of(theirs)
-    names = sorted(merged.conflicts)
-    return Clash(
-        base={name: base.get(name) for name in names},
-        ours={name: wish.fields[name] for name in names},
-        theirs={name: found.get(name) for name in names},
-    )
-
-
-def _clash_with_deletion(wish: Wish, base: Mapping[str, Any], theirs: Event) -> Clash | None:
-    """Return what speaks against deleting an event that somebody has changed since."""
-    found = theirs_of(theirs, base)
-    changed = sorted(name for name in base if found.get(name) != base[name])
-    if not changed or wish.forced or wish.policy is MergePolicy.CRM:
-        return None
-    newer = (theirs.updated or wish.wished_at) >= wish.wished_at
-    if wish.policy is MergePolicy.NEWEST and not newer:
-        return None
-    return Clash(
-        base={**{name: base[name] for name in changed}, "deleted": False},
-        ours={"deleted": True},
-        theirs={**{name: found.get(name) for name in changed}, "deleted": False},
-        is_settled=wish.policy is not MergePolicy.MANUAL,
-    )
-
-
-def _gone(job: _Job) -> Outcome:
-    return Outcome(
-        state=WriteState.FAILED, reason="event-gone", gone=(job.wish.google_id,), asked=False
-    )
-
-
-def _deleted(job: _Job, left: Event | None) -> Outcome:
-    """Return that it is gone; a cancelled occurrence of a series stays as such."""
-    if left is not None and left.master_id is not None:
-        return Outcome(state=WriteState.DONE, event=left)
-    return Outcome(state=WriteState.DONE, gone=(job.wish.google_id,))
+    if outcome.edited and event is not None:
+        return Echoed(wished={event.google_id: written_by(write)})
+    ids = () if event is None else (event.google_id,)
+    return Echoed(frozenset({*ids, *outcome.gone}))
 
 
 def _reason(exc: AppError) -> str:

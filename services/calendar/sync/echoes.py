@@ -4,8 +4,10 @@ Every change of ours leaves the id of its write in the event. What comes back wh
 yet whether the request was heard, settles it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from libs.common.db import Connection as Conn
@@ -14,11 +16,31 @@ from libs.common.writes import store as ledger
 from services.calendar.domain.connection import Connection
 from services.calendar.domain.event import Attendee, Event, Status
 from services.calendar.domain.fields import fields_of
-from services.calendar.domain.writing import EVENT, Op, Wish, wish_of
+from services.calendar.domain.meeting import meeting_id
+from services.calendar.domain.writing import ACTIONS, EVENT, Op, Wish, wish_of
+from services.calendar.store import sync_logs
 from services.calendar.store.calendars import Calendar
 
 MARK = "write"
 """The private property that names the last write of ours."""
+
+
+CLASH = "clash"
+"""What a write notes of fields that it leaves to a person, before it asks for the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Echoed:
+    """What events that Google tells of have of us."""
+
+    ours: frozenset[str] = frozenset()
+    """Google's ids of those that are as a write of ours left them."""
+    wished: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Fields that we wrote, by the ids of those that somebody has changed since."""
+
+    def and_also(self, more: "Echoed") -> "Echoed":
+        """Return it with what more there is."""
+        return Echoed(self.ours | more.ours, {**self.wished, **more.wished})
 
 
 class Echoes:
@@ -31,20 +53,22 @@ class Echoes:
         calendar: Calendar,
         events: Sequence[Event],
         *,
+        known: Mapping[str, Event],
         now: datetime,
-    ) -> frozenset[str]:
-        """Return Google's ids of events that are as a write of ours left them; settle that write.
+    ) -> Echoed:
+        """Return what of events is ours; a write that is seen to be done is settled.
 
         Args:
             conn: inside a transaction.
             connection: whose.
             calendar: in which they are.
             events: as Google has them.
+            known: as they are held here, by Google's ids.
             now: the present moment.
         """
-        ours = await self._marked(conn, connection, calendar, events, now=now)
+        ours = await self._marked(conn, connection, calendar, events, known=known, now=now)
         gone = [one.google_id for one in events if one.status is Status.CANCELLED]
-        return ours | await self._deleted(conn, connection, calendar, gone, now=now)
+        return ours.and_also(await self._gone(conn, connection, calendar, gone, now=now))
 
     async def _marked(
         self,
@@ -53,23 +77,30 @@ class Echoes:
         calendar: Calendar,
         events: Sequence[Event],
         *,
+        known: Mapping[str, Event],
         now: datetime,
-    ) -> frozenset[str]:
-        """Return those that name a write of which nobody knows yet what became of it."""
+    ) -> Echoed:
+        """Return what is ours of those that name a write of which nobody knows what became of it.
+
+        A write that left something undone is not settled by this: whoever carries it sees to that.
+        """
         marked = {found: one for one in events if (found := _uuid(one.marks.get(MARK))) is not None}
         if not marked:
-            return frozenset()
-        ours = set()
+            return Echoed()
+        ours, wished = set(), {}
         for write in await ledger.list_unsettled(conn, connection.tenant_id, [*marked]):
-            event = marked[write.id]
-            if write.kind != EVENT or wish_of(write.desired).calendar_id != calendar.id:
+            event, wish = marked[write.id], wish_of(write.desired)
+            if write.kind != EVENT or wish.calendar_id != calendar.id:
                 continue
-            await _settle(conn, write, event.etag, now=now)
-            if is_as_wished(write, event):
+            if is_ours_alone(write, event, known=known.get(event.google_id)):
                 ours.add(event.google_id)
-        return frozenset(ours)
+                if not write.progress.get(CLASH) and event.google_id == wish.google_id:
+                    await _settle(conn, connection, write, event, now=now)
+            else:
+                wished[event.google_id] = written_by(write)
+        return Echoed(frozenset(ours), wished)
 
-    async def _deleted(
+    async def _gone(
         self,
         conn: Conn,
         connection: Connection,
@@ -77,32 +108,66 @@ class Echoes:
         gone: Sequence[str],
         *,
         now: datetime,
-    ) -> frozenset[str]:
-        """Return those of events that are gone that we have deleted: what is gone has no marks."""
+    ) -> Echoed:
+        """Return what of events that are gone is ours: those that we have deleted.
+
+        And those that we have made, before anybody knew that they are there: what is gone has no
+        marks, but only who made it knew its id.
+        """
         if not gone:
-            return frozenset()
+            return Echoed()
         items = {f"{calendar.id}:{google_id}": google_id for google_id in gone}
-        ours = set()
+        ours, made = set(), {}
         for write in await ledger.list_echoable(
             conn, connection.tenant_id, connection.id, kind=EVENT, items=[*items]
         ):
-            if wish_of(write.desired).op is not Op.DELETE:
+            op, is_open = wish_of(write.desired).op, write.state is WriteState.SENDING
+            if op is Op.DELETE:
+                ours.add(items[write.item])
+            elif op is Op.INSERT and is_open:
+                made[items[write.item]] = written_by(write)
+            else:
                 continue
-            ours.add(items[write.item])
-            if write.state is WriteState.SENDING:
-                await _settle(conn, write, "", now=now)
+            if is_open:
+                await _settle(conn, connection, write, None, now=now)
             else:
                 await ledger.acknowledge(conn, write, echo=True)
-        return frozenset(ours)
+        return Echoed(frozenset(ours), made)
 
 
-async def _settle(conn: Conn, write: Write, etag: str, *, now: datetime) -> None:
-    answer = {"etag": etag, "echo": True}
-    await ledger.settle(conn, write.tenant_id, write.id, answer, now=now)
+async def _settle(
+    conn: Conn, connection: Connection, write: Write, event: Event | None, *, now: datetime
+) -> None:
+    """End a write that was seen to be done (None: its event is gone), and log it."""
+    wish = wish_of(write.desired)
+    answer = {"etag": "" if event is None else event.etag, "google_id": wish.google_id}
+    if not await ledger.settle(conn, write.tenant_id, write.id, {**answer, "echo": True}, now=now):
+        return
+    line = sync_logs.Line(
+        connection_id=connection.id,
+        calendar_id=wish.calendar_id,
+        direction="to_google",
+        action=ACTIONS[wish.op],
+        status="success",
+        event_id=None if event is None else meeting_id(write.tenant_id, event),
+        google_id=wish.google_id,
+        appointment_id=wish.appointment_id,
+    )
+    await sync_logs.add_lines(conn, write.tenant_id, [line], now=now)
 
 
-def is_as_wished(write: Write, event: Event) -> bool:
-    """Say whether an event is as a write wants it; if not, somebody has changed it since."""
+def written_by(write: Write) -> dict[str, Any]:
+    """Return the fields that a write wishes for, but for those that it leaves to a person."""
+    left = (write.progress.get(CLASH) or {}).get("ours", {})
+    wish = wish_of(write.desired)
+    return {name: value for name, value in wish.fields.items() if name not in left}
+
+
+def is_ours_alone(write: Write, event: Event, *, known: Event | None) -> bool:
+    """Say whether an event is as a write wants it, and for the rest as it was `known`.
+
+    If not, somebody else has changed it, before the write or since.
+    """
     wish = wish_of(write.desired)
     if wish.op is Op.DELETE:
         return event.status is Status.CANCELLED
@@ -110,8 +175,10 @@ def is_as_wished(write: Write, event: Event) -> bool:
         return False
     if wish.op is Op.RESPOND:
         return any(one.is_self and has_answered(one, wish) for one in event.details.attendees)
+    before = {} if known is None else fields_of(known)
+    expected = {**before, **written_by(write)}
     found = fields_of(event)
-    return all(found.get(name) == value for name, value in wish.fields.items() if name in found)
+    return all(found[name] == value for name, value in expected.items() if name in found)
 
 
 def has_answered(mine: Attendee, wish: Wish) -> bool:

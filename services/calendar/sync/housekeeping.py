@@ -18,7 +18,7 @@ from libs.common.housekeeping import (
 )
 from libs.common.writes import store as ledger
 from services.calendar.settings import CalendarSettings
-from services.calendar.store import channels, conflicts, events, reminders, sync_logs
+from services.calendar.store import appointments, channels, conflicts, events, reminders, sync_logs
 
 BATCH = 1_000
 JOBS_KEPT = timedelta(days=30)
@@ -31,6 +31,9 @@ def chores(settings: CalendarSettings, *, now: Callable[[], datetime]) -> tuple[
     async def event_tombstones(conn: Conn) -> int:
         return await events.purge_tombstones(conn, before=now() - tombstones_kept, limit=BATCH)
 
+    async def past_appointments(conn: Conn) -> int:
+        return await appointments.purge_past(conn, before=now() - tombstones_kept, limit=BATCH)
+
     async def entity_tombstones(conn: Conn) -> int:
         return await directory.purge_tombstones(conn, before=now() - tombstones_kept, limit=BATCH)
 
@@ -39,6 +42,7 @@ def chores(settings: CalendarSettings, *, now: Callable[[], datetime]) -> tuple[
 
     return (
         Chore("event_tombstones", event_tombstones),
+        Chore("past_appointments", past_appointments),
         Chore("entity_tombstones", entity_tombstones),
         Chore("purged_connections", purged_connections),
         *_ended(settings, now=now),

@@ -21,7 +21,7 @@ from services.calendar.store import sync_logs
 from services.calendar.store.calendars import Calendar
 from services.calendar.store.events import StoredEvent
 from services.calendar.sync.appointments_back import Back
-from services.calendar.sync.echoes import Echoes
+from services.calendar.sync.echoes import Echoed, Echoes
 from services.calendar.sync.meetings import Meetings
 
 
@@ -54,7 +54,8 @@ class Intake:
         fetched_at: datetime | None = None,
         absent: Sequence[str] = (),
         quiet: bool = False,
-        ours: frozenset[str] = frozenset(),
+        known_of: Echoed | None = None,
+        asked_at: datetime | None = None,
     ) -> Taken:
         """Take events of a calendar in; the last that locks anything in the transaction.
 
@@ -67,7 +68,9 @@ class Intake:
             fetched_at: when they were asked for; what was written since is newer, unless None.
             absent: Google's ids of events that are not there any more.
             quiet: they are only not kept any more: appointments and the log hear nothing of it.
-            ours: Google's ids of those that are as a write of ours has just made them.
+            known_of: what of them is ours, if that is known already.
+            asked_at: when a change of ours was asked for, which they are the answer to: what was
+                deleted since stays so.
         """
         now = self._now()
         await directory.lock_shared(conn, connection.tenant_id)
@@ -82,25 +85,51 @@ class Intake:
                 for name, one in newest.items()
                 if name not in known or known[name].changed_at < fetched_at
             }
-        others = [one for name, one in newest.items() if name not in ours]
-        echoes = ours | await self._echoes.find(conn, connection, calendar, others, now=now)
+        if asked_at is not None:
+            newest = {
+                name: one
+                for name, one in newest.items()
+                if name not in known or not _is_deleted(known[name], since=asked_at)
+            }
+        echoed = known_of
+        if echoed is None:
+            before = {name: one.event for name, one in known.items() if one.deleted_at is None}
+            echoed = await self._echoes.find(
+                conn, connection, calendar, [*newest.values()], known=before, now=now
+            )
+            # Whoever carried the write that made one may have taken it in while we waited.
+            made = sorted(name for name in newest.keys() - known.keys() if newest[name].marks)
+            known = {
+                **known,
+                **await store.lock_events(conn, connection.tenant_id, calendar.id, made),
+            }
         plan = _Plan(connection, calendar, now)
         await _weigh_all(conn, plan, newest, known, absent=absent)
-        if plan.put:
-            await store.put_events(
-                conn, connection.tenant_id, connection.id, calendar.id, plan.put, now=now
-            )
-        if plan.removed:
-            ids = [one.id for one in plan.removed]
-            await store.bury_events(conn, connection.tenant_id, ids, now=now)
+        await plan.write(conn)
+        plan.seen += _made_and_gone(newest, known, echoed)
         meetings = Meetings(conn, connection.tenant_id, now=now)
-        lines = plan.touch(meetings, origin=origin, echoes=echoes)
+        lines = plan.touch(meetings, origin=origin, echoes=echoed.ours)
         await meetings.tell()
         if quiet:
             return plan.taken
-        await self._back.tell(conn, connection, calendar, plan.seen, echoes=echoes, now=now)
+        await self._back.tell(conn, connection, calendar, plan.seen, echoed=echoed, now=now)
         await sync_logs.add_lines(conn, connection.tenant_id, lines, now=now)
         return plan.taken
+
+
+def _is_deleted(held: StoredEvent, *, since: datetime) -> bool:
+    return held.deleted_at is not None and held.deleted_at >= since
+
+
+def _made_and_gone(
+    newest: Mapping[str, Event], known: Mapping[str, StoredEvent], echoed: Echoed
+) -> list[tuple[Event | None, Event]]:
+    """Return events of ours that were deleted before it was known here that they are there."""
+    return [
+        (None, found)
+        for name, found in newest.items()
+        if found.status is Status.CANCELLED and name in echoed.wished and name not in known
+    ]
 
 
 async def _weigh_all(
@@ -196,6 +225,15 @@ class _Plan:
         self.seen.append((held.event, cancelled(held.event)))
         self._steps.append((Change.REMOVE, held))
         self.taken.removed += 1
+
+    async def write(self, conn: Conn) -> None:
+        tenant_id, now = self._connection.tenant_id, self._now
+        if self.put:
+            await store.put_events(
+                conn, tenant_id, self._connection.id, self.calendar.id, self.put, now=now
+            )
+        if self.removed:
+            await store.bury_events(conn, tenant_id, [one.id for one in self.removed], now=now)
 
     def _stored(self, held: StoredEvent | None, found: Event) -> StoredEvent | None:
         """Return the row of an event; None: it is an occurrence that nothing is known of."""

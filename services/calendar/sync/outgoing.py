@@ -8,7 +8,9 @@ from uuid import UUID
 
 from libs.common.db import Connection as Conn
 from libs.common.directory import EntityRef
+from libs.common.directory import store as directory
 from libs.common.errors import Conflict
+from libs.common.events.base import Origin
 from libs.common.ids import new_id
 from services.calendar.domain.connection import Connection
 from services.calendar.domain.event import Notify, Response
@@ -19,6 +21,7 @@ from services.calendar.domain.writing import Op, Wish
 from services.calendar.store import meetings
 from services.calendar.store.calendars import Calendar
 from services.calendar.store.meetings import Link
+from services.calendar.sync.meetings import Meetings
 from services.calendar.sync.picking import Named, Picked, check_right, has_guests, must_choose, pick
 from services.calendar.sync.scopes import (
     Scope,
@@ -130,6 +133,8 @@ class Outgoing:
             Forbidden: the event is not theirs to change.
             InvalidInput: it has guests, and nobody said whether they hear of it; see `split`.
         """
+        if entities is not None:
+            await directory.lock_shared(conn, tenant_id)
         held = await pick(conn, tenant_id, mine, named)
         changes = changes_in(held.target.calendar.zone)
         check_right(held, changes)
@@ -150,6 +155,9 @@ class Outgoing:
             when = held.event.when
             time = None if when is None else stored(when)
             await self._name(conn, held.target, entities, series=series, time=time)
+            told = Meetings(conn, tenant_id, now=self._now())
+            told.touch(series, "", Origin.CRM)
+            await told.tell()
         return self._accepted(held, queued[-1].wish, group)
 
     async def cancel(

@@ -49,30 +49,36 @@ async def at_rest(stand: Stand) -> bool:
     return True
 
 
-async def all_right(stand: Stand, connections: Mapping[str, str], *, timeout_s: float = 30) -> None:
+async def all_right(
+    stand: Stand, connections: Mapping[str, str], *, tenant: str = "acme", timeout_s: float = 30
+) -> None:
     """Wait until nothing is to be done, and then until nothing is wrong.
 
     Args:
         stand: the service and those around it.
         connections: who is connected: ids by address.
+        tenant: whose connections they are.
         timeout_s: how long both may take.
     """
 
     async def is_right() -> bool:
         await at_rest(stand)
-        wrong = await differences(stand, connections)
+        wrong = await differences(stand, connections, tenant=tenant)
         assert wrong == [], wrong
         return True
 
     await eventually(is_right, timeout_s=timeout_s, what="all right")
 
 
-async def differences(stand: Stand, connections: Mapping[str, str]) -> list[str]:
+async def differences(
+    stand: Stand, connections: Mapping[str, str], *, tenant: str = "acme"
+) -> list[str]:
     """Return all that is wrong; nothing if all is well."""
     found = []
     for person, connection_id in connections.items():
-        found += unlike(await google_shows(stand, person), await crm_shows(stand, connection_id))
-    return found + await untold(stand) + echoed(stand)
+        google = await google_shows(stand, person)
+        found += unlike(google, await crm_shows(stand, connection_id, tenant=tenant))
+    return found + await untold(stand, tenant=tenant) + echoed(stand, tenant=tenant)
 
 
 def unlike(google: Mapping[str, Json], crm: Mapping[str, Json]) -> list[str]:
@@ -95,13 +101,13 @@ async def google_shows(stand: Stand, person: str = ALICE) -> dict[str, Json]:
     return {one["id"]: _of_google(one) for one in items if one["status"] != "cancelled"}
 
 
-async def crm_shows(stand: Stand, connection_id: str) -> dict[str, Json]:
+async def crm_shows(stand: Stand, connection_id: str, *, tenant: str = "acme") -> dict[str, Json]:
     """Return what takes place in a connection's primary calendar by the API, by the same ids."""
     begin, end = _window()
     query = f"from={begin:%Y-%m-%dT%H:%M:%SZ}&to={end:%Y-%m-%dT%H:%M:%SZ}&limit={PAGE}"
     path, cursor, found = f"/v1/calendar/events?{query}&connection_id={connection_id}", "", {}
     while True:
-        page = await stand.get(path + cursor, token=service_token())
+        page = await stand.get(path + cursor, token=service_token(tenant))
         for one in page["items"]:
             (copy,) = one["copies"]
             name, key = copy["google_event_id"], one["occurrence"]
@@ -111,10 +117,10 @@ async def crm_shows(stand: Stand, connection_id: str) -> dict[str, Json]:
         cursor = f"&cursor={page['next_cursor']}"
 
 
-async def untold(stand: Stand) -> list[str]:
+async def untold(stand: Stand, *, tenant: str = "acme") -> list[str]:
     """Return of which meetings the last that was told is not how they are."""
     by_meeting: dict[str, list[Envelope]] = defaultdict(list)
-    for one in first_seen(stand.events("calendar.event.")):
+    for one in told_of(stand, "calendar.event.", tenant):
         by_meeting[one.data["event_id"]].append(one)
     found = []
     for name, told in by_meeting.items():
@@ -122,7 +128,7 @@ async def untold(stand: Stand) -> list[str]:
         if numbers != list(range(1, len(told) + 1)):
             found.append(f"{name} was told by the numbers {numbers}")
         last = max(told, key=lambda one: int(one.sequence))
-        answer = await stand.call("GET", f"/v1/calendar/events/{name}", token=service_token())
+        answer = await stand.call("GET", f"/v1/calendar/events/{name}", token=service_token(tenant))
         takes_place = answer.status == 200 and answer.body["status"] != "cancelled"
         if takes_place == last.type.endswith("cancelled.v1"):
             found.append(f"{name} was told as {last.type}, and is {answer}")
@@ -135,13 +141,11 @@ async def untold(stand: Stand) -> list[str]:
     return found
 
 
-def echoed(stand: Stand) -> list[str]:
+def echoed(stand: Stand, *, tenant: str = "acme") -> list[str]:
     """Return what was told twice in a row: the same meeting with the same facts."""
     last: dict[str, Json] = {}
     found = []
-    for one in sorted(
-        first_seen(stand.events("calendar.event.")), key=lambda one: int(one.sequence)
-    ):
+    for one in sorted(told_of(stand, "calendar.event.", tenant), key=lambda one: int(one.sequence)):
         facts = {name: value for name, value in one.data.items() if name != "origin"}
         facts["type"] = one.type.replace("created", "updated")
         if last.get(one.subject) == facts:
@@ -150,15 +154,15 @@ def echoed(stand: Stand) -> list[str]:
     return found
 
 
-def first_seen(envelopes: list[Envelope]) -> list[Envelope]:
-    """Return them without those that came again."""
-    return list({one.id: one for one in envelopes}.values())
+def told_of(stand: Stand, kind: str, tenant: str = "acme") -> list[Envelope]:
+    """Return what a tenant was told of a kind, without what came again."""
+    return list({one.id: one for one in stand.events(kind) if one.tenantid == tenant}.values())
 
 
-def service_token() -> str:
+def service_token(tenant: str = "acme") -> str:
     """Return the token of a service of the tenant, whatever time it is."""
     moment = int(clock.now().timestamp())
-    return service_caller_token(iat=moment, exp=moment + 3600)
+    return service_caller_token(tenant=tenant, iat=moment, exp=moment + 3600)
 
 
 async def _google(stand: Stand, person: str, path: str) -> Json:

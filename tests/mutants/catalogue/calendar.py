@@ -7,7 +7,7 @@ CHANGES = "services/calendar/domain/changes.py"
 ANSWERS = "services/calendar/google/answers.py"
 BODIES = "services/calendar/google/bodies.py"
 API = "services/calendar/google/api.py"
-CARRIER = "services/calendar/sync/carrier.py"
+MAKING = "services/calendar/sync/making.py"
 INTAKE = "services/calendar/sync/intake.py"
 ECHOES = "services/calendar/sync/echoes.py"
 BACK = "services/calendar/sync/appointments_back.py"
@@ -48,7 +48,7 @@ MUTANTS = (
         "What both sides changed becomes the CRM's, though a person should choose.",
         f"{OUT}::test_the_same_field_changed_by_both_waits_for_a_person",
         edit=(
-            CARRIER,
+            MAKING,
             "policy = MergePolicy.CRM if wish.forced else wish.policy",
             "policy = MergePolicy.CRM",
         ),
@@ -65,8 +65,8 @@ MUTANTS = (
         f"{KEPT}::test_what_the_crm_changes_is_not_told_back",
         edit=(
             BACK,
-            "if known is not None and found.google_id not in echoes",
-            "if known is not None",
+            "if found.google_id not in echoed.ours\n",
+            "if found.google_id\n",
         ),
     ),
     mutant(
@@ -85,9 +85,9 @@ MUTANTS = (
         f"{KEPT}::test_a_cancelled_appointment_goes_and_comes_back_as_another_event",
         edit=(
             (APPOINTMENTS, "generation=stored.generation + 1,", "generation=stored.generation,"),
-            (CARRIER, "            generation += 1\n", ""),
+            (MAKING, "            generation += 1\n", ""),
             (
-                CARRIER,
+                MAKING,
                 "while generation < wish.generation + MOST_GENERATIONS:",
                 "for _ in range(2):",
             ),
@@ -149,5 +149,47 @@ MUTANTS = (
             "if seen_by(who) not in (None, user_id):",
             'if seen_by(who) == user_id == "":',
         ),
+    ),
+    mutant(
+        "insert-repeated-blindly",
+        "An event whose answer was lost is made again, under another id.",
+        "tests/faults/test_calendar_in_trouble.py::"
+        "test_a_worker_that_is_restarted_meanwhile_makes_a_change_once[answer-lost]",
+        edit=(
+            MAKING,
+            (
+                "if found is not None and found.status is not Status.CANCELLED:\n"
+                "                return await self._met"
+            ),
+            (
+                "if found is not None and found.status is None:\n"
+                "                return await self._met"
+            ),
+        ),
+    ),
+    mutant(
+        "deleted-and-brought-back",
+        "The answer to a change brings back what a person has deleted since.",
+        "tests/faults/test_calendar_in_trouble.py::"
+        "test_what_is_deleted_while_it_is_changed_stays_away",
+        edit=(INTAKE, "return held.deleted_at is not None and", "return held is None and"),
+    ),
+    mutant(
+        "reminded-twice",
+        "Every process tells of a reminder that is due.",
+        "tests/integration/calendar/test_reminders.py::"
+        "test_reminders_are_told_when_they_are_due_and_once",
+        edit=(
+            "services/calendar/store/reminders.py",
+            "UPDATE reminders r SET told_at = $1\n",
+            "UPDATE reminders r SET minutes = minutes\n",
+        ),
+    ),
+    mutant(
+        "old-notice-taken",
+        "A notice that comes late and out of order has a calendar read again.",
+        "tests/integration/calendar/test_webhook.py::"
+        "test_a_notice_with_an_old_number_is_answered_and_calls_nothing",
+        edit=(CHANNEL, "if notice.number <= channel.last_number:", "if notice.number < 0:"),
     ),
 )

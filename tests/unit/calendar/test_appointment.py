@@ -212,6 +212,8 @@ def test_what_means_nothing_to_the_crm_is_not_told(new: dict[str, Any]) -> None:
     assert changes(BASE | new) is None
 
 
-def test_a_time_that_the_crm_has_already_is_no_news() -> None:
+def test_a_time_is_news_also_if_the_crm_has_it_as_when_somebody_drags_it_back() -> None:
     later = replace(CUT, start=CUT.start + timedelta(hours=6))
-    assert changes(BASE | {"time": stored(span(2026, 11, 26, 15))}, later) is None
+    found = changes(BASE | {"time": stored(span(2026, 11, 26, 15))}, later)
+    assert found is not None
+    assert (found.start, found.duration) == (later.start, None)
