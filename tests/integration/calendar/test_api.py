@@ -336,7 +336,8 @@ async def test_a_window_has_all_of_many_series(
     daily["start"]["timeZone"] = daily["end"]["timeZone"] = "UTC"
     await in_spring(calendar, daily, on("2027-04-20", summary="Later"))
 
-    shown, cursor = [], ""
+    shown: list[str] = []
+    cursor: str | None = ""
     while cursor is not None:
         page = await calendar.get(f"/v1/calendar/events?{WINDOW}&limit=3{cursor}")
         shown += [one["starts_at"] for one in page["items"]]

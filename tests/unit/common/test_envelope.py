@@ -144,11 +144,11 @@ def test_a_sequence_is_a_number_that_a_bigint_holds(sequence: int, fits: bool) -
             Envelope.from_json(orjson.dumps(wire))
 
 
-def test_what_is_sealed_at_once_is_the_same_message() -> None:
+def test_what_is_sealed_is_the_same_message() -> None:
     zoned = NOON.astimezone(timezone(timedelta(hours=5)))
-    how = {"tenant_id": "t", "aggregate_id": "ü", "sequence": 7}
-    sealed = Sealed.of(MESSAGE, **how, time=zoned)
+    how: Any = {"tenant_id": "t", "aggregate_id": "ü", "sequence": 7, "time": zoned}
+    sealed = Sealed.of(MessageReceived, MESSAGE.model_dump(mode="json", by_alias=True), **how)
 
-    usual = Envelope.of(MESSAGE, **how, time=zoned).model_copy(update={"id": sealed.id})
+    usual = Envelope.of(MESSAGE, **how).model_copy(update={"id": sealed.id})
     assert orjson.loads(sealed.to_json()) == orjson.loads(usual.to_json())
     assert Envelope.from_json(sealed.to_json()).type == sealed.type
