@@ -25,7 +25,8 @@ HEAD = """# What the benches found
 Written by `make bench`; do not edit. Every value stands beside its floor: the same work, written
 by hand as well as we could, in turn with it on the same machine; medians of the rounds. The bound
 is on the ratio (value / floor), on the value itself where there is no floor; without a bound
-nothing is claimed. What each figure means is told at the top of `bench/<bench>.py`.
+nothing is claimed. What each figure means is told at the top of the bench's module: `intake` is in
+`bench/intake`, `calendar-sync` in `bench/calendar/sync.py`.
 """
 
 

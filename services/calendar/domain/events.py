@@ -25,9 +25,9 @@ def identity(meeting: Meeting) -> dict[str, Any]:
         "event_id": meeting.id,
         "series_id": series_id,
         "occurrence": occurrence or None,
-        "connection_id": main.connection_id,
+        "connection_id": str(main.connection_id),
         "user_id": main.user_id,
-        "calendar_id": main.calendar_id,
+        "calendar_id": str(main.calendar_id),
         "google_event_id": main.event.google_id,
         "ical_uid": main.event.ical_uid,
     }
@@ -50,12 +50,13 @@ def facts(meeting: Meeting) -> dict[str, Any]:
     return found
 
 
-def told(
-    meeting: Meeting, what: dict[str, Any], origin: Origin, *, is_new: bool
-) -> events.EventCreated | events.EventUpdated:
-    """Return the event of a meeting that is new, or is another than before; `what`: its facts."""
-    kind = events.EventCreated if is_new else events.EventUpdated
-    return kind.model_validate({"origin": origin, **identity(meeting), **what})
+def told(meeting: Meeting, what: dict[str, Any], origin: Origin) -> dict[str, Any]:
+    """Return the data of a meeting's EventCreated or EventUpdated; `what`: its facts."""
+    time = what["time"]
+    data = {"origin": origin, **identity(meeting), **what}
+    if time is not None and time["all_day"]:
+        data["time"] = {**time, "zone": None}
+    return data
 
 
 def activity_id(meeting_id: str) -> UUID:
@@ -68,23 +69,31 @@ def activity(
     meeting: Meeting, refs: Sequence[EntityRef], *, starts_at: datetime, ends_at: datetime | None
 ) -> events.Activity:
     """Return a meeting as an activity of the entities it concerns; of nobody's it says little."""
+    data = activity_data(meeting, refs, starts_at=starts_at, ends_at=ends_at)
+    return events.Activity.model_validate(data)
+
+
+def activity_data(
+    meeting: Meeting, refs: Sequence[EntityRef], *, starts_at: datetime, ends_at: datetime | None
+) -> dict[str, Any]:
+    """Return the activity that a meeting is, as its data."""
     event, main = meeting.main.event, meeting.main
     guests = meeting.attendees[:MOST_GUESTS] if refs else ()
-    return events.Activity.model_validate(
-        {
-            "id": activity_id(meeting.id),
-            "title": meeting.title,
-            "snippet": event.details.description[:500] if refs else "",
-            "direction": "outbound" if event.organized_here else "inbound",
-            "entities": [{"type": one.entity_type, "id": one.entity_id} for one in refs],
-            "participants": [_participant(event, one) for one in guests],
-            "occurred_at": starts_at,
-            "start": starts_at,
-            "end": ends_at,
-            "created_by": main.user_id,
-            "event_id": meeting.id,
-        }
-    )
+    return {
+        "id": str(activity_id(meeting.id)),
+        "type": "meeting",
+        "title": meeting.title,
+        "snippet": event.details.description[:500] if refs else "",
+        "direction": "outbound" if event.organized_here else "inbound",
+        "entities": [{"type": one.entity_type, "id": one.entity_id} for one in refs],
+        "participants": [_participant(event, one) for one in guests],
+        "occurred_at": starts_at,
+        "start": starts_at,
+        "end": ends_at,
+        "created_by": main.user_id,
+        "source": "google_calendar",
+        "event_id": meeting.id,
+    }
 
 
 def _participant(event: Event, one: Attendee) -> dict[str, Any]:

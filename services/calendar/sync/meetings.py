@@ -1,9 +1,9 @@
 """Telling what became of meetings: one event for all copies that colleagues have of one."""
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from libs.common import outbox
@@ -127,8 +127,9 @@ class Meetings:
         if (what := digest(facts)) == was.digest:
             return was
         is_new = was.digest is None or was.digest == CANCELLED
-        event = events.told(meeting, facts, self._origins[turn.key], is_new=is_new)
-        envelopes.append(self._envelope(event, meeting.id, was.sequence + 1))
+        kind = published.EventCreated if is_new else published.EventUpdated
+        data = events.told(meeting, facts, self._origins[turn.key])
+        envelopes.append(self._sealed(kind, data, meeting.id, was.sequence + 1))
         return was.of_event(what)
 
     def _cancelled(
@@ -137,12 +138,10 @@ class Meetings:
         occurrence = turn.key[1]
         if was.digest == CANCELLED or (was.digest is None and not occurrence):
             return was  # it was told, or nobody was told that it is
-        event = published.EventCancelled.model_validate(
-            {"origin": self._origins[turn.key], **events.identity(meeting)}
-        )
-        envelopes.append(self._envelope(event, meeting.id, was.sequence + 1))
-        left = CANCELLED if occurrence else None
-        return was.of_event(left)
+        data = {"origin": self._origins[turn.key], **events.identity(meeting)}
+        number = was.sequence + 1
+        envelopes.append(self._sealed(published.EventCancelled, data, meeting.id, number))
+        return was.of_event(CANCELLED if occurrence else None)
 
     async def _concerned(
         self, keys: Sequence[Key], copies: Mapping[Key, Sequence[OwnedEvent]]
@@ -176,28 +175,29 @@ class Meetings:
         if meeting is None or (not concerned and was.activity_digest is None):
             return was
         stored = turn.main
-        activity = events.activity(
+        activity = events.activity_data(
             meeting,
             concerned,
             starts_at=self._now if stored is None else stored.starts_at,
             ends_at=None if stored is None else stored.ends_at,
         )
-        what = hashlib.sha256(activity.model_dump_json().encode()).digest()
-        if what == was.activity_digest:
+        if (what := digest(activity)) == was.activity_digest:
             return was
+        data = {
+            "origin": self._origins[turn.key],
+            "connection_id": str(meeting.main.connection_id),
+            "activity": activity,
+        }
         number = was.activity_sequence + 1
-        event = published.ActivityLogged(
-            origin=self._origins[turn.key],
-            connection_id=meeting.main.connection_id,
-            activity=activity,
-        )
-        envelopes.append(self._envelope(event, str(activity.id), number))
-        left = what if concerned else None
-        return was.of_activity(left)
+        envelopes.append(self._sealed(published.ActivityLogged, data, activity["id"], number))
+        return was.of_activity(what if concerned else None)
 
-    def _envelope(self, event: Published, aggregate_id: str, sequence: int) -> Sealed:
+    def _sealed(
+        self, kind: type[Published], data: Mapping[str, Any], aggregate_id: str, sequence: int
+    ) -> Sealed:
         return Sealed.of(
-            event,
+            kind,
+            data,
             tenant_id=self._tenant_id,
             aggregate_id=aggregate_id,
             sequence=sequence,

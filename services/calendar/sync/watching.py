@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import structlog
 from prometheus_client import Counter
 
-from libs.common.db import Pool, transaction
+from libs.common.db import Pool, acquired, transaction
 from libs.common.errors import AccessRevoked, AppError, Transient
 from libs.common.google.errors import RequestRefused
 from services.calendar.domain.channel import ChannelKey, channel_token, renewal_at
@@ -63,9 +63,12 @@ class Watching:
             AccessRevoked: the grant is gone.
         """
         now = self._now()
-        async with transaction(self._pool) as conn:
+        async with acquired(self._pool) as conn:
             failure, due = await store.find_watch(conn, connection.account_id, google_id, now=now)
-            if not due or not await store.claim_watch(
+        if not due:
+            return failure
+        async with transaction(self._pool) as conn:
+            if not await store.claim_watch(
                 conn, connection.account_id, google_id, now=now, lease_until=now + LEASE
             ):
                 return failure

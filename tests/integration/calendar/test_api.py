@@ -2,6 +2,9 @@
 
 from typing import Any
 
+import pytest
+
+from services.calendar.sync import showing
 from tests.integration.calendar.stand import Stand, at
 from tests.integration.service_stand import Json
 from tests.support import caller_token, eventually, service_caller_token
@@ -322,3 +325,22 @@ async def test_what_cannot_be_compared_says_why(calendar: Stand) -> None:
     for wrong in ({"days_back": -1}, {"days_forward": 4000}):
         answer = await calendar.call("POST", "/v1/calendar/sync", {**body, **wrong})
         assert (answer.status, answer.fields) == (400, list(wrong))
+
+
+async def test_a_window_has_all_of_many_series(
+    calendar: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However few occurrences are looked at in one go."""
+    monkeypatch.setattr(showing, "MOST_OCCURRENCES", 5)
+    daily = on("2027-03-01", summary="Daily", recurrence=["RRULE:FREQ=DAILY;COUNT=20"])
+    daily["start"]["timeZone"] = daily["end"]["timeZone"] = "UTC"
+    await in_spring(calendar, daily, on("2027-04-20", summary="Later"))
+
+    shown: list[str] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        page = await calendar.get(f"/v1/calendar/events?{WINDOW}&limit=3{cursor}")
+        shown += [one["starts_at"] for one in page["items"]]
+        cursor = f"&cursor={page['next_cursor']}" if page["next_cursor"] else None
+    assert len(shown) == len({*shown}) == 21
+    assert shown == sorted(shown)

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from libs.common.errors import InvalidInput
 from libs.common.events.base import Origin
-from libs.common.events.envelope import Envelope
+from libs.common.events.envelope import Envelope, Sealed
 from libs.common.events.mail import Address, MessageDeleted, MessageReceived
 from tests.messaging import NOON, NoteWritten, note
 
@@ -142,3 +142,13 @@ def test_a_sequence_is_a_number_that_a_bigint_holds(sequence: int, fits: bool) -
     else:
         with pytest.raises(InvalidInput):
             Envelope.from_json(orjson.dumps(wire))
+
+
+def test_what_is_sealed_is_the_same_message() -> None:
+    zoned = NOON.astimezone(timezone(timedelta(hours=5)))
+    how: Any = {"tenant_id": "t", "aggregate_id": "ü", "sequence": 7, "time": zoned}
+    sealed = Sealed.of(MessageReceived, MESSAGE.model_dump(mode="json", by_alias=True), **how)
+
+    usual = Envelope.of(MESSAGE, **how).model_copy(update={"id": sealed.id})
+    assert orjson.loads(sealed.to_json()) == orjson.loads(usual.to_json())
+    assert Envelope.from_json(sealed.to_json()).type == sealed.type
