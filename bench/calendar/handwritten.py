@@ -5,6 +5,7 @@ transaction of the fact, numbered by meeting, the cursor goes with them) and non
 leases, no attempts, no quota, no retries, no answer that is not as it should be.
 """
 
+import gc
 import hashlib
 import json
 from datetime import UTC, date, datetime, timedelta
@@ -23,9 +24,11 @@ from bench.backfill.mailbox import TENANT
 from bench.backfill.reading import used_s
 from bench.calendar.diary import GOOGLE_ID, SINCE, ZONE, diary
 from bench.house.letters import OWNER
+from libs.common.web.run import GARBAGE
 from services.calendar.domain.meeting import NAMESPACE
 
 PAGE = 250
+USUAL = gc.get_threshold()
 WARM_UP = 5
 """Changes that are not measured."""
 OWN = frozenset({OWNER})
@@ -106,11 +109,24 @@ ON CONFLICT (tenant_id, connection_id, kind, resource) DO UPDATE SET cursor = EX
 Refs = dict[str, list[tuple[str, str]]]
 
 
-def run(database: str, origin: str, number: int, events: int) -> float:
-    """Take in a calendar; return the CPU seconds it took."""
-    before = used_s()
-    uvloop.run(_first(database, origin, diary(number, events).id))
-    return used_s() - before
+def run(
+    database: str, origin: str, number: int, events: int, *, collects_rarely: bool = False
+) -> float:
+    """Take in a calendar; return the CPU seconds it took.
+
+    `collects_rarely`: with the collector of garbage set as the product sets it.
+    """
+    if collects_rarely:
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(GARBAGE, *USUAL[1:])
+    try:
+        before = used_s()
+        uvloop.run(_first(database, origin, diary(number, events).id))
+        return used_s() - before
+    finally:
+        gc.set_threshold(*USUAL)
+        gc.unfreeze()
 
 
 def follow(database: str, origin: str, number: int, events: int, changes: int) -> float:

@@ -9,7 +9,9 @@ every fourth is an entity of the CRM, so that many are activities too (`bench.ca
   nobody.
 - Floor (`bench.calendar.handwritten`): aiohttp, orjson and asyncpg in a process of its own, the
   same rows in the same tables (events, meetings, links, outbox, sync log, cursor), a statement a
-  table and page.
+  table and page. The bound is on this one, as in `bench.backfill`.
+- The same loop with Python's collector of garbage set as the product sets it (what is there at the
+  start is left out, and it looks less often): a good part of what the plain loop costs is that.
 
 Measured are CPU seconds, user and system, of the arm's process, divided by the events; Postgres
 and the stub are not counted. The arms alternate; afterwards both databases must hold and tell the
@@ -22,6 +24,7 @@ import json
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing import get_context
 from urllib.request import urlopen
 
@@ -36,6 +39,7 @@ from tests.servers import Servers
 BENCH = "calendar-sync"
 EVENTS = 10_000
 WARM_UP = 500
+OTHERS = 1_000
 MOST = 1.5
 
 
@@ -45,15 +49,18 @@ def run(servers: Servers, *, rounds: int) -> list[Row]:
         candidate, floor = Candidate(place, origin), place.database(*migrations())
         asyncio.run(prepare(floor))
 
-        def by_hand(number: int, events: int) -> tuple[float, Rows]:
+        def by_hand(
+            number: int, events: int, *, collects_rarely: bool = False
+        ) -> tuple[float, Rows]:
             connection = diary(number, events)
             asyncio.run(add_diary(floor, connection))
-            used = other.submit(handwritten.run, floor, origin, number, events).result()
+            arm = partial(handwritten.run, collects_rarely=collects_rarely)
+            used = other.submit(arm, floor, origin, number, events).result()
             return used / events * 1e6, asyncio.run(rows_of(floor, connection))
 
         candidate.run(0, WARM_UP)
         by_hand(0, WARM_UP)
-        product, hand, asked = [], [], []
+        product, hand, rarely, asked = [], [], [], []
         for number in range(1, rounds + 1):
             before = calls(origin)
             used, rows = candidate.run(number, EVENTS)
@@ -62,6 +69,8 @@ def run(servers: Servers, *, rounds: int) -> list[Row]:
             used, same = by_hand(number, EVENTS)
             hand.append(used)
             compare(rows, same)
+            used, _ = by_hand(OTHERS + number, EVENTS, collects_rarely=True)
+            rarely.append(used)
         peak = candidate.peak_mib()
     return [
         Row(
@@ -72,6 +81,13 @@ def run(servers: Servers, *, rounds: int) -> list[Row]:
             floor=middle(hand),
             bound=MOST,
             note=f"{EVENTS} events a round, beside the same rows by hand",
+        ),
+        Row(
+            bench=BENCH,
+            name="CPU per event, beside the loop with our setting of the collector",
+            value=middle(product),
+            unit="us",
+            floor=middle(rarely),
         ),
         Row(
             bench=BENCH,
