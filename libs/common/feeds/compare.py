@@ -254,8 +254,9 @@ class Comparison:
     async def _finish(self, lease: Lease, standing: Standing) -> Standing:
         moved = standing.next(Phase.FINISHED)
         async with transaction(self._pool) as conn:
-            await lease.advance(conn, cursor=moved.model_dump_json())
+            # What is found may lock its connection and signals: they come before feeds.
             await self._side.finished(conn, lease, moved)
+            await lease.advance(conn, cursor=moved.model_dump_json())
             await snapshot.clear_items(conn, lease.feed)
             await jobs.finish_jobs(
                 conn, lease.feed, state=JobState.DONE, facts=moved.counts, now=self._now()

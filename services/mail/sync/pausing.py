@@ -61,9 +61,9 @@ class Pausing:
         now = self._now()
         found = await connections.list_connections(conn, tenant_id, None)
         if await pauses.pause_tenant(conn, tenant_id, at=now, by=by):
+            await pauses.mark_all(conn, tenant_id, at=now)
             for one in found:
                 await self._follow(conn, one, replace(one, tenant_paused_at=now))
-            await pauses.mark_all(conn, tenant_id, at=now)
         return len(found)
 
     async def resume_all(self, conn: Conn, tenant_id: str) -> int:
@@ -71,18 +71,18 @@ class Pausing:
         await directory.lock_exclusive(conn, tenant_id)
         found = await connections.list_connections(conn, tenant_id, None)
         if await pauses.resume_tenant(conn, tenant_id):
+            await pauses.mark_all(conn, tenant_id, at=None)
             for one in found:
                 await self._follow(conn, one, replace(one, tenant_paused_at=None))
-            await pauses.mark_all(conn, tenant_id, at=None)
         return len(found)
 
     async def _locked(self, conn: Conn, connection: Connection) -> Connection:
         """Return the connection, which nobody who holds the directory's lock changes now.
 
-        Its row is locked last, as by a run that pins its cursor: signals and feeds come first.
+        Its row is locked first, as by whoever opens feeds or pins a cursor: then signals, feeds.
         """
         await directory.lock_exclusive(conn, connection.tenant_id)
-        found = await connections.find_connection(conn, connection.tenant_id, connection.id)
+        found = await connections.lock_connection(conn, connection.tenant_id, connection.id)
         return found or connection
 
     async def _follow(self, conn: Conn, before: Connection, after: Connection) -> None:

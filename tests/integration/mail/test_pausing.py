@@ -1,10 +1,15 @@
 """Mailboxes that people pause, whatever auth says meanwhile."""
 
+import asyncio
 from typing import Any
+from uuid import UUID
 
+from libs.common import clock
+from libs.common.db import POOL, transaction
 from libs.common.events import auth as events
 from libs.common.events.base import Event
 from services.mail.app import CONNECTIONS
+from services.mail.store.connections import set_complete_since
 from tests.integration.mail.stand import Stand, feed_of
 from tests.integration.mail.test_connections import changed, row, seen
 from tests.integration.service_stand import ALICE
@@ -46,6 +51,23 @@ async def test_a_paused_mailbox_is_not_read_and_goes_on_where_it_stood(mail: Sta
     assert await calls(mail) == before
     assert await call(mail, connection_id, "resume") is None
     await mail.told("received", "received")
+
+
+async def test_pausing_waits_for_a_run_that_pins_its_cursor(mail: Stand) -> None:
+    connection_id = await mail.connect()
+    await mail.quiet()
+    (held,) = await mail.fetch("SELECT tenant_id FROM connections")
+
+    async def is_blocked() -> bool:
+        waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        return bool(await mail.fetch(f"{waiting} AND datname = current_database()"))
+
+    async with transaction(mail.app[POOL]) as conn:
+        await set_complete_since(conn, held["tenant_id"], UUID(connection_id), clock.now())
+        pausing = asyncio.create_task(call(mail, connection_id, "pause"))
+        await eventually(is_blocked)
+        await conn.execute("SELECT 1 FROM signals FOR UPDATE")
+    assert (await pausing)["reason"] == "paused"
 
 
 async def test_the_status_says_who_paused_a_mailbox_and_feeds_tell_of_it(mail: Stand) -> None:
