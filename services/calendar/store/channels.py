@@ -24,6 +24,16 @@ async def claim_watch(
     return bool(await conn.fetchval(CLAIM_WATCH, account_id, google_id, now, lease_until))
 
 
+DROP_LEASE = """
+UPDATE watches SET lease_until = '-infinity' WHERE account_id = $1 AND google_id = $2
+"""
+
+
+async def drop_lease(conn: Conn, account_id: UUID, google_id: str) -> None:
+    """Let others open a channel at once; only for whoever claimed that."""
+    await conn.execute(DROP_LEASE, account_id, google_id)
+
+
 FIND_FAILURE = """
 SELECT failure, renew_at <= $3 AS due FROM watches WHERE account_id = $1 AND google_id = $2
 """

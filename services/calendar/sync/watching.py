@@ -1,14 +1,16 @@
 """Keeping a calendar watched: the next channel is opened before the last one ends."""
 
+import asyncio
 import random
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 import structlog
 from prometheus_client import Counter
 
-from libs.common.db import Pool, acquired, transaction
+from libs.common.db import FAILURES, Pool, acquired, transaction
 from libs.common.errors import AccessRevoked, AppError, Transient
 from libs.common.google.errors import RequestRefused
 from services.calendar.domain.channel import ChannelKey, channel_token, renewal_at
@@ -21,6 +23,7 @@ log = structlog.get_logger(__name__)
 LEASE = timedelta(seconds=60)
 RETRY_REFUSED = timedelta(minutes=10)
 RETRY_UNWATCHABLE = timedelta(days=1)
+GIVE_BACK_S = 1.0
 UNWATCHABLE = frozenset({"pushNotSupportedForRequestedResource"})
 NOT_WATCHABLE = "not-watchable"
 """Google does not tell of this calendar, whatever we do: it is polled."""
@@ -76,6 +79,9 @@ class Watching:
             await self._open(connection, google_id)
         except AppError as exc:
             return await self._failed(connection, google_id, exc)
+        except asyncio.CancelledError:
+            await self._give_back(connection, google_id)
+            raise
         WATCHES.labels("ok").inc()
         return None
 
@@ -133,6 +139,12 @@ class Watching:
         if isinstance(exc, AccessRevoked):
             raise exc
         return reason
+
+    async def _give_back(self, connection: Connection, google_id: str) -> None:
+        """End the lease early, so that no calendar is unwatched because a process stops."""
+        with suppress(*FAILURES):
+            async with transaction(self._pool, timeout_s=GIVE_BACK_S) as conn:
+                await store.drop_lease(conn, connection.account_id, google_id)
 
     async def stop(self, connection: Connection) -> None:
         """Stop all channels of an account that tell in vain, as far as Google still lets us.

@@ -57,6 +57,14 @@ async def mark_watch_failed(
     await conn.execute(MARK_UNWATCHED, account_id, retry_at, failure)
 
 
+DROP_LEASE = "UPDATE watches SET lease_until = '-infinity' WHERE account_id = $1"
+
+
+async def drop_lease(conn: Conn, account_id: UUID) -> None:
+    """Let others renew the watch at once; only for whoever claimed it."""
+    await conn.execute(DROP_LEASE, account_id)
+
+
 MAKE_DUE = "UPDATE watches SET renew_at = '-infinity' WHERE account_id = $1"
 
 

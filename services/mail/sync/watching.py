@@ -1,12 +1,14 @@
 """Keeping an account's watch alive: one renewal at a time, however many feeds ask."""
 
+import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 import structlog
 from prometheus_client import Counter
 
-from libs.common.db import Pool, transaction
+from libs.common.db import FAILURES, Pool, transaction
 from libs.common.errors import AccessRevoked, AppError, Transient
 from services.mail.domain.connection import Connection
 from services.mail.domain.watch import renewal_at
@@ -17,6 +19,7 @@ log = structlog.get_logger(__name__)
 
 LEASE = timedelta(seconds=60)
 RETRY_REFUSED = timedelta(minutes=10)
+GIVE_BACK_S = 1.0
 
 WATCHES = Counter("causeway_mail_watches_total", "Watches asked for, by outcome.", ["outcome"])
 
@@ -65,6 +68,9 @@ class Watching:
         except AppError as exc:
             await self._failed(connection, exc)
             return exc
+        except asyncio.CancelledError:
+            await self._give_back(connection)
+            raise
         async with transaction(self._pool) as conn:
             await store.mark_watched(
                 conn,
@@ -88,6 +94,12 @@ class Watching:
             )
         if isinstance(exc, AccessRevoked):
             raise exc
+
+    async def _give_back(self, connection: Connection) -> None:
+        """End the lease early, so that no mailbox is unwatched because a process stops."""
+        with suppress(*FAILURES):
+            async with transaction(self._pool, timeout_s=GIVE_BACK_S) as conn:
+                await store.drop_lease(conn, connection.account_id)
 
     async def stop(self, connection: Connection) -> None:
         """End the watch of an account nobody uses any more, as far as Google still lets us.

@@ -180,3 +180,18 @@ async def test_notices_that_got_lost_are_made_up_for_by_the_poll(calendar: Stand
     assert calendar.told_of(made["id"]) == []
     await calendar.later(minutes=16)
     await calendar.told(made["id"], "created")
+
+
+async def test_a_process_that_stops_leaves_the_channel_to_the_next_at_once(stand: Stand) -> None:
+    held = "SELECT FROM watches WHERE lease_until > now()"
+
+    async def is_held() -> bool:
+        return bool(await stand.fetch(held))
+
+    slow = {"path_contains": WATCH, "delay_s": 60, "times": 1}
+    await stand.google.control("PUT", "faults", {"rules": [slow]})
+    async with stand.serving():
+        await stand.auth.connect(products=[{"name": "calendar", "access": "write"}])
+        await eventually(is_held)
+    async with stand.serving(roles=frozenset({"web"})):
+        assert not await is_held()

@@ -363,3 +363,18 @@ async def test_a_users_connection_is_hidden_from_colleagues_and_open_to_services
 async def test_wrong_settings_are_refused(web_only: Stand, body: Any) -> None:
     path = f"/v1/mail/connections/{uuid4()}/settings"
     assert (await web_only.call("PUT", path, body)).status == 400
+
+
+async def test_a_process_that_stops_leaves_the_watch_to_the_next_at_once(stand: Stand) -> None:
+    held = "SELECT FROM watches WHERE lease_until > now()"
+
+    async def is_held() -> bool:
+        return bool(await stand.fetch(held))
+
+    slow = {"path_contains": "/watch", "delay_s": 60, "times": 1}
+    await stand.google.control("PUT", "faults", {"rules": [slow]})
+    async with stand.serving():
+        await stand.auth.connect()
+        await eventually(is_held)
+    async with stand.serving(roles=frozenset({"web"})):
+        assert not await is_held()
