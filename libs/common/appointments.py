@@ -6,21 +6,11 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
+from libs.common.fields import plain_id, plain_text
+
 LONGEST_MINUTES = 7 * 24 * 60
 LONGEST_TEXT = 1_000
 LONGEST_NOTES = 8_000
-
-
-def _text(value: str) -> str:
-    if "\0" in value or any("\ud800" <= char <= "\udfff" for char in value):
-        raise ValueError("must be text without NUL")
-    return value
-
-
-def _id(value: str) -> str:
-    if "/" in value or not value.isprintable() or value != value.strip():
-        raise ValueError("must be printable, without slash or spaces around it")
-    return value
 
 
 def _zone(value: str) -> str:
@@ -35,9 +25,9 @@ def _near(value: datetime) -> datetime:
     return value
 
 
-AppointmentId = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_id)]
+AppointmentId = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(plain_id)]
 Version = Annotated[int, Field(ge=1, le=2**63 - 1)]
-Text = Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(_text)]
+Text = Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(plain_text)]
 Zone = Annotated[str, Field(max_length=64), AfterValidator(_zone)]
 Start = Annotated[AwareDatetime, AfterValidator(_near)]
 
@@ -57,8 +47,8 @@ class ProfessionalFields(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    user_id: Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_text)] = Field(
-        description="The CRM's user, whose connection is written"
+    user_id: Annotated[str, Field(min_length=1, max_length=255), AfterValidator(plain_text)] = (
+        Field(description="The CRM's user, whose connection is written")
     )
     name: Text = ""
 
@@ -68,12 +58,14 @@ class AppointmentFields(BaseModel):
 
     appointment_id: AppointmentId
     version: Version = Field(description="Rises with every change; an older one changes nothing")
-    service: Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT), AfterValidator(_text)]
+    service: Annotated[
+        str, Field(min_length=1, max_length=LONGEST_TEXT), AfterValidator(plain_text)
+    ]
     duration: int = Field(ge=1, le=LONGEST_MINUTES, description="Minutes")
     start: Start
     zone: Zone | None = Field(default=None, description="IANA name; without it, the connection's")
     status: Literal["scheduled", "confirmed", "completed", "no_show", "cancelled"] = "scheduled"
     client: ClientFields = ClientFields()
     professional: ProfessionalFields
-    notes: Annotated[str, Field(max_length=LONGEST_NOTES), AfterValidator(_text)] = ""
+    notes: Annotated[str, Field(max_length=LONGEST_NOTES), AfterValidator(plain_text)] = ""
     price: Text | None = Field(default=None, description="As it is to be shown")

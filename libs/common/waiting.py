@@ -1,13 +1,30 @@
-"""Waiting, for a while, until something that others do is done."""
+"""Waiting, for a while, until something that others do is done; and how callers ask for it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from pydantic import BaseModel, ConfigDict, Field
+
+LONGEST_WAIT_S = 30
+"""That a caller may ask for."""
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 1.0
 
 T = TypeVar("T")
+
+
+class WaitQuery(BaseModel):
+    """Whether to wait for the end of what was asked for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    wait: int = Field(
+        default=0,
+        ge=0,
+        le=LONGEST_WAIT_S,
+        description="Answer when it has ended, or after so many seconds",
+    )
 
 
 async def wait_until(look: Callable[[], Awaitable[tuple[T, bool]]], *, timeout_s: float) -> T:

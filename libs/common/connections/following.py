@@ -96,8 +96,24 @@ class Following(ABC, Generic[C]):
         """Ask Google to tell no more; outside of any transaction, as far as it still listens."""
 
     @abstractmethod
+    async def purge_some(self, conn: Conn, tenant_id: str, connection_id: UUID) -> int:
+        """Remove records read there, and tell what is left of them; return how many went."""
+
+    @abstractmethod
+    async def purge_rest(self, conn: Conn, tenant_id: str, connection_id: UUID) -> None:
+        """Remove what `purge_some` leaves, and note that all is gone."""
+
     async def purge(self, tenant_id: str, connection_id: UUID) -> None:
-        """Remove all that is held for a connection whose purge is wanted."""
+        """Remove all that is held for a connection whose purge is wanted, some at a time."""
+        removed = 0
+        while True:
+            async with transaction(self._pool) as conn:
+                count = await self.purge_some(conn, tenant_id, connection_id)
+                if count == 0:
+                    await self.purge_rest(conn, tenant_id, connection_id)
+                    break
+            removed += count
+        log.info("connection_purged", connection_id=str(connection_id), removed=removed)
 
     async def take(self, conn: Conn, told: Told) -> bool:
         """Apply what was told, in the caller's transaction; say whether the watch must go.

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from libs.common.addresses import fold_address, is_address
 from libs.common.directory.model import Entity
+from libs.common.fields import plain_id, plain_text
 
 MOST_EMAILS = 50
 MOST_PHONES = 50
@@ -14,18 +15,6 @@ LONGEST_ID = 128
 LONGEST_VERSION = 2**63 - 1
 TYPE_PATTERN = r"^[a-z][a-z0-9_]{0,31}$"
 TYPE = re.compile(TYPE_PATTERN)
-
-
-def _text(value: str) -> str:
-    if "\0" in value or any("\ud800" <= char <= "\udfff" for char in value):
-        raise ValueError("must be text without NUL")
-    return value
-
-
-def _id(value: str) -> str:
-    if "/" in value or not value.isprintable() or value != value.strip():
-        raise ValueError("must be printable, without slash or spaces around it")
-    return value
 
 
 def _type(value: str) -> str:
@@ -46,14 +35,14 @@ def _each_once(values: tuple[str, ...]) -> tuple[str, ...]:
 
 
 EntityType = Annotated[str, Field(max_length=32), AfterValidator(_type)]
-EntityId = Annotated[str, Field(min_length=1, max_length=LONGEST_ID), AfterValidator(_id)]
+EntityId = Annotated[str, Field(min_length=1, max_length=LONGEST_ID), AfterValidator(plain_id)]
 Version = Annotated[int, Field(ge=1, le=LONGEST_VERSION, strict=True)]
-Name = Annotated[str, Field(max_length=500), AfterValidator(_text)]
+Name = Annotated[str, Field(max_length=500), AfterValidator(plain_text)]
 Email = Annotated[str, Field(max_length=1000), AfterValidator(_email)]
 Emails = Annotated[tuple[Email, ...], Field(max_length=MOST_EMAILS), AfterValidator(_each_once)]
-Phone = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_text)]
+Phone = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(plain_text)]
 Phones = Annotated[tuple[Phone, ...], Field(max_length=MOST_PHONES)]
-UserId = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_text)]
+UserId = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(plain_text)]
 
 
 class EntityFields(BaseModel):

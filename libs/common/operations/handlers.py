@@ -15,7 +15,6 @@ from libs.common.feeds import dead_items, holds
 from libs.common.feeds.holds import Hold
 from libs.common.feeds.store import raise_signal
 from libs.common.operations.models import (
-    LONGEST_WAIT_S,
     DeadItemOut,
     DeadItemPage,
     DeadItemQuery,
@@ -23,9 +22,9 @@ from libs.common.operations.models import (
     HoldPage,
     HoldQuery,
     JobOut,
-    JobQuery,
     Position,
 )
+from libs.common.waiting import LONGEST_WAIT_S, WaitQuery
 from libs.common.web import (
     Access,
     Caller,
@@ -143,7 +142,7 @@ async def replay_dead_item(request: web.Request) -> web.Response:
 
 async def read_job(request: web.Request) -> web.Response:
     """GET /v1/<service>/jobs/{id}: how far it is; with `wait`, once it has ended."""
-    who, job_id, query = caller(request), path_uuid(request), read_query(request, JobQuery)
+    who, job_id, query = caller(request), path_uuid(request), read_query(request, WaitQuery)
     pool = request.app[POOL]
     async with transaction(pool) as conn:
         job = await jobs.get_job(conn, who.tenant_id, job_id)
@@ -247,7 +246,7 @@ def routes(service: str) -> tuple[Route, ...]:
             handler=read_job,
             access=Access.USER_OR_SERVICE,
             summary="How far a job is; with `wait`, once it has ended",
-            query=JobQuery,
+            query=WaitQuery,
             returns=JobOut,
             timeout_s=JOB_TIMEOUT_S,
             errors=(NotFound, Transient),

@@ -1,16 +1,16 @@
 """What goes in and out over HTTP of holds, dead items and jobs."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from libs.common.feeds import Feed
+from libs.common.feeds.compare import Phase, Standing
 from libs.common.feeds.holds import HoldState
 from libs.common.jobs import JobState
 from libs.common.pagination import Page, PageQuery
-
-LONGEST_WAIT_S = 30
 
 
 class Position(BaseModel):
@@ -72,19 +72,6 @@ class DeadItemOut(BaseModel):
 DeadItemPage = Page[DeadItemOut]
 
 
-class JobQuery(BaseModel):
-    """Whether to wait for the end of a job."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    wait: int = Field(
-        default=0,
-        ge=0,
-        le=LONGEST_WAIT_S,
-        description="Answer when it has ended, or after so many seconds",
-    )
-
-
 class JobOut(BaseModel):
     """Long work that was asked for."""
 
@@ -100,3 +87,31 @@ class JobOut(BaseModel):
     facts: dict[str, Any]
     created_at: datetime
     finished_at: datetime | None
+
+
+class Progress(BaseModel):
+    """How far a comparison is."""
+
+    reason: str = Field(description="backfill, gap, audit or request")
+    phase: str = Field(description="list, marks, missing, changed, absent or finished")
+    state: Literal["running", "held", "done"]
+    done: int = Field(description="Messages or events worked on")
+    total: int | None = Field(description="Of how many; null until all are listed")
+    counts: dict[str, int]
+
+
+def progress_of(feed: Feed) -> Progress | None:
+    """Return how far the comparison is whose feed this is; None: it has not begun."""
+    if not feed.cursor:
+        return None
+    standing = Standing.model_validate_json(feed.cursor)
+    held = feed.reason == "held-deletions"
+    over = standing.phase is Phase.FINISHED
+    return Progress(
+        reason=standing.plan.reason.value,
+        phase=standing.phase.value,
+        state="done" if over else "held" if held else "running",
+        done=standing.done,
+        total=standing.total,
+        counts=standing.counts,
+    )

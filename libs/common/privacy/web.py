@@ -16,7 +16,7 @@ from libs.common.db import POOL, transaction
 from libs.common.errors import AppError, Conflict, InvalidInput, NotFound, Transient
 from libs.common.privacy import store
 from libs.common.privacy.model import Desk, Kind, Person, Record, State
-from libs.common.waiting import wait_until
+from libs.common.waiting import LONGEST_WAIT_S, WaitQuery, wait_until
 from libs.common.web import Access, Route, caller, path_uuid, read_body, read_query, reply
 from libs.common.web.requests import read_bytes
 
@@ -26,7 +26,6 @@ MOST_ADDRESSES = 50
 LONGEST_ADDRESS = 254
 """Source: RFC 5321 section 4.5.3.1.3"""
 MAX_BODY = 16_384
-LONGEST_WAIT_S = 30
 WAIT_TIMEOUT_S = LONGEST_WAIT_S + 10.0
 EXPORT_S = 6 * 3600.0
 """How long an export may take to send; it is read page by page, each in its own transaction."""
@@ -76,19 +75,6 @@ class ErasureIn(PersonIn):
     """Whose data to erase."""
 
     dry_run: bool = Field(default=False, description="Only count what would be erased")
-
-
-class WaitQuery(BaseModel):
-    """Whether to wait for the end."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    wait: int = Field(
-        default=0,
-        ge=0,
-        le=LONGEST_WAIT_S,
-        description="Answer when it has ended, or after so many seconds",
-    )
 
 
 class ErasureOut(BaseModel):

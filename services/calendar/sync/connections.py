@@ -4,13 +4,11 @@ from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
-import structlog
-
 from libs.common.connections import Following, State, Told
 from libs.common.connections.following import Lister
 from libs.common.connections.rows import is_account_in_use
 from libs.common.db import Connection as Conn
-from libs.common.db import Pool, transaction
+from libs.common.db import Pool
 from libs.common.directory import store as directory
 from libs.common.events.base import Origin
 from libs.common.feeds import FeedState
@@ -23,8 +21,6 @@ from services.calendar.store import events as events_store
 from services.calendar.sync.feeds import LIST, open_all
 from services.calendar.sync.intake import Intake
 from services.calendar.sync.watching import Watching
-
-log = structlog.get_logger(__name__)
 
 PURGED_AT_ONCE = 500
 
@@ -85,24 +81,16 @@ class Connections(Following[Connection]):
         """Ask Google to tell no more."""
         await self._watching.stop(connection)
 
-    async def purge(self, tenant_id: str, connection_id: UUID) -> None:
-        """Remove a connection's events, some at a time, and what else is held for it."""
-        removed = 0
-        while True:
-            async with transaction(self._pool) as conn:
-                count = await self.purge_some(conn, tenant_id, connection_id)
-                if count == 0:
-                    await purge_rest(conn, tenant_id, connection_id)
-                    break
-            removed += count
-        log.info("connection_purged", connection_id=str(connection_id), events=removed)
-
     async def purge_some(self, conn: Conn, tenant_id: str, connection_id: UUID) -> int:
         """Remove events, and tell what is left of their meetings; return how many went."""
         connection = await store.find_connection(conn, tenant_id, connection_id)
         if connection is None:
             return 0
         return await remove_some(conn, self._intake, connection, calendar_id=None)
+
+    async def purge_rest(self, conn: Conn, tenant_id: str, connection_id: UUID) -> None:
+        """Remove what is held of a connection besides, and note that all is gone."""
+        await purge_rest(conn, tenant_id, connection_id)
 
 
 async def remove_some(

@@ -9,7 +9,7 @@ from libs.common import idempotency
 from libs.common.db import POOL, Connection, transaction
 from libs.common.directory import EntityRef
 from libs.common.errors import Conflict, Forbidden, NotFound, RateLimited, Transient
-from libs.common.waiting import wait_until
+from libs.common.waiting import LONGEST_WAIT_S, wait_until
 from libs.common.web import (
     Access,
     Caller,
@@ -35,7 +35,6 @@ from services.calendar.sync.showing import find_shown
 from services.calendar.sync.targets import connection_for, target_of
 from services.calendar.web.events import found_etag, named, visible
 from services.calendar.web.outgoing_models import (
-    LONGEST_WAIT_S,
     EntityIn,
     EventAnswer,
     EventCancellation,

@@ -16,6 +16,8 @@ from pydantic import (
 from libs.common.addresses import fold_address, is_address
 from libs.common.appointments import Zone
 from libs.common.directory.fields import EntityId, EntityType
+from libs.common.fields import plain_text
+from libs.common.waiting import LONGEST_WAIT_S
 from services.calendar.domain.event import Notify, Response
 from services.calendar.domain.times import Days, Span, stored
 from services.calendar.sync.scopes import Scope
@@ -29,14 +31,7 @@ MOST_LINES = 50
 MOST_ENTITIES = 50
 FIRST_YEAR, LAST_YEAR = 1970, 9000
 """Between which an instant has a day in every zone."""
-LONGEST_WAIT_S = 30
 DEFAULT_WAIT_S = 10
-
-
-def _text(value: str) -> str:
-    if "\0" in value or any("\ud800" <= char <= "\udfff" for char in value):
-        raise ValueError("must be text without NUL")
-    return value
 
 
 def _email(value: str) -> str:
@@ -46,9 +41,9 @@ def _email(value: str) -> str:
     return folded
 
 
-Title = Annotated[str, Field(max_length=LONGEST_TITLE), AfterValidator(_text)]
-Description = Annotated[str, Field(max_length=LONGEST_DESCRIPTION), AfterValidator(_text)]
-Line = Annotated[str, Field(min_length=1, max_length=2_000), AfterValidator(_text)]
+Title = Annotated[str, Field(max_length=LONGEST_TITLE), AfterValidator(plain_text)]
+Description = Annotated[str, Field(max_length=LONGEST_DESCRIPTION), AfterValidator(plain_text)]
+Line = Annotated[str, Field(min_length=1, max_length=2_000), AfterValidator(plain_text)]
 
 
 class _In(BaseModel):

@@ -12,12 +12,13 @@ from libs.common import clock, pagination
 from libs.common.connections.model import RUNNING
 from libs.common.db import POOL, transaction
 from libs.common.feeds import Feed
-from libs.common.feeds.compare import Phase, Standing
 from libs.common.feeds.store import list_feeds
+from libs.common.feeds.words import in_words
+from libs.common.operations.models import progress_of
 from libs.common.quota import Ledger, Left
 from libs.common.web import Access, Route, caller, read_query, reply, seen_by
 from services.calendar.domain.connection import Connection
-from services.calendar.domain.words import in_words
+from services.calendar.domain.words import REASONS
 from services.calendar.store import calendars, channels, connections, standing, sync_logs
 from services.calendar.store.calendars import Calendar
 from services.calendar.store.channels import WatchRow
@@ -30,7 +31,6 @@ from services.calendar.web.status_models import (
     LogPage,
     LogPosition,
     LogQuery,
-    Progress,
     QuotaOut,
     RateOut,
     SettingsSummary,
@@ -147,27 +147,11 @@ def _feed(feed: Feed, listed: Mapping[str, Calendar]) -> FeedOut:
         calendar_id=None if calendar is None else calendar.id,
         state=feed.state,
         reason=feed.reason,
-        summary=in_words(feed),
+        summary=in_words(feed, REASONS),
         has_cursor=feed.cursor is not None,
         failures=feed.failures,
         last_sync_at=feed.last_sync_at,
-        progress=_progress(feed) if feed.kind == AUDIT else None,
-    )
-
-
-def _progress(feed: Feed) -> Progress | None:
-    if not feed.cursor:
-        return None
-    stands = Standing.model_validate_json(feed.cursor)
-    held = feed.reason == "held-deletions"
-    over = stands.phase is Phase.FINISHED
-    return Progress(
-        reason=stands.plan.reason.value,
-        phase=stands.phase.value,
-        state="done" if over else "held" if held else "running",
-        done=stands.done,
-        total=stands.total,
-        counts=stands.counts,
+        progress=progress_of(feed) if feed.kind == AUDIT else None,
     )
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from libs.common.moments import Moment
+from libs.common.operations.models import Progress
 from libs.common.pagination import Page, PageQuery
 from libs.common.writes import MergePolicy
 from services.calendar.domain.preferences import Direction
@@ -14,17 +15,6 @@ from services.calendar.domain.preferences import Direction
 LogDirection = Literal["from_google", "to_google"]
 Action = Literal["create", "update", "delete"]
 Outcome = Literal["success", "error", "skipped"]
-
-
-class Progress(BaseModel):
-    """How far a comparison is."""
-
-    reason: str = Field(description="backfill, gap, audit or request")
-    phase: str = Field(description="list, marks, missing, changed, absent or finished")
-    state: Literal["running", "held", "done"]
-    done: int
-    total: int | None
-    counts: dict[str, int]
 
 
 class FeedOut(BaseModel):

@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from libs.common import idempotency, jobs
 from libs.common.db import POOL, transaction
 from libs.common.errors import Conflict, NotFound
-from libs.common.operations.models import JobOut, JobQuery
+from libs.common.operations.models import JobOut
+from libs.common.waiting import WaitQuery
 from libs.common.web import Access, Route, caller, read_body, read_bytes, read_query, reply, seen_by
 from services.calendar.domain.preferences import MOST_DAYS
 from services.calendar.store import connections as store
@@ -42,7 +43,7 @@ class SyncRequest(BaseModel):
 async def ask_for_sync(request: web.Request) -> web.Response:
     """POST /v1/calendar/sync: 202 and a job; with `?wait=30` the job as it is by then."""
     who, wanted = caller(request), await read_body(request, SyncRequest)
-    wait, pool = read_query(request, JobQuery).wait, request.app[POOL]
+    wait, pool = read_query(request, WaitQuery).wait, request.app[POOL]
     async with pool.acquire() as conn:
         found = await store.get_connection(
             conn, who.tenant_id, wanted.connection_id, user_id=seen_by(who)
@@ -75,7 +76,7 @@ ROUTES = (
         handler=ask_for_sync,
         access=Access.USER_OR_SERVICE,
         summary="Compare all calendars of a connection, and repair the difference",
-        query=JobQuery,
+        query=WaitQuery,
         body=SyncRequest,
         max_body=MAX_BODY,
         returns=JobOut,

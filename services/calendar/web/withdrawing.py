@@ -10,7 +10,7 @@ from libs.common import clock, idempotency
 from libs.common.connections.access import writable
 from libs.common.db import POOL, transaction
 from libs.common.errors import Conflict, Forbidden, NotFound, RateLimited
-from libs.common.waiting import wait_until
+from libs.common.waiting import LONGEST_WAIT_S, wait_until
 from libs.common.web import (
     Access,
     Route,
@@ -25,7 +25,6 @@ from services.calendar.store import connections
 from services.calendar.store.outgoing import count_open
 from services.calendar.web.appointments import APPOINTMENTS
 
-LONGEST_WAIT_S = 30
 TIMEOUT_S = LONGEST_WAIT_S + 15.0
 
 

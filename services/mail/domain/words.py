@@ -1,31 +1,12 @@
-"""States and reasons of feeds, in words for people."""
-
-from libs.common.feeds import Feed, FeedState
+"""Reasons of feeds, in words for people."""
 
 REASONS = {
     "dead-items": "some messages could not be read and wait for a person",
     "watch-failed": "Gmail does not tell us of changes; the mailbox is polled instead",
     "held-deletions": "many messages seem to be gone; a person has to say whether they are",
     "held-links": "an entity concerns very many messages; a person has to approve it",
-    "reauthorization_required": "the person has to give access again",
     "paused": "somebody paused it; it goes on from where it stands",
     "disconnected": "the mailbox was disconnected",
     "disabled": "the mailbox is switched off",
-    "google-permission-denied": "Google does not permit it; asking again changes nothing",
-    "unavailable": "Google, the network or a service of ours did not answer; tried again soon",
-    "internal": "something unexpected happened; it is in the log, and tried again",
 }
-STATES = {
-    FeedState.ACTIVE: "in step",
-    FeedState.DEGRADED: "working, with trouble",
-    FeedState.PAUSED: "paused",
-    FeedState.CLOSED: "finished",
-}
-
-
-def in_words(feed: Feed) -> str:
-    """Return how a feed is doing, as one would say it."""
-    state = STATES[feed.state]
-    if feed.reason is None:
-        return state
-    return f"{state}: {REASONS.get(feed.reason, feed.reason)}"
+"""Besides those that are the same in any service: `libs.common.feeds.words`."""

@@ -4,14 +4,12 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from uuid import UUID
 
-import structlog
-
 from libs.common import outbox
 from libs.common.connections import Following, State, Told
 from libs.common.connections.following import Lister
 from libs.common.connections.rows import is_account_in_use
 from libs.common.db import Connection as Conn
-from libs.common.db import Pool, transaction
+from libs.common.db import Pool
 from libs.common.events.base import Origin
 from libs.common.feeds import FeedState
 from libs.common.feeds.store import list_feeds
@@ -24,8 +22,6 @@ from services.mail.store.pauses import find_tenant_pause
 from services.mail.sync.activities import Activities, copy_of
 from services.mail.sync.feeds import LIVE, new_feed, open_all
 from services.mail.sync.watching import Watching
-
-log = structlog.get_logger(__name__)
 
 PURGED_AT_ONCE = 1_000
 
@@ -103,18 +99,6 @@ class Connections(Following[Connection]):
             for feed in feeds
         )
 
-    async def purge(self, tenant_id: str, connection_id: UUID) -> None:
-        """Remove a connection's messages, some at a time, and what else is held for it."""
-        removed = 0
-        while True:
-            async with transaction(self._pool) as conn:
-                count = await self.purge_some(conn, tenant_id, connection_id)
-                if count == 0:
-                    await purge_rest(conn, tenant_id, connection_id)
-                    break
-            removed += count
-        log.info("connection_purged", connection_id=str(connection_id), messages=removed)
-
     async def purge_some(self, conn: Conn, tenant_id: str, connection_id: UUID) -> int:
         """Remove messages, and tell what is left of their activities; return how many went."""
         connection = await store.find_connection(conn, tenant_id, connection_id)
@@ -127,6 +111,10 @@ class Connections(Following[Connection]):
                 activities.change(copy_of(connection, facts), time=self._now())
         await outbox.append(conn, *await activities.tell())
         return len(gone)
+
+    async def purge_rest(self, conn: Conn, tenant_id: str, connection_id: UUID) -> None:
+        """Remove what is held of a connection besides, and note that all is gone."""
+        await purge_rest(conn, tenant_id, connection_id)
 
 
 async def purge_rest(conn: Conn, tenant_id: str, connection_id: UUID) -> None:

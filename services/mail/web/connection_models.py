@@ -6,21 +6,11 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from libs.common.operations.models import Progress
 from services.mail.domain.message import Policy
 from services.mail.domain.visibility import Visibility
 from services.mail.domain.watch import WatchState
 from services.mail.web.settings_models import MOST_DAYS, Paused
-
-
-class Progress(BaseModel):
-    """How far a comparison is."""
-
-    reason: str = Field(description="backfill, gap, audit or request")
-    phase: str = Field(description="list, marks, missing, changed, absent or finished")
-    state: Literal["running", "held", "done"]
-    done: int = Field(description="Messages worked on")
-    total: int | None = Field(description="Of how many; null until the mailbox is listed")
-    counts: dict[str, int]
 
 
 class FeedOut(BaseModel):

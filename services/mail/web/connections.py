@@ -7,13 +7,14 @@ from aiohttp import web
 from libs.common import clock
 from libs.common.db import POOL, transaction
 from libs.common.feeds import Feed
-from libs.common.feeds.compare import Phase, Standing
 from libs.common.feeds.store import list_feeds
+from libs.common.feeds.words import in_words
+from libs.common.operations.models import progress_of
 from libs.common.quota import Ledger, Left
 from libs.common.web import Access, Route, caller, reply, seen_by
 from services.mail.domain.connection import Connection
 from services.mail.domain.watch import watch_state
-from services.mail.domain.words import in_words
+from services.mail.domain.words import REASONS
 from services.mail.store import connections as store
 from services.mail.store import watches
 from services.mail.store.connections import Counts
@@ -24,7 +25,6 @@ from services.mail.sync.submitting import DAY, Limits
 from services.mail.web.connection_models import (
     ConnectionStatus,
     FeedOut,
-    Progress,
     QuotaOut,
     SendsOut,
     StatusOut,
@@ -117,28 +117,12 @@ def _feed(feed: Feed, *, now: datetime) -> FeedOut:
         kind=feed.kind,
         state=feed.state,
         reason=feed.reason,
-        summary=in_words(feed),
+        summary=in_words(feed, REASONS),
         has_cursor=feed.cursor is not None,
         failures=feed.failures,
         last_sync_at=feed.last_sync_at,
         lag_s=None if in_step is None else max(0.0, (now - in_step).total_seconds()),
-        progress=_progress(feed) if feed.kind in COMPARING else None,
-    )
-
-
-def _progress(feed: Feed) -> Progress | None:
-    if feed.cursor is None:
-        return None
-    standing = Standing.model_validate_json(feed.cursor)
-    held = feed.reason == "held-deletions"
-    over = standing.phase is Phase.FINISHED
-    return Progress(
-        reason=standing.plan.reason.value,
-        phase=standing.phase.value,
-        state="done" if over else "held" if held else "running",
-        done=standing.done,
-        total=standing.total,
-        counts=standing.counts,
+        progress=progress_of(feed) if feed.kind in COMPARING else None,
     )
 
 

@@ -11,8 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from libs.common import idempotency
 from libs.common.db import POOL, transaction
 from libs.common.errors import Conflict, Forbidden, InvalidInput, NotFound, Transient
-from libs.common.operations.models import JobQuery
-from libs.common.waiting import wait_until
+from libs.common.waiting import WaitQuery, wait_until
 from libs.common.web import (
     Access,
     Caller,
@@ -121,7 +120,7 @@ async def change_many(request: web.Request) -> web.Response:
 async def _change(
     request: web.Request, who: Caller, change: LabelChange, rows: Sequence[StoredMessage]
 ) -> web.Response:
-    wait, wishes = read_query(request, JobQuery).wait, [_wish(change, row) for row in rows]
+    wait, wishes = read_query(request, WaitQuery).wait, [_wish(change, row) for row in rows]
     pool, labels = request.app[POOL], request.app[LABELS]
     body = await read_bytes(request)
     async with transaction(pool) as conn:
@@ -149,7 +148,7 @@ def _wish(change: LabelChange, row: StoredMessage) -> Wish:
 
 async def read_write(request: web.Request) -> web.Response:
     """GET /v1/mail/writes/{id}; with `?wait=30` as it is by then."""
-    who, wait = caller(request), read_query(request, JobQuery).wait
+    who, wait = caller(request), read_query(request, WaitQuery).wait
     return reply(await _ended(request, who, path_uuid(request), wait_s=wait or 0))
 
 
@@ -217,7 +216,7 @@ ROUTES = (
         handler=change_many,
         access=Access.USER_OR_SERVICE,
         summary="Change the labels of up to 1,000 messages: all or none is taken in",
-        query=JobQuery,
+        query=WaitQuery,
         body=BatchChange,
         max_body=MAX_BODY,
         returns=WriteOut,
@@ -233,7 +232,7 @@ ROUTES = (
         handler=change_one,
         access=Access.USER_OR_SERVICE,
         summary="Read, star, archive, trash or label a message; doing it twice changes nothing",
-        query=JobQuery,
+        query=WaitQuery,
         body=LabelChange,
         max_body=MAX_BODY,
         returns=WriteOut,
@@ -249,7 +248,7 @@ ROUTES = (
         handler=read_write,
         access=Access.USER_OR_SERVICE,
         summary="What became of changes",
-        query=JobQuery,
+        query=WaitQuery,
         returns=WriteOut,
         timeout_s=TIMEOUT_S,
         errors=(NotFound,),

@@ -10,8 +10,7 @@ from libs.common.db import POOL, transaction
 from libs.common.db import Connection as Conn
 from libs.common.directory import EntityRef
 from libs.common.errors import Conflict, Forbidden, InvalidInput, NotFound, Transient
-from libs.common.operations.models import JobQuery
-from libs.common.waiting import wait_until
+from libs.common.waiting import WaitQuery, wait_until
 from libs.common.web import Access, Caller, Route, caller, path_uuid, read_query, reply, seen_by
 from libs.common.writes import WriteState
 from libs.common.writes import store as ledger
@@ -55,7 +54,7 @@ STATES = (OutgoingState.QUEUED, *ENDED)
 
 async def send(request: web.Request) -> web.Response:
     """POST /v1/mail/messages: 202; with `?wait=30` the message as it is by then."""
-    who, wait = caller(request), read_query(request, JobQuery).wait
+    who, wait = caller(request), read_query(request, WaitQuery).wait
     if idempotency.HEADER not in request.headers:
         raise InvalidInput.field(idempotency.HEADER, "is needed: a message must not go out twice")
     pool, submissions = request.app[POOL], request.app[SUBMISSIONS]
@@ -146,7 +145,7 @@ async def outgoing_page(
 
 async def read_send(request: web.Request) -> web.Response:
     """GET /v1/mail/sends/{id}; with `?wait=30` as it is by then."""
-    who, wait = caller(request), read_query(request, JobQuery).wait
+    who, wait = caller(request), read_query(request, WaitQuery).wait
     async with transaction(request.app[POOL]) as conn:
         outgoing = await get_outgoing(conn, request, who)
     return reply(await _settled(request, who, outgoing, wait_s=wait or 0))
@@ -239,7 +238,7 @@ ROUTES = (
         access=Access.USER_OR_SERVICE,
         summary="Send a message, now or later; `Idempotency-Key` is required. With attachments: "
         "a form of one part `message` (this JSON), then parts `attachment`",
-        query=JobQuery,
+        query=WaitQuery,
         body=SendRequest,
         max_body=MAX_BODY,
         returns=SendOut,
@@ -265,7 +264,7 @@ ROUTES = (
         handler=read_send,
         access=Access.USER_OR_SERVICE,
         summary="What became of an outgoing message",
-        query=JobQuery,
+        query=WaitQuery,
         returns=SendOut,
         timeout_s=45.0,
         errors=(NotFound,),

@@ -5,7 +5,7 @@ from aiohttp import web
 from libs.common import jobs
 from libs.common.db import POOL, transaction
 from libs.common.errors import NotFound, Transient
-from libs.common.operations.models import LONGEST_WAIT_S, JobQuery
+from libs.common.waiting import LONGEST_WAIT_S, WaitQuery
 from libs.common.web import (
     Access,
     Caller,
@@ -50,7 +50,7 @@ async def write_settings(request: web.Request) -> web.Response:
     The `Location` of a job says how far the latter is; with `?wait=30` it is waited for.
     """
     who, connection_id = caller(request), path_uuid(request)
-    wanted, wait = await read_body(request, ConnectionSettings), read_query(request, JobQuery).wait
+    wanted, wait = await read_body(request, ConnectionSettings), read_query(request, WaitQuery).wait
     pool = request.app[POOL]
     async with pool.acquire() as conn:
         found = await store.get_connection(conn, who.tenant_id, connection_id, user_id=seen_by(who))
@@ -131,7 +131,7 @@ ROUTES = (
         handler=write_settings,
         access=Access.USER_OR_SERVICE,
         summary="Set what is kept of a connection's mail, of the past too; Location: the job of it",
-        query=JobQuery,
+        query=WaitQuery,
         body=ConnectionSettings,
         max_body=MAX_BODY,
         returns=ConnectionSettings,

@@ -5,7 +5,8 @@ from aiohttp import web
 from libs.common import idempotency, jobs
 from libs.common.db import POOL, transaction
 from libs.common.errors import Conflict, NotFound, Transient
-from libs.common.operations.models import JobOut, JobQuery
+from libs.common.operations.models import JobOut
+from libs.common.waiting import WaitQuery
 from libs.common.web import Access, Route, caller, read_body, read_bytes, read_query, reply, seen_by
 from services.mail.store import connections as store
 from services.mail.sync.asking import Asking
@@ -19,7 +20,7 @@ TIMEOUT_S = 45.0
 async def ask_for_sync(request: web.Request) -> web.Response:
     """POST /v1/mail/sync: 202 and a job; with `?wait=30` the job as it is by then."""
     who, wanted = caller(request), await read_body(request, SyncRequest)
-    wait = read_query(request, JobQuery).wait
+    wait = read_query(request, WaitQuery).wait
     asking, pool = request.app[ASKING], request.app[POOL]
     async with pool.acquire() as conn:
         found = await store.get_connection(
@@ -56,7 +57,7 @@ ROUTES = (
         handler=ask_for_sync,
         access=Access.USER_OR_SERVICE,
         summary="Take in older mail, or compare the whole mailbox and repair the difference",
-        query=JobQuery,
+        query=WaitQuery,
         body=SyncRequest,
         max_body=MAX_BODY,
         returns=JobOut,

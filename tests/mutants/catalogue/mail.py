@@ -301,7 +301,7 @@ MUTANTS = (
         "A purge removes a thousand messages and calls it done.",
         f"{CONNECTED_MAILBOXES}::test_purging_leaves_no_mail",
         edit=(
-            CONNECTIONS,
+            "libs/common/connections/following.py",
             "                if count == 0:\n",
             "                if count >= 0:\n",
         ),
