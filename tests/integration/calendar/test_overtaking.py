@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.integration.calendar.stand import Stand, at
-from tests.integration.calendar.truth import all_right, at_rest
+from tests.integration.calendar.stand import Stand, at, span
+from tests.integration.calendar.truth import all_right, at_rest, google_shows
 from tests.integration.service_stand import ALICE, Json
 from tests.support import eventually
 
@@ -53,3 +53,28 @@ async def test_an_edit_of_an_event_that_is_not_known_to_be_there_is_told_once(
         (told,) = stand.events("calendar.appointment.changed")
         assert told.data["cancelled"] is (edit == "delete")
         assert [*told.data["changes"]] == {"drag": ["start"], "title": ["summary"]}.get(edit, [])
+
+
+async def test_a_series_is_the_crms_although_a_person_moved_one_of_it_before_it_was_known(
+    stand: Stand,
+) -> None:
+    async with stand.serving():
+        connection_id = await stand.connect()
+        await stand.google.control("PUT", "faults", {"rules": [LATE]})
+        await stand.notifications(paused=True)
+        body = {"title": "Demo", "time": span(3), "recurrence": ["RRULE:FREQ=DAILY;COUNT=3"]}
+        headers = {"Idempotency-Key": "series"}
+        await stand.call("POST", "/v1/calendar/events?wait=0", body, headers=headers)
+        (series,) = await eventually(stand.at_google)
+        await eventually(lambda: google_shows(stand))
+        first = min(await google_shows(stand))
+        await stand.edit(first, "drag", start=MOVED["start"])
+        await stand.notifications(paused=False)
+        await stand.told(series["id"], "created")
+        await all_right(stand, {ALICE: connection_id})
+
+        told = [
+            (one.data["google_event_id"], one.data["origin"])
+            for one in stand.events("calendar.event.")
+        ]
+        assert sorted(told) == sorted([(series["id"], "crm"), (first, "live")])
