@@ -155,8 +155,7 @@ MUTANTS = (
     mutant(
         "insert-repeated-blindly",
         "An event whose answer was lost is made again, under another id.",
-        "tests/faults/test_calendar_in_trouble.py::"
-        "test_a_worker_that_is_restarted_meanwhile_makes_a_change_once[answer-lost]",
+        f"{OVERTAKING}::{UNKNOWN_EDITED}[drag-settling]",
         edit=(
             MAKING,
             (
