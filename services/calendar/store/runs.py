@@ -43,3 +43,57 @@ async def find_beginning(conn: Conn, feed: Feed, *, now: datetime) -> Beginning 
         return None
     watch = Watch(row["failure"], row["is_due"])
     return Beginning(connection_of(row), calendar_of(row), watch)
+
+
+@dataclass(frozen=True, slots=True)
+class Todo:
+    """What there is to do for a connection."""
+
+    connection: Connection
+    links: bool
+    """Entities whose meetings are to be looked for."""
+    mirrors: bool
+    """Appointments to be mirrored."""
+    replays: bool
+    """Dead items to be tried again."""
+    asked: bool
+    """Somebody waits for comparisons."""
+    channels: bool
+    """Channels that tell in vain."""
+
+
+FIND_TODO = """
+SELECT c.tenant_id, c.connection_id, c.account_id, c.user_id, c.email, c.access, c.state,
+       c.reauthorize_url, c.event_sequence, c.purge, c.updated_at, c.preferences,
+       c.preferences_version, c.complete_since,
+       EXISTS (SELECT FROM link_work w
+                WHERE w.tenant_id = $1 AND w.connection_id = $2) AS links,
+       EXISTS (SELECT FROM mirror_work w
+                WHERE w.tenant_id = $1 AND w.connection_id = $2) AS mirrors,
+       EXISTS (SELECT FROM dead_items d
+                  JOIN feeds f ON f.tenant_id = d.tenant_id AND f.id = d.feed_id
+                WHERE d.tenant_id = $1 AND f.connection_id = $2 AND d.replay_at IS NOT NULL)
+       AS replays,
+       EXISTS (SELECT FROM jobs j
+                WHERE j.tenant_id = $1 AND j.feed_id = $3 AND j.finished_at IS NULL) AS asked,
+       EXISTS (SELECT FROM channels h
+                WHERE h.account_id = c.account_id AND h.state = 'superseded'
+                  AND h.resource_id IS NOT NULL) AS channels
+  FROM connections c
+ WHERE c.tenant_id = $1 AND c.connection_id = $2
+"""
+
+
+async def find_todo(conn: Conn, feed: Feed) -> Todo | None:
+    """Return what there is to do for a feed's connection; None: that is gone."""
+    row = await conn.fetchrow(FIND_TODO, feed.tenant_id, feed.connection_id, feed.id)
+    if row is None:
+        return None
+    return Todo(
+        connection_of(row),
+        links=row["links"],
+        mirrors=row["mirrors"],
+        replays=row["replays"],
+        asked=row["asked"],
+        channels=row["channels"],
+    )

@@ -21,7 +21,7 @@ from services.calendar.google.answers import EventsPage, Unreadable
 from services.calendar.store import runs
 from services.calendar.store.calendars import Calendar
 from services.calendar.sync.comparing import open_comparison
-from services.calendar.sync.feeds import wake, work_address
+from services.calendar.sync.feeds import wake_soon, work_address
 from services.calendar.sync.intake import Intake
 from services.calendar.sync.watching import NOT_WATCHABLE, Watching
 
@@ -141,7 +141,7 @@ class Reader:
             await directory.lock_shared(conn, connection.tenant_id)
             if last and (events or place.page is not None):
                 # What is reminded of may be another now; signals go before feeds.
-                await wake(conn, work_address(connection.id), now=self._now())
+                await wake_soon(conn, work_address(connection.id), now=self._now())
             await lease.advance(conn, cursor=moved.model_dump_json())
             await self._intake.take(conn, connection, calendar, events, origin=origin)
             for one in page.items:
