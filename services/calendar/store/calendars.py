@@ -1,7 +1,7 @@
 """SQL on the calendars of people's lists, and which of them are read."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -50,14 +50,16 @@ class Calendar:
         return self.access_role in {AccessRole.WRITER, AccessRole.OWNER}
 
 
+COLUMNS = tuple(one.name for one in fields(Calendar))
+
+
 def calendar_of(row: Any) -> Calendar:
-    """Return a row of calendars."""
-    columns = dict(row.items())
+    """Return a row of calendars, which may have other columns as well."""
     return Calendar(
         **{
-            **columns,
-            "access_role": AccessRole(columns["access_role"]),
-            "zone": columns["zone"] or "UTC",
+            **{name: row[name] for name in COLUMNS},
+            "access_role": AccessRole(row["access_role"]),
+            "zone": row["zone"] or "UTC",
         }
     )
 

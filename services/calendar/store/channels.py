@@ -8,6 +8,17 @@ from uuid import UUID
 from libs.common.db import Connection as Conn
 from services.calendar.domain.channel import Channel, ChannelState
 
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """How a calendar is watched."""
+
+    failure: str | None
+    """Why the last attempt failed; None: it did not."""
+    is_due: bool
+    """Its next channel is to be opened."""
+
+
 ADD_WATCH = "INSERT INTO watches (account_id, google_id) VALUES ($1, $2) ON CONFLICT DO NOTHING"
 CLAIM_WATCH = """
 UPDATE watches SET lease_until = $4
@@ -32,19 +43,6 @@ UPDATE watches SET lease_until = '-infinity' WHERE account_id = $1 AND google_id
 async def drop_lease(conn: Conn, account_id: UUID, google_id: str) -> None:
     """Let others open a channel at once; only for whoever claimed that."""
     await conn.execute(DROP_LEASE, account_id, google_id)
-
-
-FIND_FAILURE = """
-SELECT failure, renew_at <= $3 AS due FROM watches WHERE account_id = $1 AND google_id = $2
-"""
-
-
-async def find_watch(
-    conn: Conn, account_id: UUID, google_id: str, *, now: datetime
-) -> tuple[str | None, bool]:
-    """Return why the last attempt to watch failed (None: it did not), and whether one is due."""
-    row = await conn.fetchrow(FIND_FAILURE, account_id, google_id, now)
-    return (None, True) if row is None else (row["failure"], row["due"])
 
 
 INTEND = """

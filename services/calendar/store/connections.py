@@ -65,17 +65,6 @@ async def list_of_user(conn: Conn, tenant_id: str, user_id: str) -> list[UUID]:
     return [row["connection_id"] for row in await conn.fetch(FIND_OF_USER, tenant_id, user_id)]
 
 
-LIST_OWN = """
-SELECT DISTINCT lower(email) AS email FROM connections
- WHERE tenant_id = $1 AND state <> 'disconnected' AND email <> ''
-"""
-
-
-async def list_own_addresses(conn: Conn, tenant_id: str) -> frozenset[str]:
-    """Return the addresses of the tenant's connected people: colleagues, not clients."""
-    return frozenset(row["email"] for row in await conn.fetch(LIST_OWN, tenant_id))
-
-
 PURGES = tuple(
     f"DELETE FROM {table} WHERE tenant_id = $1 AND connection_id = $2"  # noqa: S608 - constants
     for table in ("reminders", "conflicts", "sync_logs", "link_work", "mirror_work", "calendars")

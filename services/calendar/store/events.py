@@ -159,17 +159,27 @@ async def bury_events(conn: Conn, tenant_id: str, ids: Sequence[UUID], *, now: d
     await conn.execute(BURY, tenant_id, list(ids), now)
 
 
+# OFFSET 0 has every meeting looked up by its key. Of tables whose sizes it does not know yet, the
+# planner would rather join all that a tenant has.
 LIST_COPIES = """
-SELECT e.id, e.connection_id, e.calendar_id, e.google_id, e.series_id, e.occurrence, e.etag,
-       e.google_updated, e.status, e.starts_at, NULLIF(e.ends_at, 'infinity') AS ends_at,
-       CASE WHEN e.id = ANY($4::uuid[]) THEN NULL ELSE e.body END AS body, e.changed_at,
-       e.deleted_at, c.user_id, k.is_primary, c.state <> 'disconnected' AS is_followed
-  FROM events e
-  JOIN connections c ON c.tenant_id = e.tenant_id AND c.connection_id = e.connection_id
-  JOIN calendars k ON k.tenant_id = e.tenant_id AND k.id = e.calendar_id
- WHERE e.tenant_id = $1
-   AND (e.series_id, e.occurrence) IN (SELECT * FROM unnest($2::uuid[], $3::text[]))
-   AND e.deleted_at IS NULL
+SELECT e.*, c.user_id, k.is_primary, c.state <> 'disconnected' AS is_followed
+  FROM unnest($2::uuid[], $3::text[]) AS n (series_id, occurrence)
+ CROSS JOIN LATERAL (
+       SELECT id, connection_id, calendar_id, google_id, series_id, occurrence, etag,
+              google_updated, status, starts_at, NULLIF(ends_at, 'infinity') AS ends_at,
+              CASE WHEN id = ANY($4::uuid[]) THEN NULL ELSE body END AS body, changed_at,
+              deleted_at, created_at
+         FROM events
+        WHERE tenant_id = $1 AND series_id = n.series_id AND occurrence = n.occurrence
+          AND deleted_at IS NULL
+       OFFSET 0) AS e
+ CROSS JOIN LATERAL (
+       SELECT user_id, state FROM connections
+        WHERE tenant_id = $1 AND connection_id = e.connection_id
+       OFFSET 0) AS c
+ CROSS JOIN LATERAL (
+       SELECT is_primary FROM calendars WHERE tenant_id = $1 AND id = e.calendar_id
+       OFFSET 0) AS k
  ORDER BY e.created_at, e.id
 """
 

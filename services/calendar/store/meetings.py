@@ -4,7 +4,7 @@ A transaction locks all meetings it tells of at once, in the order of their keys
 events it locks.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -100,6 +100,53 @@ async def list_links(
         refs = found.setdefault((row["series_id"], row["occurrence"]), {})
         refs[EntityRef(row["entity_type"], row["entity_id"])] = row["named"]
     return found
+
+
+LIST_CONCERNED = """
+SELECT series_id, occurrence, NULL AS address, entity_type, entity_id, named
+  FROM meeting_links
+ WHERE tenant_id = $1
+   AND (series_id, occurrence) IN (SELECT * FROM unnest($2::uuid[], $3::text[]))
+ UNION ALL
+SELECT NULL, NULL, a.address, a.entity_type, a.entity_id, NULL
+  FROM entity_addresses a
+ WHERE a.tenant_id = $1 AND a.address = ANY($4::text[])
+   AND NOT EXISTS (SELECT FROM connections c
+                    WHERE c.tenant_id = $1 AND c.state <> 'disconnected'
+                      AND lower(c.email) = a.address)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Concerned:
+    """Whom meetings concern by what is kept of them, and by who takes part."""
+
+    links: Mapping[Key, Mapping[EntityRef, bool]]
+    """By meeting, and whether the CRM named it itself."""
+    clients: Mapping[str, Sequence[EntityRef]]
+    """By address; the tenant's connected people are colleagues, not clients."""
+
+
+async def list_concerned(
+    conn: Conn, tenant_id: str, keys: Sequence[Key], addresses: Iterable[str]
+) -> Concerned:
+    """Return whom meetings concern, and whose these folded addresses are, in one statement."""
+    rows = await conn.fetch(
+        LIST_CONCERNED,
+        tenant_id,
+        [one for one, _ in keys],
+        [key for _, key in keys],
+        list(addresses),
+    )
+    links: dict[Key, dict[EntityRef, bool]] = {}
+    clients: dict[str, list[EntityRef]] = {}
+    for row in rows:
+        ref = EntityRef(row["entity_type"], row["entity_id"])
+        if row["address"] is None:
+            links.setdefault((row["series_id"], row["occurrence"]), {})[ref] = row["named"]
+        else:
+            clients.setdefault(row["address"], []).append(ref)
+    return Concerned(links, clients)
 
 
 ADD_LINKS = """

@@ -22,28 +22,29 @@ class Planned:
     due_at: datetime
 
 
-PUT = """
+REPLACE = """
+WITH planned AS (
+    SELECT * FROM unnest($3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::integer[],
+                         $8::timestamptz[], $9::timestamptz[])
+           AS n (id, calendar_id, google_id, occurrence, minutes, starts_at, due_at)
+), dropped AS (
+    DELETE FROM reminders r
+     WHERE r.tenant_id = $1 AND r.connection_id = $2 AND r.told_at IS NULL AND r.due_at > $10
+       AND NOT EXISTS (
+           SELECT FROM planned n
+            WHERE n.calendar_id = r.calendar_id AND n.google_id = r.google_id
+              AND n.occurrence = r.occurrence AND n.minutes = r.minutes)
+)
 INSERT INTO reminders AS r
        (tenant_id, id, connection_id, calendar_id, google_id, occurrence, minutes, starts_at,
         due_at)
 SELECT $1, n.id, $2, n.calendar_id, n.google_id, n.occurrence, n.minutes, n.starts_at, n.due_at
-  FROM unnest($3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::integer[], $8::timestamptz[],
-              $9::timestamptz[])
-       AS n (id, calendar_id, google_id, occurrence, minutes, starts_at, due_at)
+  FROM planned n
  ORDER BY n.calendar_id, n.google_id, n.occurrence, n.minutes
 ON CONFLICT (tenant_id, calendar_id, google_id, occurrence, minutes) DO UPDATE
    SET starts_at = EXCLUDED.starts_at, due_at = EXCLUDED.due_at,
        told_at = CASE WHEN r.starts_at = EXCLUDED.starts_at THEN r.told_at END
  WHERE r.starts_at <> EXCLUDED.starts_at OR r.due_at <> EXCLUDED.due_at
-"""
-DROP = """
-DELETE FROM reminders r
- WHERE r.tenant_id = $1 AND r.connection_id = $2 AND r.told_at IS NULL AND r.due_at > $7
-   AND NOT EXISTS (
-       SELECT FROM unnest($3::uuid[], $4::text[], $5::text[], $6::integer[])
-              AS n (calendar_id, google_id, occurrence, minutes)
-        WHERE n.calendar_id = r.calendar_id AND n.google_id = r.google_id
-          AND n.occurrence = r.occurrence AND n.minutes = r.minutes)
 """
 
 
@@ -52,23 +53,20 @@ async def replace_planned(
 ) -> None:
     """Let exactly these be told after `now`; one that was moved is told anew.
 
-    What was due before is left alone: whoever tells it looks at the event once more.
+    What is here and was due before is left alone: whoever tells it looks at the event once more.
     """
-    keys = (
+    await conn.execute(
+        REPLACE,
+        tenant_id,
+        connection_id,
+        [new_id() for _ in planned],
         [one.calendar_id for one in planned],
         [one.google_id for one in planned],
         [one.occurrence for one in planned],
         [one.minutes for one in planned],
-    )
-    await conn.execute(DROP, tenant_id, connection_id, *keys, now)
-    await conn.execute(
-        PUT,
-        tenant_id,
-        connection_id,
-        [new_id() for _ in planned],
-        *keys,
         [one.starts_at for one in planned],
         [one.due_at for one in planned],
+        now,
     )
 
 

@@ -6,7 +6,6 @@ from datetime import datetime
 from uuid import UUID
 
 from libs.common.db import Connection as Conn
-from libs.common.feeds import Feed
 
 COUNT = """
 SELECT c.connection_id,
@@ -67,13 +66,3 @@ async def measure(conn: Conn, *, since: datetime) -> Measured:
     row = await conn.fetchrow(MEASURE, since)
     assert row is not None  # noqa: S101 - an aggregate has a row
     return Measured(row["active"], row["last_sync_at"], row["succeeded"], row["failed"])
-
-
-HAS_JOB = """
-SELECT EXISTS (SELECT FROM jobs WHERE tenant_id = $1 AND feed_id = $2 AND finished_at IS NULL)
-"""
-
-
-async def has_open_job(conn: Conn, feed: Feed) -> bool:
-    """Say whether somebody waits for what a feed does."""
-    return bool(await conn.fetchval(HAS_JOB, feed.tenant_id, feed.id))

@@ -84,13 +84,16 @@ class Echoes:
 
         A write that left something undone is not settled by this: whoever carries it sees to that.
         """
-        marked = {found: one for one in events if (found := _uuid(one.marks.get(MARK))) is not None}
+        marked = [(found, one) for one in events if (found := _uuid(one.marks.get(MARK)))]
         if not marked:
             return Echoed()
+        ids = sorted({write_id for write_id, _ in marked})
+        unsettled = await ledger.list_unsettled(conn, connection.tenant_id, ids)
+        writes = {one.id: one for one in unsettled if one.kind == EVENT}
         ours, wished = set(), {}
-        for write in await ledger.list_unsettled(conn, connection.tenant_id, [*marked]):
-            event, wish = marked[write.id], wish_of(write.desired)
-            if write.kind != EVENT or wish.calendar_id != calendar.id:
+        for write_id, event in marked:  # a series and what was moved of it bear the same mark
+            write = writes.get(write_id)
+            if write is None or (wish := wish_of(write.desired)).calendar_id != calendar.id:
                 continue
             if is_ours_alone(write, event, known=known.get(event.google_id)):
                 ours.add(event.google_id)

@@ -12,7 +12,13 @@ from uuid import UUID
 
 from libs.common.db import Connection as Conn
 from libs.common.feeds import Feed, FeedState, NewFeed
-from libs.common.feeds.store import list_feeds, open_feed, raise_signals, stop_feed
+from libs.common.feeds.store import (
+    list_feeds,
+    open_feed,
+    raise_later,
+    raise_signals,
+    stop_feed,
+)
 from services.calendar.domain.connection import Connection
 from services.calendar.store.calendars import Calendar, list_calendars
 from services.calendar.store.channels import end_watches, is_followed
@@ -24,6 +30,8 @@ AUDIT: Final = "calendar.audit"
 WORK: Final = "calendar.work"
 WRITE: Final = "calendar.write"
 SIGNAL_TIMEOUT_S = 5.0
+SOON: Final = timedelta(seconds=5)
+"""What comes within it is looked at together."""
 UNCHOSEN: Final = "not-chosen"
 """Why a feed is closed whose calendar nobody wants read."""
 
@@ -188,3 +196,8 @@ def _stands(feed: Feed | None, new: NewFeed) -> bool:
 async def wake(conn: Conn, *addresses: str, now: datetime) -> None:
     """Let the feeds with these addresses run soon."""
     await raise_signals(conn, list(addresses), now=now, timeout_s=SIGNAL_TIMEOUT_S)
+
+
+async def wake_soon(conn: Conn, *addresses: str, now: datetime) -> None:
+    """Let the feeds with these addresses run once for all that wakes them so within `SOON`."""
+    await raise_later(conn, list(addresses), due_at=now + SOON, timeout_s=SIGNAL_TIMEOUT_S)

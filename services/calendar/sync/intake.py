@@ -7,7 +7,6 @@ from uuid import UUID
 
 from libs.common.addresses import fold_address
 from libs.common.db import Connection as Conn
-from libs.common.directory import store as directory
 from libs.common.events.base import Origin
 from libs.common.ids import new_id
 from services.calendar.domain.changes import Change, cancelled, change_of, completed
@@ -60,7 +59,7 @@ class Intake:
         """Take events of a calendar in; the last that locks anything in the transaction.
 
         Args:
-            conn: inside a transaction, whose first lock this takes but for the feed's.
+            conn: inside a transaction, under the directory's shared lock.
             connection: whose calendar.
             calendar: which.
             events: as Google has them.
@@ -73,7 +72,6 @@ class Intake:
                 deleted since stays so.
         """
         now = self._now()
-        await directory.lock_shared(conn, connection.tenant_id)
         newest = {one.google_id: one for one in events}  # a page may have one twice
         of = {one.master_id for one in events if one.master_id is not None}
         known = await store.lock_events(
@@ -99,10 +97,9 @@ class Intake:
             )
             # Whoever carried the write that made one may have taken it in while we waited.
             made = sorted(name for name in newest.keys() - known.keys() if newest[name].marks)
-            known = {
-                **known,
-                **await store.lock_events(conn, connection.tenant_id, calendar.id, made),
-            }
+            if made:
+                more = await store.lock_events(conn, connection.tenant_id, calendar.id, made)
+                known = {**known, **more}
         plan = _Plan(connection, calendar, now)
         await _weigh_all(conn, plan, newest, known, absent=absent)
         await plan.write(conn)

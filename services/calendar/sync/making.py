@@ -115,7 +115,7 @@ class Maker:
                 if made is not None:
                     return Outcome(state=WriteState.DONE, event=made, generation=generation)
                 found = await self._get(job, google_id)
-            if found is not None and found.status is not Status.CANCELLED:
+            if found is not None and _is_it(job, found):
                 return await self._met(job, found, generation)
             # Google never gives an id away again: what was cancelled has it for good.
             generation += 1
@@ -125,7 +125,7 @@ class Maker:
 
     async def _met(self, job: Job, found: Event, generation: int) -> Outcome:
         """Go on with an event that is there already: made by this write, or by one long ago."""
-        if found.marks.get(MARK) == str(job.write.id):
+        if _bears(job, found):
             return replace(_made_before(job, found), generation=generation)
         if found.marks.get("source") != job.wish.marks.get("source"):
             return Outcome(state=WriteState.FAILED, reason="id-taken")
@@ -136,7 +136,7 @@ class Maker:
         theirs = job.held
         if settle or theirs is None:
             theirs = await self._get(job, job.wish.google_id)
-            if theirs is not None and theirs.marks.get(MARK) == str(job.write.id):
+            if theirs is not None and _bears(job, theirs):
                 return _made_before(job, theirs)
         if theirs is None or theirs.status is Status.CANCELLED:
             return _gone(job)
@@ -224,7 +224,7 @@ class Maker:
             theirs = await self._get(job, wish.google_id)
             if theirs is None or theirs.status is Status.CANCELLED:
                 return _gone(job)
-            if theirs.marks.get(MARK) == str(job.write.id):
+            if _bears(job, theirs):
                 return _made_before(job, theirs)
             mine = [one for one in theirs.details.attendees if one.is_self]
             if any(has_answered(one, wish) for one in mine):
@@ -282,6 +282,19 @@ def _clash(wish: Wish, base: Mapping[str, Any], theirs: Event, merged: Merged) -
         ours={name: wish.fields[name] for name in names},
         theirs={name: found.get(name) for name in names},
     )
+
+
+def _is_it(job: Job, found: Event) -> bool:
+    """Say whether an event is the one to be made: a deleted one if this write has made it.
+
+    Whoever deleted that one since does not want another in its place.
+    """
+    return found.status is not Status.CANCELLED or _bears(job, found)
+
+
+def _bears(job: Job, found: Event) -> bool:
+    """Say whether an event bears the mark of this write: an earlier request was heard."""
+    return found.marks.get(MARK) == str(job.write.id)
 
 
 def _made_before(job: Job, found: Event) -> Outcome:

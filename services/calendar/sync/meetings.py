@@ -10,7 +10,6 @@ from libs.common import outbox
 from libs.common.addresses import fold_address
 from libs.common.db import Connection as Conn
 from libs.common.directory import EntityRef
-from libs.common.directory import store as directory
 from libs.common.events import calendar as published
 from libs.common.events.base import Event as Published
 from libs.common.events.base import Origin
@@ -19,7 +18,6 @@ from services.calendar.domain import events
 from services.calendar.domain.event import Status
 from services.calendar.domain.meeting import Copy, Meeting, digest, occurrence_id
 from services.calendar.store import meetings as store
-from services.calendar.store.connections import list_own_addresses
 from services.calendar.store.events import OwnedEvent, StoredEvent, list_copies
 from services.calendar.store.meetings import Key, Link, Told
 
@@ -147,18 +145,14 @@ class Meetings:
         self, keys: Sequence[Key], copies: Mapping[Key, Sequence[OwnedEvent]]
     ) -> dict[Key, dict[EntityRef, bool]]:
         """Return of each meeting whom it concerned or concerns, and whether it still does."""
-        held = await store.list_links(self._conn, self._tenant_id, keys)
         people = {key: _people(copies[key]) for key in keys}
         everybody = {one for some in people.values() for one in some}
-        found: Mapping[str, tuple[EntityRef, ...]] = {}
-        if everybody:
-            everybody -= await list_own_addresses(self._conn, self._tenant_id)
-            found = await directory.find_by_addresses(self._conn, self._tenant_id, [*everybody])
+        concerned = await store.list_concerned(self._conn, self._tenant_id, keys, everybody)
         result = {}
         for key in keys:
-            by_address = {ref for one in people[key] for ref in found.get(one, ())}
+            by_address = {ref for one in people[key] for ref in concerned.clients.get(one, ())}
             refs = dict.fromkeys(sorted(by_address), True)
-            for ref, named in held.get(key, {}).items():
+            for ref, named in concerned.links.get(key, {}).items():
                 refs.setdefault(ref, named and bool(copies[key]))
             result[key] = refs
         return result

@@ -6,7 +6,7 @@ from datetime import datetime
 import structlog
 from pydantic import BaseModel
 
-from libs.common.db import Pool, transaction
+from libs.common.db import Pool, acquired, transaction
 from libs.common.directory import store as directory
 from libs.common.errors import CursorExpired, NotFound
 from libs.common.events.base import Origin
@@ -18,10 +18,10 @@ from services.calendar.domain.connection import Connection
 from services.calendar.domain.event import Event
 from services.calendar.google import GoogleCalendar
 from services.calendar.google.answers import EventsPage, Unreadable
-from services.calendar.store import calendars, connections
+from services.calendar.store import runs
 from services.calendar.store.calendars import Calendar
 from services.calendar.sync.comparing import open_comparison
-from services.calendar.sync.feeds import wake, work_address
+from services.calendar.sync.feeds import wake_soon, work_address
 from services.calendar.sync.intake import Intake
 from services.calendar.sync.watching import NOT_WATCHABLE, Watching
 
@@ -69,15 +69,13 @@ class Reader:
                 committed stays, and the next run goes on from there.
         """
         feed = lease.feed
-        async with self._pool.acquire() as conn:
-            connection = await connections.find_connection(conn, feed.tenant_id, feed.connection_id)
-            calendar = await calendars.find_by_google(
-                conn, feed.tenant_id, feed.connection_id, feed.resource
-            )
-        if connection is None or calendar is None or not connection.is_read:
+        async with acquired(self._pool) as conn:
+            begin = await runs.find_beginning(conn, feed, now=self._now())
+        if begin is None or not begin.connection.is_read:
             return  # it ended between the claim and now
+        connection, calendar = begin.connection, begin.calendar
         # Before anything is read: what changes from here on is told of.
-        unwatched = await self._watching.keep(connection, calendar.google_id)
+        unwatched = await self._watching.keep(connection, calendar.google_id, begin.watch)
         try:
             if lease.cursor is None and feed.last_sync_at is not None:
                 # It is to be read from another day on, or was let go: what went meanwhile is in
@@ -143,7 +141,7 @@ class Reader:
             await directory.lock_shared(conn, connection.tenant_id)
             if last and (events or place.page is not None):
                 # What is reminded of may be another now; signals go before feeds.
-                await wake(conn, work_address(connection.id), now=self._now())
+                await wake_soon(conn, work_address(connection.id), now=self._now())
             await lease.advance(conn, cursor=moved.model_dump_json())
             await self._intake.take(conn, connection, calendar, events, origin=origin)
             for one in page.items:

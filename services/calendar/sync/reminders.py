@@ -28,6 +28,8 @@ log = structlog.get_logger(__name__)
 
 POLL_S = 3600.0
 LONGEST_SLEEP_S = 5.0
+CAUGHT_UP = timedelta(minutes=1)
+"""What fell due this long ago is told late: nobody had laid it out in time."""
 AT_ONCE = 200
 DATABASE_AWAY: tuple[type[Exception], ...] = (Transient, *FAILURES)
 
@@ -85,7 +87,7 @@ class Reminders:
                 for one in reminders_of(
                     "", event.when, user_id=connection.user_id, minutes=minutes, zone=zone
                 )
-                if now < one.at <= now + self._horizon
+                if now - CAUGHT_UP < one.at <= now + self._horizon
             ]
         return planned
 

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import structlog
 from prometheus_client import Counter
 
-from libs.common.db import FAILURES, Pool, acquired, transaction
+from libs.common.db import FAILURES, Pool, transaction
 from libs.common.errors import AccessRevoked, AppError, Transient
 from libs.common.google.errors import RequestRefused
 from services.calendar.domain.channel import ChannelKey, channel_token, renewal_at
@@ -57,24 +57,27 @@ class Watching:
         self._life = life
         self._now = now
 
-    async def keep(self, connection: Connection, google_id: str) -> str | None:
+    async def keep(self, connection: Connection, google_id: str, watch: store.Watch) -> str | None:
         """Open the calendar's next channel if it is due; return why there is none (None: is one).
 
         A failure is no reason not to read the calendar: the poll needs no channel.
 
+        Args:
+            connection: whose.
+            google_id: the calendar's.
+            watch: how it was watched a moment ago.
+
         Raises:
             AccessRevoked: the grant is gone.
         """
+        if not watch.is_due:
+            return watch.failure
         now = self._now()
-        async with acquired(self._pool) as conn:
-            failure, due = await store.find_watch(conn, connection.account_id, google_id, now=now)
-        if not due:
-            return failure
         async with transaction(self._pool) as conn:
             if not await store.claim_watch(
                 conn, connection.account_id, google_id, now=now, lease_until=now + LEASE
             ):
-                return failure
+                return watch.failure
         try:
             await self._open(connection, google_id)
         except AppError as exc:

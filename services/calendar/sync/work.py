@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from libs.common import jobs
-from libs.common.db import Pool, transaction
+from libs.common.db import Pool, acquired, transaction
 from libs.common.directory import store as directory
 from libs.common.events.base import Origin
 from libs.common.feeds import FeedState, Lease
@@ -13,7 +13,7 @@ from libs.common.feeds.compare import Phase, Standing
 from libs.common.feeds.store import list_feeds
 from libs.common.jobs import JobState
 from services.calendar.domain.connection import Connection
-from services.calendar.store import calendars, connections, link_work, standing
+from services.calendar.store import calendars, connections, link_work, runs
 from services.calendar.store import events as events_store
 from services.calendar.store import meetings as meetings_store
 from services.calendar.sync.connections import remove_some
@@ -60,24 +60,26 @@ class Work:
             LeaseLost: another worker has the feed.
             AccessRevoked, RateLimited, PermissionDenied, Transient: from Google or auth.
         """
-        feed = lease.feed
-        async with self._pool.acquire() as conn:
-            connection = await connections.find_connection(conn, feed.tenant_id, feed.connection_id)
-        if connection is None or not connection.is_read:
+        async with acquired(self._pool) as conn:
+            todo = await runs.find_todo(conn, lease.feed)
+        if todo is None or not todo.connection.is_read:
             return  # it ended, or was switched off, between the claim and now
-        for _ in range(MOST_TURNS):
+        connection = todo.connection
+        for _ in range(MOST_TURNS):  # what comes from now on wakes the feed again
             if not (
-                await self._link(lease, connection)
+                (todo.links and await self._link(lease, connection))
                 or await self._remove(lease, connection)
-                or await self._mirroring.step(lease, connection)
-                or await self._replays.step(lease, connection)
+                or (todo.mirrors and await self._mirroring.step(lease, connection))
+                or (todo.replays and await self._replays.step(lease, connection))
             ):
                 break
         else:
             lease.again()
         await self._reminders.lay_out(lease, connection)
-        await self._report(lease, connection)
-        await self._watching.stop(connection)
+        if todo.asked:
+            await self._report(lease, connection)
+        if todo.channels:
+            await self._watching.stop(connection)
 
     async def _link(self, lease: Lease, connection: Connection) -> bool:
         """Look at the meetings of the next entity again; False: there is none."""
@@ -134,8 +136,6 @@ class Work:
     async def _report(self, lease: Lease, connection: Connection) -> None:
         """Show whoever asked for comparisons how far they are."""
         async with transaction(self._pool) as conn:
-            if not await standing.has_open_job(conn, lease.feed):
-                return
             feeds = await list_feeds(conn, connection.tenant_id, [connection.id])
             audits = [
                 one for one in feeds if one.kind == AUDIT and one.state is not FeedState.CLOSED

@@ -7,14 +7,15 @@ from libs.common.db import POOL
 from services.calendar.app.parts import CHORES
 from tests.chores import swept
 from tests.integration.calendar.stand import Stand, appointment, at, soon
+from tests.integration.calendar.truth import at_rest
 from tests.support import eventually, service_caller_token
 
 
 async def mirrored(calendar: Stand, **changes: Any) -> str:
-    """Let an appointment be mirrored, and wait until that is told; return Google's event id."""
+    """Let an appointment be mirrored, until that is told and done; return Google's event id."""
     google_id = str((await calendar.appoint(**changes))["google_event_id"])
     await eventually(lambda: "created" in calendar.told_of(google_id), what="mirrored")
-    await calendar.quiet()
+    await eventually(lambda: at_rest(calendar))
     return google_id
 
 

@@ -87,6 +87,13 @@ async def test_what_fell_due_while_nobody_was_there_is_told_afterwards_once(stan
         assert told(stand) == [60]
 
 
+async def test_a_reminder_that_falls_due_before_it_is_laid_out_is_told(calendar: Stand) -> None:
+    await calendar.connect()
+    await calendar.happens(starting(clock.now() + timedelta(minutes=59, seconds=45)))
+    await eventually(lambda: told(calendar) == [60])
+    await laid_out(calendar, 15)
+
+
 async def test_a_meeting_that_has_begun_is_not_reminded_of(stand: Stand) -> None:
     async with stand.serving():
         await stand.connect()

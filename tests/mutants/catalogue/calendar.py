@@ -19,6 +19,8 @@ OUT = "tests/integration/calendar/test_going_out.py"
 KEPT = "tests/integration/calendar/test_appointments.py"
 IN = "tests/integration/calendar/test_taking_in.py"
 TOKENS = "tests/unit/calendar/test_channel.py"
+OVERTAKING = "tests/integration/calendar/test_overtaking.py"
+UNKNOWN_EDITED = "test_an_edit_of_an_event_that_is_not_known_to_be_there_is_told_once"
 
 MUTANTS = (
     mutant(
@@ -153,18 +155,33 @@ MUTANTS = (
     mutant(
         "insert-repeated-blindly",
         "An event whose answer was lost is made again, under another id.",
-        "tests/faults/test_calendar_in_trouble.py::"
-        "test_a_worker_that_is_restarted_meanwhile_makes_a_change_once[answer-lost]",
+        f"{OVERTAKING}::{UNKNOWN_EDITED}[drag-settling]",
         edit=(
             MAKING,
             (
-                "if found is not None and found.status is not Status.CANCELLED:\n"
+                "if found is not None and _is_it(job, found):\n"
                 "                return await self._met"
             ),
             (
                 "if found is not None and found.status is None:\n"
                 "                return await self._met"
             ),
+        ),
+    ),
+    mutant(
+        "deleted-event-made-again",
+        "An event that was deleted while its answer was lost comes back under another id.",
+        f"{OVERTAKING}::{UNKNOWN_EDITED}[delete-settling]",
+        edit=(MAKING, "Status.CANCELLED or _bears(job, found)", "Status.CANCELLED"),
+    ),
+    mutant(
+        "edit-before-the-answer-untold",
+        "What a person does to an event that is not known to be there is not told.",
+        f"{OVERTAKING}::{UNKNOWN_EDITED}[drag-notice]",
+        edit=(
+            BACK,
+            "and (known is not None or found.google_id in echoed.wished)",
+            "and known is not None",
         ),
     ),
     mutant(

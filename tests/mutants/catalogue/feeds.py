@@ -107,8 +107,8 @@ UPDATE feeds SET cursor = $4, fingerprint = $5
         f"{CLAIMS}::test_a_push_does_not_hurry_a_feed_that_google_told_to_wait",
         edit=(
             SIGNALS,
-            "ELSE LEAST(due_at, GREATEST($2::timestamptz, not_before)) END",
-            "ELSE LEAST(due_at, $2::timestamptz) END",
+            "ELSE LEAST(due_at, GREATEST($2::timestamptz, not_before)) END\n      FROM hit",
+            "ELSE LEAST(due_at, $2::timestamptz) END\n      FROM hit",
         ),
     ),
     mutant(

@@ -10,6 +10,7 @@ from libs.common.feeds.store.signals import (
     CHANNEL,
     PAYLOADS,
     hurry,
+    raise_later,
     raise_signal,
     raise_signals,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "list_feeds",
     "next_sequence",
     "open_feed",
+    "raise_later",
     "raise_signal",
     "raise_signals",
     "renew",

@@ -44,6 +44,31 @@ async def raise_signals(
     return set(known or ())
 
 
+RAISE_LATER = """
+WITH hit AS (
+    SELECT tenant_id, feed_id FROM signals
+     WHERE address = ANY($1::text[])
+     ORDER BY tenant_id, feed_id
+       FOR UPDATE
+)
+UPDATE signals s
+   SET generation = generation + 1,
+       due_at = CASE WHEN running OR due_at = 'infinity' THEN due_at
+                     ELSE LEAST(due_at, GREATEST($2::timestamptz, not_before)) END
+  FROM hit WHERE s.tenant_id = hit.tenant_id AND s.feed_id = hit.feed_id
+"""
+
+
+async def raise_later(
+    conn: Connection, addresses: Sequence[str], *, due_at: datetime, timeout_s: float
+) -> None:
+    """Raise the signals of the feeds called by `addresses`, to be due at `due_at` at the latest.
+
+    As `raise_signals`, but nobody is woken: runners look by themselves for what has become due.
+    """
+    await conn.execute(RAISE_LATER, list(addresses), due_at, timeout=timeout_s)
+
+
 RAISE_SIGNAL = """
 WITH hit AS (
     SELECT tenant_id, feed_id FROM signals

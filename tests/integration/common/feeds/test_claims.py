@@ -97,6 +97,41 @@ async def test_a_finished_feed_waits_for_its_next_poll(pool: Pool) -> None:
     assert len(await claimed(pool, after=timedelta(minutes=16))) == 1
 
 
+async def raised_later(pool: Pool, seconds: float) -> None:
+    due_at = clock.now() + timedelta(seconds=seconds)
+    async with pool.acquire() as conn:
+        await store.raise_later(conn, ["ada@example.com"], due_at=due_at, timeout_s=5)
+
+
+async def test_signals_raised_for_later_are_one_run_when_the_first_is_due(pool: Pool) -> None:
+    await opened(pool)
+    (lease,) = await claimed(pool)
+    await finished(pool, lease)
+    await raised_later(pool, 60)
+    await raised_later(pool, 120)
+
+    assert await claimed(pool) == []
+    (again,) = await claimed(pool, after=timedelta(seconds=61))
+    await finished(pool, again)
+    assert await claimed(pool, after=timedelta(seconds=121)) == []
+
+
+async def test_a_signal_raised_for_later_during_a_run_makes_the_feed_due_again(pool: Pool) -> None:
+    await opened(pool)
+    (lease,) = await claimed(pool)
+    await raised_later(pool, 60)
+    await finished(pool, lease)
+
+    assert len(await claimed(pool)) == 1
+
+
+async def test_a_signal_raised_for_later_leaves_a_feed_that_is_due_so(pool: Pool) -> None:
+    await opened(pool)
+    await raised_later(pool, 60)
+
+    assert len(await claimed(pool)) == 1
+
+
 async def test_a_signal_raised_during_a_run_makes_the_feed_due_again(pool: Pool) -> None:
     feed = await opened(pool)
     (lease,) = await claimed(pool)
