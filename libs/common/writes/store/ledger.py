@@ -226,6 +226,21 @@ async def find(
     return None if row is None else write_of(row)
 
 
+LIST_WAITING = """
+SELECT DISTINCT item FROM writes
+ WHERE tenant_id = $1 AND connection_id = $2 AND kind = $3 AND item = ANY($4::text[])
+   AND state = 'queued'
+"""
+
+
+async def list_waiting(
+    conn: Connection, tenant_id: str, connection_id: UUID, *, kind: str, items: Sequence[str]
+) -> frozenset[str]:
+    """Return those of these items of which a write is queued that nobody has begun to send."""
+    rows = await conn.fetch(LIST_WAITING, tenant_id, connection_id, kind, list(items))
+    return frozenset(row["item"] for row in rows)
+
+
 LIST_GROUP = """
 SELECT tenant_id, id, group_id, connection_id, kind, item, base, desired, progress, answer,
        state, reason, attempts, due_at, epoch, deadline, created_at, finished_at

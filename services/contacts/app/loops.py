@@ -1,0 +1,51 @@
+"""What a contacts process does in the background, by role."""
+
+from aiohttp import web
+
+from libs.common.background import consume, reconcile_for_ever, runner
+from libs.common.connections import telling
+from libs.common.db import POOL
+from libs.common.feeds import FeedKind
+from libs.common.service import Loop
+from services.contacts import consumers
+from services.contacts.app.parts import CONNECTIONS, OUTBOUND, SERVICE, SETTINGS
+from services.contacts.sync import feeds
+from services.contacts.sync.telling import tell_of_feed
+
+IDLE_S = 3600.0
+
+
+def loops_of(roles: frozenset[str]) -> list[tuple[str, Loop]]:
+    """Return the loops of a process with these roles, by name."""
+    loops: list[tuple[str, Loop]] = []
+    if "worker" in roles:
+        loops += [
+            ("feeds", _run_feeds),
+            ("reconcile", _run_reconcile),
+        ]
+    if "consumer" in roles:
+        loops.append(("consumer", _run_consumer))
+    return loops
+
+
+async def _run_feeds(app: web.Application) -> None:
+    settings, tell = app[SETTINGS], tell_of_feed
+    kinds = {
+        feeds.WRITE: FeedKind(app[OUTBOUND].run, IDLE_S, on_change=tell),
+    }
+    await runner(app, settings, kinds, concurrency=settings.feed_concurrency).run()
+
+
+async def _run_reconcile(app: web.Application) -> None:
+    mine, every_s = app[CONNECTIONS], app[SETTINGS].reconcile_interval
+    await reconcile_for_ever(mine, every_s=every_s)
+
+
+async def _run_consumer(app: web.Application) -> None:
+    mine = app[CONNECTIONS]
+    await consume(
+        app[SETTINGS].amqp_url,
+        telling.subscription(app[POOL], mine, queue=consumers.QUEUE),
+        service=SERVICE,
+        following=mine,
+    )

@@ -1,0 +1,58 @@
+"""The parts of a contacts process and how they fit together."""
+
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from libs.common import clock, db
+from libs.common.db import POOL
+from libs.common.google import discovery
+from libs.common.google.accounts import AuthClient
+from libs.common.google.connected import ConnectedGoogle
+from libs.common.google.roots import GoogleRoots
+from libs.common.google.transport import GoogleClient
+from libs.common.google.wire import client_session
+from libs.common.quota import Budgets, Ledger
+from libs.common.writes.outbound import Outbound
+from services.contacts.domain.connection import Connection
+from services.contacts.google import GooglePeople
+from services.contacts.settings import ContactsSettings
+from services.contacts.store.connections import ROWS
+from services.contacts.sync.connections import Connections
+
+SERVICE = "contacts"
+SETTINGS = web.AppKey("settings", ContactsSettings)
+CONNECTIONS = web.AppKey("connections", Connections)
+OUTBOUND: web.AppKey[Outbound[Connection]] = web.AppKey("outbound", Outbound)
+
+
+async def parts(app: web.Application) -> AsyncIterator[None]:
+    """Put every part into the application, for as long as it runs."""
+    settings = app[SETTINGS]
+    pool, roots = app[POOL], GoogleRoots.from_settings(settings)
+    async with client_session() as session:
+        auth = AuthClient(
+            session, settings.auth_url, settings.service_key.get_secret_value(), caller=SERVICE
+        )
+        ledger = Ledger(pool, _budgets(settings), now=clock.now)
+        google = GooglePeople(
+            ConnectedGoogle(GoogleClient(session), auth), discovery.people(roots), ledger
+        )
+        _wire(app, pool, google, auth)
+        yield
+        await auth.close()
+
+
+def _wire(app: web.Application, pool: db.Pool, google: GooglePeople, auth: AuthClient) -> None:
+    del google
+    app[OUTBOUND] = Outbound(pool, ROWS.find, [], now=clock.now)
+    app[CONNECTIONS] = Connections(pool, auth, ROWS, now=clock.now)
+
+
+def _budgets(settings: ContactsSettings) -> Budgets:
+    return Budgets(
+        account_per_minute=settings.requests_per_minute,
+        project_per_minute=settings.project_requests_per_minute,
+        project_per_day=settings.project_writes_per_day,
+        backfill_per_day=settings.project_writes_per_day,
+    )
