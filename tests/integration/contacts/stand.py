@@ -133,7 +133,8 @@ class Stand(ServiceStand):
         """Set what is wanted of a connection, as a column keeps it."""
         async with transaction(self.app[POOL]) as conn:
             tenant_id = await self._tenant_of(conn, connection_id)
-            current = await connections.get_connection(conn, tenant_id, UUID(connection_id))
+            current = await connections.find_connection(conn, tenant_id, UUID(connection_id))
+            assert current is not None
             wanted = preferences_of({**current.preferences.stored(), **preferences})
             await conn.execute(connections.SET_PREFERENCES, tenant_id, current.id, wanted.stored())
             await wake(conn, work_address(current.id), now=clock.now())
