@@ -125,8 +125,9 @@ class Turn:
         """
         fields = changed_fields(contact.card, card)
         changed = dict(contact.changed)
-        if ours or at is not None:
-            changed |= dict.fromkeys(fields, self.now if ours else at)
+        changed_at = self.now if ours else at
+        if changed_at is not None:
+            changed |= dict.fromkeys(fields, changed_at)
         after = replace(contact, card=card, changed=changed, **more)
         if after == contact:
             return contact
@@ -189,6 +190,8 @@ class Turn:
         self._contacts |= {after.id: after for _, after in told}
         kept = [self._contacts[one] for one in sorted({*self._before, *self._silent})]
         await store.put_contacts(self.conn, self.tenant_id, kept)
+        gone = [one.id for one in kept if not one.is_live]
+        await store.forget_belongings(self.conn, self.tenant_id, gone)
         known = list(self._people.values())
         await people.put_people(self.conn, self.tenant_id, known, now=self.now)
         await self._tell(told)
