@@ -264,7 +264,7 @@ async def count_absent(
 
     Those written since the listing began do not count: lists lag behind.
     """
-    row = await conn.fetchrow(COUNT_ABSENT, tenant_id, connection_id, feed_id, started_at)
+    (row,) = await conn.fetch(COUNT_ABSENT, tenant_id, connection_id, feed_id, started_at)
     return int(row["absent"]), int(row["held"])
 
 
