@@ -43,6 +43,21 @@ async def find_open(
     return {row["resource"]: _open_match(row) for row in rows}
 
 
+IS_NOBODY = """
+SELECT EXISTS (SELECT FROM conflicts
+                WHERE tenant_id = $1 AND connection_id = $2 AND resource = $3 AND kind = 'match'
+                  AND candidates = $4::uuid[] AND choice ->> 'contact' = 'ignore')
+"""
+
+
+async def is_nobody(
+    conn: Conn, tenant_id: str, connection_id: UUID, resource: str, candidates: Sequence[UUID]
+) -> bool:
+    """Say whether somebody has said that a person is none of these contacts, and none at all."""
+    where = tenant_id, connection_id, resource, list(candidates)
+    return bool(await conn.fetchval(IS_NOBODY, *where))
+
+
 PUT = """
 INSERT INTO conflicts AS c
        (tenant_id, id, kind, connection_id, resource, candidates, theirs, created_at)

@@ -45,6 +45,9 @@ class MatchConflicts:
         standing = self._standing.get(resource)
         if standing is not None and standing.candidates == ids:
             return
+        where = turn.conn, turn.tenant_id, self._connection.id
+        if standing is None and await store.is_nobody(*where, resource, ids):
+            return
         opened = await store.put_open(
             turn.conn,
             turn.tenant_id,
