@@ -10,37 +10,44 @@ from libs.common.db import Connection as Conn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OpenMatch:
-    """A person of whom somebody has to say who they are."""
+class Match:
+    """A person of whom somebody has to say, or has said, who they are."""
 
     id: UUID
     resource: str
     candidates: tuple[UUID, ...]
     sequence: int
+    is_open: bool
 
 
-def _open_match(row: Any) -> OpenMatch:
-    return OpenMatch(
+def _match(row: Any) -> Match:
+    return Match(
         id=row["id"],
         resource=row["resource"],
         candidates=tuple(row["candidates"]),
         sequence=row["sequence"],
+        is_open=row["is_open"],
     )
 
 
 FIND = """
-SELECT id, resource, candidates, sequence FROM conflicts
+SELECT DISTINCT ON (resource) id, resource, candidates, sequence, state = 'open' AS is_open
+  FROM conflicts
  WHERE tenant_id = $1 AND connection_id = $2 AND resource = ANY($3::text[])
-   AND kind = 'match' AND state = 'open'
+   AND kind = 'match' AND (state = 'open' OR resolved_by IS NOT NULL)
+ ORDER BY resource, state = 'open' DESC, created_at DESC
 """
 
 
-async def find_open(
+async def find_newest(
     conn: Conn, tenant_id: str, connection_id: UUID, resources: Sequence[str]
-) -> dict[str, OpenMatch]:
-    """Return the open conflicts over these people of an address book, by resource name."""
+) -> dict[str, Match]:
+    """Return the newest conflict over each of these people of an address book, by resource name.
+
+    Those that are open, or that somebody has answered.
+    """
     rows = await conn.fetch(FIND, tenant_id, connection_id, list(resources))
-    return {row["resource"]: _open_match(row) for row in rows}
+    return {row["resource"]: _match(row) for row in rows}
 
 
 IS_NOBODY = """
@@ -64,7 +71,7 @@ INSERT INTO conflicts AS c
 VALUES ($1, $2, 'match', $3, $4, $5, $6, $7)
     ON CONFLICT (tenant_id, connection_id, resource, kind) WHERE state = 'open' DO UPDATE
    SET candidates = EXCLUDED.candidates, theirs = EXCLUDED.theirs, sequence = c.sequence + 1
-RETURNING id, resource, candidates, sequence
+RETURNING id, resource, candidates, sequence, true AS is_open
 """
 
 
@@ -78,25 +85,25 @@ async def put_open(
     candidates: Sequence[UUID],
     theirs: dict[str, Any],
     now: datetime,
-) -> OpenMatch:
+) -> Match:
     """Return the open conflict over a person, with these candidates: a new one, or as it stands."""
     row = await conn.fetchrow(
         PUT, tenant_id, new_id, connection_id, resource, list(candidates), theirs, now
     )
-    return _open_match(row)
+    return _match(row)
 
 
 END = """
 UPDATE conflicts SET state = 'resolved', resolved_at = $3, sequence = sequence + 1
  WHERE tenant_id = $1 AND id = $2 AND state = 'open'
-RETURNING id, resource, candidates, sequence
+RETURNING id, resource, candidates, sequence, false AS is_open
 """
 
 
-async def end(conn: Conn, tenant_id: str, conflict_id: UUID, *, now: datetime) -> OpenMatch | None:
+async def end(conn: Conn, tenant_id: str, conflict_id: UUID, *, now: datetime) -> Match | None:
     """Return the conflict over which nobody has to say any more; None: it was over."""
     row = await conn.fetchrow(END, tenant_id, conflict_id, now)
-    return None if row is None else _open_match(row)
+    return None if row is None else _match(row)
 
 
 RENAME = """

@@ -12,16 +12,14 @@ from services.contacts.domain.card import Card
 from services.contacts.domain.connection import Connection
 from services.contacts.domain.contact import Contact
 from services.contacts.store import match_conflicts as store
-from services.contacts.store.match_conflicts import OpenMatch
+from services.contacts.store.match_conflicts import Match
 from services.contacts.sync.turn import Turn
 
 
 class MatchConflicts:
     """The conflicts over who the people of a chunk are; `of` makes it."""
 
-    def __init__(
-        self, turn: Turn, connection: Connection, standing: Mapping[str, OpenMatch]
-    ) -> None:
+    def __init__(self, turn: Turn, connection: Connection, standing: Mapping[str, Match]) -> None:
         """For `of` only."""
         self._turn = turn
         self._connection = connection
@@ -31,16 +29,16 @@ class MatchConflicts:
     async def of(
         cls, turn: Turn, connection: Connection, resources: Sequence[str]
     ) -> "MatchConflicts":
-        """Return what is open over these people of an address book."""
-        found: dict[str, OpenMatch] = {}
+        """Return what is open, or was answered, over these people of an address book."""
+        found: dict[str, Match] = {}
         if resources:
-            found = await store.find_open(turn.conn, turn.tenant_id, connection.id, resources)
+            found = await store.find_newest(turn.conn, turn.tenant_id, connection.id, resources)
         return cls(turn, connection, found)
 
     async def ask(
         self, resource: str, card: Card, candidates: Sequence[Contact], *, origin: Origin
     ) -> None:
-        """Let somebody say which of several contacts a person is; not again if that is asked."""
+        """Let somebody say which of several contacts a person is; not twice the same."""
         turn, ids = self._turn, tuple(sorted(one.id for one in candidates))
         standing = self._standing.get(resource)
         if standing is not None and standing.candidates == ids:
@@ -64,7 +62,7 @@ class MatchConflicts:
     async def settle(self, resource: str, *, origin: Origin) -> None:
         """End what is open over a person: it is known who they are, or they are gone."""
         standing = self._standing.pop(resource, None)
-        if standing is None:
+        if standing is None or not standing.is_open:
             return
         turn = self._turn
         ended = await store.end(turn.conn, turn.tenant_id, standing.id, now=turn.now)
@@ -72,7 +70,7 @@ class MatchConflicts:
             await self._tell(published.ConflictResolved(origin=origin, **self._facts(ended)), ended)
 
     async def _tell(
-        self, event: published.ConflictDetected | published.ConflictResolved, one: OpenMatch
+        self, event: published.ConflictDetected | published.ConflictResolved, one: Match
     ) -> None:
         envelope = Envelope.of(
             event,
@@ -83,7 +81,7 @@ class MatchConflicts:
         )
         await outbox.append(self._turn.conn, envelope)
 
-    def _facts(self, one: OpenMatch) -> dict[str, Any]:
+    def _facts(self, one: Match) -> dict[str, Any]:
         return {
             "conflict_id": one.id,
             "kind": "match",
