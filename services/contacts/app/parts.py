@@ -16,6 +16,7 @@ from libs.common.google.transport import GoogleClient
 from libs.common.google.wire import client_session
 from libs.common.quota import Budgets, Ledger
 from libs.common.writes.outbound import Outbound
+from services.contacts.app.outgoing import carriers
 from services.contacts.domain.connection import Connection
 from services.contacts.google import GooglePeople
 from services.contacts.google.costs import Ledgers
@@ -82,7 +83,9 @@ def _wire(app: web.Application, pool: db.Pool, google: GooglePeople, auth: AuthC
         pool,
         [LookingAgain(pool, intake, now=now), Replays(pool, google, intake=intake, now=now)],
     )
-    app[OUTBOUND] = Outbound(pool, ROWS.find, [], now=clock.now)
+    app[OUTBOUND] = Outbound(
+        pool, ROWS.find, carriers(pool, google, intake, settings), now=clock.now
+    )
     app[WRITER] = SettingsWriter(now=clock.now)
     app[CONNECTIONS] = Connections(pool, auth, ROWS, now=clock.now)
 
