@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import aiohttp
+import orjson
 from aiohttp import test_utils
 
 from libs.common import clock
@@ -120,19 +121,20 @@ class Stand(ServiceStand):
             wish: of the connection, as auth takes it.
         """
         wish.setdefault("products", CONTACTS)
+        await self._begin_with(preferences or {})
         connection = await self.auth.connect(person=person, **wish)
         found = str(connection["id"])
-        if preferences is not None:
-            await eventually(lambda: self.is_known(found), what="connection known")
-            await self.prefer(found, **preferences)
         await self.read_in_full(found)
         if confirmed:
             await self.confirm(found)
         return found
 
-    async def is_known(self, connection_id: str) -> bool:
-        """Say whether the service has heard of a connection."""
-        return bool(await self.fetch(READ_AT, UUID(connection_id)))
+    async def _begin_with(self, preferences: Mapping[str, Any]) -> None:
+        """Let new connections have these preferences from the first moment on."""
+        wanted = orjson.dumps(preferences_of(preferences).stored()).decode()
+        quoted = await self.fetch("SELECT quote_literal($1::text) AS text", wanted)
+        sql = "ALTER TABLE connections ALTER COLUMN preferences SET DEFAULT"
+        await self.fetch(f"{sql} {quoted[0]['text']}::jsonb")
 
     async def prefer(self, connection_id: str, **preferences: Any) -> None:
         """Set what is wanted of a connection, as a column keeps it."""
