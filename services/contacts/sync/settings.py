@@ -20,6 +20,7 @@ from services.contacts.domain.preferences import Preferences, TenantDefaults
 from services.contacts.store import connections as store
 from services.contacts.store import groups, labels, tenant_defaults
 from services.contacts.sync.feeds import open_all, people_address, wake, work_address
+from services.contacts.sync.looking_over import look_over
 
 PUSHING: Final = frozenset({"enabled", "push", "push_groups", "crm_deletes"})
 """Preferences that say what is written into an address book."""
@@ -67,6 +68,8 @@ class SettingsWriter:
     async def _follow(self, conn: Conn, before: Connection, after: Connection) -> None:
         """Stop, open or wake feeds as the change means, and tell of it."""
         now = self._now()
+        if after.may_write and not after.is_paused:
+            await look_over(conn, after, now=now)
         was = {one.id: one for one in await list_feeds(conn, after.tenant_id, [after.id])}
         if after.is_paused:
             if not before.is_paused:
