@@ -17,6 +17,7 @@ from libs.common.events import crm
 from libs.common.events.envelope import Envelope
 from libs.common.web import ALL_ROLES
 from services.contacts.app import create_app
+from services.contacts.consumers import CONTACTS_QUEUE
 from services.contacts.domain.preferences import preferences_of
 from services.contacts.settings import ContactsSettings
 from services.contacts.store import connections
@@ -306,8 +307,14 @@ class Stand(ServiceStand):
         """Let the CRM publish an event of a contact: upserted or deleted."""
         kind = crm.CONTACTS_BY_TYPE[f"crm.contact.{what}.v1"]
         envelope = crm.contact_envelope(kind(**data), tenant_id=tenant, time=clock.now())
+        await self.crm_sends(envelope)
+
+    async def crm_sends(self, *envelopes: Envelope) -> None:
+        """Let the CRM publish events of contacts, once somebody listens."""
         url = self.settings.amqp_url.get_secret_value()
-        await messaging.send(url, envelope.to_json(), key=envelope.type)
+        await eventually(lambda: messaging.listeners(url, CONTACTS_QUEUE), what="a consumer")
+        for one in envelopes:
+            await messaging.send(url, one.to_json(), key=one.type)
 
     async def disconnect(self, connection_id: str, query: str = "") -> None:
         """End a connection, and wait until that was heard of."""
