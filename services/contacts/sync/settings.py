@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from typing import Final
 
 from libs.common import outbox
 from libs.common.connections.following import PAUSED
@@ -19,13 +18,8 @@ from services.contacts.domain.connection import Connection
 from services.contacts.domain.preferences import Preferences, TenantDefaults
 from services.contacts.store import connections as store
 from services.contacts.store import groups, labels, tenant_defaults
-from services.contacts.sync.feeds import open_all, people_address, wake, work_address
+from services.contacts.sync.feeds import open_all, wake, work_address
 from services.contacts.sync.looking_over import look_over
-
-PUSHING: Final = frozenset({"enabled", "push", "push_groups", "crm_deletes"})
-"""Preferences that say what is written into an address book."""
-IMPORTING: Final = frozenset({"enabled", "imports", "import_labels"})
-"""Preferences that say whose people become contacts."""
 
 
 class SettingsWriter:
@@ -79,7 +73,7 @@ class SettingsWriter:
         elif before.is_paused:
             await open_all(conn, after, now=now)
         else:
-            await wake(conn, people_address(after.id), work_address(after.id), now=now)
+            await wake(conn, work_address(after.id), now=now)
         for feed in await list_feeds(conn, after.tenant_id, [after.id]):
             if feed.id in was:
                 await self._tell(conn, after, was[feed.id], feed)

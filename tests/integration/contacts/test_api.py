@@ -4,7 +4,7 @@ from typing import Any
 from uuid import uuid4
 
 from tests.integration.auth.stand import Answer
-from tests.integration.contacts.stand import Stand
+from tests.integration.contacts.stand import Stand, human
 from tests.integration.service_stand import Json
 from tests.support import caller_token, eventually, service_caller_token
 
@@ -309,3 +309,45 @@ async def test_what_cannot_be_merged_stays_as_it_is(contacts: Stand) -> None:
     assert [answer.status for answer in (itself, foreign, nowhere, theirs)] == [400, 400, 400, 404]
     assert itself.fields == foreign.fields == nowhere.fields == ["into"]
     assert await listed(contacts, token=SERVICE) == ["One", "Bobs"]
+
+
+async def test_a_deleted_contact_stays_in_its_owners_address_book_unless_they_say_so(
+    contacts: Stand,
+) -> None:
+    for name in ("Kept Person", "Gone Person"):
+        await contacts.add(human(name, f"{name[0]}@x.example"))
+    await contacts.connect(confirmed=True)
+    kept, gone = await contacts.named("Kept Person"), await contacts.named("Gone Person")
+    for contact_id, query in ((kept["id"], ""), (gone["id"], "?from_google=true")):
+        answer = await contacts.call("DELETE", f"{CONTACTS}/{contact_id}{query}")
+        assert answer.status == 204
+
+    async def only_one() -> bool:
+        found = [one for one in await contacts.at_google() if "names" in one]
+        return [one["names"][0]["displayName"] for one in found] == ["Kept Person"]
+
+    await eventually(only_one, what="one person at Google")
+    await contacts.quiet()
+    assert await only_one()
+    assert await contacts.kept() == []
+
+
+async def test_two_people_of_ones_own_address_book_that_are_merged_become_one_there(
+    contacts: Stand,
+) -> None:
+    await contacts.add(human("Zoé Martin", "zoe@x.example"))
+    await contacts.add(human("Z. M.", phone="+55 11 98765-4321"))
+    await contacts.connect(confirmed=True)
+    into, one = await contacts.named("Zoé Martin"), await contacts.named("Z. M.")
+    answer = await merge(contacts, {"id": str(one["id"])}, {"id": str(into["id"])})
+    assert answer.status == 200, answer
+
+    async def merged() -> bool:
+        found = await contacts.at_google()
+        assert len(found) == 1, found
+        return found[0]["phoneNumbers"][0]["value"] == "+55 11 98765-4321"
+
+    await eventually(merged, what="one person at Google")
+    await contacts.quiet()
+    assert [row["name"] for row in await contacts.kept()] == ["Zoé Martin"]
+    assert await merged()

@@ -4,9 +4,9 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from services.contacts.app import CONNECTIONS
-from tests.integration.contacts.stand import Stand
+from tests.integration.contacts.stand import Stand, human
 from tests.integration.service_stand import Json
-from tests.support import caller_token, service_caller_token
+from tests.support import caller_token, eventually, service_caller_token
 
 FEED_STATES = "SELECT kind, state, reason FROM feeds WHERE connection_id = $1"
 DEFAULTS: Json = {
@@ -148,3 +148,64 @@ async def test_a_tenants_settings_that_make_no_sense_are_refused_by_name(contact
 async def test_a_person_does_not_speak_for_the_tenant(contacts: Stand) -> None:
     answer = await contacts.call("PUT", "/v1/contacts/settings", {})
     assert answer.status == 403
+
+
+async def names_at_google(contacts: Stand) -> list[str]:
+    found = await contacts.at_google()
+    return sorted(one["names"][0]["displayName"] for one in found if one.get("names"))
+
+
+async def come_to(contacts: Stand, *names: str) -> None:
+    async def so() -> bool:
+        return await names_at_google(contacts) == sorted(names)
+
+    await eventually(so, what=f"{names} at Google")
+
+
+async def test_what_is_to_be_written_is_written_when_it_is_said(contacts: Stand) -> None:
+    connection_id = await contacts.connect(preferences={"push": "none"}, confirmed=True)
+    mine = await contacts.make(given_name="Mine")
+    await contacts.make(given_name="Tenants", token=SERVICE)
+    await contacts.make(given_name="Grouped", token=SERVICE, owner_user_id="ada", entity_id="e1")
+    await contacts.quiet()
+    assert await names_at_google(contacts) == []
+    chosen = await group(contacts)
+    await contacts.call("PUT", f"/v1/contacts/groups/{chosen}/members/{mine['id']}")
+    await put(contacts, connection_id, push="groups", push_groups=[chosen])
+    await come_to(contacts, "Mine")
+    await put(contacts, connection_id, push="owned")
+    await come_to(contacts, "Mine", "Grouped")
+    await put(contacts, connection_id, push="all")
+    await come_to(contacts, "Mine", "Grouped", "Tenants")
+
+
+async def test_people_are_imported_when_it_is_said(contacts: Stand) -> None:
+    await contacts.add(human("Eve Doe", "eve@x.example"))
+    connection_id = await contacts.connect(preferences={"imports": "none"})
+    assert await contacts.kept() == []
+    assert len(await contacts.people(connection_id)) == 1
+    await put(contacts, connection_id, imports="all")
+    await contacts.named("Eve Doe")
+
+
+async def test_what_changes_while_it_is_switched_off_is_written_afterwards(
+    contacts: Stand,
+) -> None:
+    connection_id = await contacts.connect(confirmed=True)
+    await put(contacts, connection_id, enabled=False)
+    await contacts.make(given_name="Meanwhile")
+    await contacts.quiet()
+    assert await names_at_google(contacts) == []
+    await put(contacts, connection_id, enabled=True)
+    await come_to(contacts, "Meanwhile")
+
+
+async def test_a_label_that_is_not_there_cannot_be_imported(contacts: Stand) -> None:
+    label = await contacts.label("Clients")
+    connection_id = await contacts.connect()
+    unknown = await contacts.call(
+        "PUT", path(connection_id), {"import_labels": ["contactGroups/none"]}
+    )
+    assert (unknown.status, unknown.fields) == (400, ["import_labels[0]"])
+    given = {"imports": "labels", "import_labels": [label["resourceName"]]}
+    assert (await put(contacts, connection_id, **given))["imports"] == "labels"
