@@ -130,6 +130,10 @@ class Stand(ServiceStand):
             await self.confirm(found)
         return found
 
+    async def is_known(self, connection_id: str) -> bool:
+        """Say whether the service has heard of a connection."""
+        return bool(await self.fetch(READ_AT, UUID(connection_id)))
+
     async def _begin_with(self, preferences: Mapping[str, Any]) -> None:
         """Let new connections have these preferences from the first moment on."""
         wanted = orjson.dumps(preferences_of(preferences).stored()).decode()
