@@ -36,8 +36,9 @@ from services.contacts.sync.feeds import people_address, wake
 from services.contacts.sync.finding import Search
 from services.contacts.sync.intake import Intake
 from services.contacts.sync.landing import Landed, land
+from services.contacts.sync.meeting import meet
 from services.contacts.sync.planning import Step, judge, plan
-from services.contacts.sync.pushes import PERSON
+from services.contacts.sync.pushes import PERSON, contact_id_of
 from services.contacts.sync.queueing import HELD
 from services.contacts.sync.turn import Turn
 
@@ -134,6 +135,8 @@ class _Run:
 
     async def _plan(self) -> list[Step]:
         """Return what is left to do; writes of which nothing has to be done have ended."""
+        ids = [contact_id_of(one.item) for one in self.left.values()]
+        await meet(self._pool, self._carrier.intake, self._connection, ids, now=self._now())
         async with transaction(self._pool) as conn:
             await directory.lock_shared(conn, self._connection.tenant_id)
             now_is = await connections.find_connection(

@@ -157,6 +157,8 @@ async def resolve_match(
     if known is None or not known.is_live:
         raise NotFound("There is no such person any more.")
     ended = await _end(turn, connection, found, {"contact": str(choice)}, by=by)
+    for one in found.candidates:
+        turn.touch(one)  # whoever it is not may be written there now
     if choice == NEW:
         new = NewContact(owner_user_id=connection.user_id, card=known.base)
         contact = turn.create(new, origin=Origin.LIVE)
