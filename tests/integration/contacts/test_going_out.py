@@ -365,11 +365,15 @@ async def test_many_deletions_wait_until_a_person_says_yes(asked: Stand) -> None
     (hold,) = await eventually(lambda: holds(asked), what="a hold")
     assert (hold["affected"], hold["total"]) == (60, 60)
     assert len(await asked.at_google()) == 60
+    await asked.quiet()
+    assert (await asked.feed("contacts.write"))["reason"] == "held-writes"
 
     answer = await asked.call("POST", f"/v1/contacts/holds/{hold['id']}/approve")
     assert answer.status == 200, answer
     await there_are(asked, 0)
+    await asked.quiet()
     assert (await requests(asked))["delete_many"] == 1
+    assert (await asked.feed("contacts.write"))["reason"] is None
 
 
 async def test_many_deletions_that_are_refused_leave_people_as_the_persons_own(
