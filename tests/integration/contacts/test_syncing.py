@@ -173,6 +173,17 @@ async def test_somebody_who_was_not_imported_is_when_they_are_pulled(asked: Stan
     await asked.named("Grace Hopper")
 
 
+async def test_whose_contact_was_deleted_is_a_new_one_when_they_are_pulled(asked: Stand) -> None:
+    added = await asked.add(human("Grace Hopper", "grace@example.org"))
+    await asked.connect()
+    before = await asked.named("Grace Hopper")
+    await asked.call("DELETE", f"/v1/contacts/{before['id']}")
+    name = added["resourceName"].removeprefix("people/")
+    answer = await asked.call("POST", f"/v1/contacts/google/{name}/pull")
+    assert answer.body["action"] == "created"
+    assert (await asked.named("Grace Hopper"))["id"] != before["id"]
+
+
 async def test_the_address_book_is_listed_as_it_is_now(asked: Stand) -> None:
     await asked.add(human("Ada Byron", "ada@example.org"))
     await asked.connect()
