@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import ClassVar, TypeAlias
 
 from libs.common.appointments import AppointmentFields, AppointmentId
-from libs.common.directory.fields import EntityFields, EntityId, EntityType, Version
+from libs.common.crm_contacts import ContactFields
+from libs.common.directory.fields import EntityFields, EntityId, EntityType, UserId, Version
 from libs.common.errors import InvalidInput
 from libs.common.events.base import Event, Origin
 from libs.common.events.envelope import Envelope
@@ -64,6 +65,33 @@ class AppointmentCancelled(_AppointmentEvent):
     version: Version
 
 
+class _ContactEvent(Event):
+    source: ClassVar[str] = "/crm"
+    aggregate: ClassVar[str] = "contact"
+
+    origin: Origin = Origin.CRM
+    contact_id: EntityId
+    version: Version
+
+
+class ContactUpserted(_ContactEvent):
+    """A contact of the CRM is new or has changed."""
+
+    type: ClassVar[str] = "crm.contact.upserted.v1"
+
+    owner_user_id: UserId | None = None
+    fields: ContactFields
+    """Under the CRM's own names; null empties a field, and one that is not named stays."""
+
+
+class ContactDeleted(_ContactEvent):
+    """A contact of the CRM is gone."""
+
+    type: ClassVar[str] = "crm.contact.deleted.v1"
+
+
+ContactEvent: TypeAlias = ContactUpserted | ContactDeleted
+
 AppointmentEvent: TypeAlias = AppointmentScheduled | AppointmentChanged | AppointmentCancelled
 
 EntityEvent: TypeAlias = EntityUpserted | EntityDeleted
@@ -75,9 +103,14 @@ ENTITY_EVENTS: tuple[type[EntityUpserted] | type[EntityDeleted], ...] = (
 APPOINTMENT_EVENTS: tuple[
     type[AppointmentScheduled] | type[AppointmentChanged] | type[AppointmentCancelled], ...
 ] = (AppointmentScheduled, AppointmentChanged, AppointmentCancelled)
-EVENTS: tuple[type[Event], ...] = (*ENTITY_EVENTS, *APPOINTMENT_EVENTS)
+CONTACT_EVENTS: tuple[type[ContactUpserted] | type[ContactDeleted], ...] = (
+    ContactUpserted,
+    ContactDeleted,
+)
+EVENTS: tuple[type[Event], ...] = (*ENTITY_EVENTS, *APPOINTMENT_EVENTS, *CONTACT_EVENTS)
 BY_TYPE = {event.type: event for event in ENTITY_EVENTS}
 APPOINTMENTS_BY_TYPE = {event.type: event for event in APPOINTMENT_EVENTS}
+CONTACTS_BY_TYPE = {event.type: event for event in CONTACT_EVENTS}
 
 
 def read(envelope: Envelope) -> EntityEvent:
@@ -107,6 +140,31 @@ def read_appointment(envelope: Envelope) -> AppointmentEvent:
     if envelope.aggregate_id != event.appointment_id:
         raise InvalidInput.field("subject", "must be appointment/<appointment_id> of the data")
     return event
+
+
+def read_contact(envelope: Envelope) -> ContactEvent:
+    """Return the event of a contact in an envelope.
+
+    Raises:
+        InvalidInput: it is none, lacks what it needs, or its subject names another contact.
+    """
+    if envelope.type not in CONTACTS_BY_TYPE:
+        raise InvalidInput.field("type", "is none of the CRM's contact events")
+    event: ContactEvent = envelope.parse(CONTACTS_BY_TYPE[envelope.type])
+    if envelope.aggregate_id != event.contact_id:
+        raise InvalidInput.field("subject", "must be contact/<contact_id> of the data")
+    return event
+
+
+def contact_envelope(event: ContactEvent, *, tenant_id: str, time: datetime) -> Envelope:
+    """Return the event of a contact as the CRM should send it; the sequence is the version."""
+    return Envelope.of(
+        event,
+        tenant_id=tenant_id,
+        aggregate_id=event.contact_id,
+        sequence=event.version,
+        time=time,
+    )
 
 
 def appointment_envelope(event: AppointmentEvent, *, tenant_id: str, time: datetime) -> Envelope:

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from libs.common.events import auth, calendar, crm, mail
+from libs.common.events import auth, calendar, contacts, crm, mail
 from libs.common.events.base import Event
 from libs.common.events.envelope import CONTENT_TYPE, Envelope, schema_uri
 
@@ -18,7 +18,12 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 FOLDER = "docs/reference/events"
 ASYNCAPI = "docs/reference/asyncapi.json"
 
-PUBLISHED: tuple[type[Event], ...] = (*auth.EVENTS, *calendar.EVENTS, *mail.EVENTS)
+PUBLISHED: tuple[type[Event], ...] = (
+    *auth.EVENTS,
+    *calendar.EVENTS,
+    *contacts.EVENTS,
+    *mail.EVENTS,
+)
 """Every event the product publishes."""
 
 EVENTS: tuple[type[Event], ...] = (*PUBLISHED, *crm.EVENTS)

@@ -174,6 +174,31 @@ def calendar(roots: GoogleRoots) -> CalendarResources:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class PeopleResources:
+    """The parts of the People API, as those of `GmailResources`."""
+
+    people: Any
+    connections: Any
+    groups: Any
+    members: Any
+
+
+@lru_cache(maxsize=8)
+def people(roots: GoogleRoots) -> PeopleResources:
+    """Return the People API's resources at `roots.people`; the same object for the same roots.
+
+    Source: https://developers.google.com/people/api/rest
+    """
+    service = _service("people", "v1", roots.people)
+    return PeopleResources(
+        people=service.people(),
+        connections=service.people().connections(),
+        groups=service.contactGroups(),
+        members=service.contactGroups().members(),
+    )
+
+
 def _service(name: str, version: str, root: str) -> Any:
     """Build an API with its root moved in the document itself.
 

@@ -16,11 +16,17 @@ from libs.common.writes.store.endings import (
     doubt_all,
 )
 from libs.common.writes.store.ledger import (
+    Ending,
     cancel,
     find,
     finish,
+    finish_all,
     forget,
+    hasten,
+    list_crowded,
     list_group,
+    list_unknown,
+    list_waiting,
     note,
     postpone,
     purge,
@@ -30,6 +36,7 @@ from libs.common.writes.store.ledger import (
 )
 
 __all__ = [
+    "Ending",
     "acknowledge",
     "cancel",
     "cancel_all",
@@ -37,10 +44,15 @@ __all__ = [
     "doubt_all",
     "find",
     "finish",
+    "finish_all",
     "forget",
+    "hasten",
+    "list_crowded",
     "list_echoable",
     "list_group",
+    "list_unknown",
     "list_unsettled",
+    "list_waiting",
     "next_due",
     "next_kind",
     "note",

@@ -1,6 +1,7 @@
 """SQL of the write ledger. What is `sending` changes under its epoch only; `settle` excepted."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -13,12 +14,29 @@ LOOP_WINDOW = timedelta(hours=1)
 MOST_PER_ITEM = 60
 """Writes of one item within the window; a person clicks less."""
 
-CROWDED_ITEM = """
+CROWDED = """
 SELECT item FROM writes
  WHERE tenant_id = $1 AND connection_id = $2 AND item = ANY($3::text[]) AND created_at > $4
  GROUP BY item HAVING count(*) >= $5
- LIMIT 1
 """
+
+
+async def list_crowded(
+    conn: Connection,
+    tenant_id: str,
+    connection_id: UUID,
+    items: Sequence[str],
+    *,
+    now: datetime,
+    most_per_item: int = MOST_PER_ITEM,
+) -> frozenset[str]:
+    """Return those of these items that have had `most_per_item` writes within an hour."""
+    rows = await conn.fetch(
+        CROWDED, tenant_id, connection_id, list(items), now - LOOP_WINDOW, most_per_item
+    )
+    return frozenset(row["item"] for row in rows)
+
+
 QUEUE = """
 INSERT INTO writes
        (tenant_id, id, group_id, connection_id, kind, item, base, desired, due_at, created_at)
@@ -37,27 +55,29 @@ async def queue(
     new: Sequence[NewWrite],
     *,
     now: datetime,
-    most_per_item: int = MOST_PER_ITEM,
+    most_per_item: int | None = MOST_PER_ITEM,
 ) -> None:
     """Add writes, in the caller's transaction, to be sent in this order.
 
     They are of one tenant and connection, or several calls are made. The caller raises the signal
     of the feed that sends them.
 
+    Args:
+        most_per_item: within an hour; None: the caller sees to it that nothing goes in circles.
+
     Raises:
         TooManyWrites: one item has had `most_per_item` writes within an hour.
     """
     if not new:
         return
-    crowded = await conn.fetchval(
-        CROWDED_ITEM,
+    if most_per_item is not None and await list_crowded(
+        conn,
         new[0].tenant_id,
         new[0].connection_id,
         [one.item for one in new],
-        now - LOOP_WINDOW,
-        most_per_item,
-    )
-    if crowded is not None:
+        now=now,
+        most_per_item=most_per_item,
+    ):
         raise TooManyWrites(
             "This was changed too often within an hour.",
             retry_after_s=LOOP_WINDOW.total_seconds(),
@@ -183,6 +203,46 @@ async def finish(
         raise WriteLost("The write is another's by now.")
 
 
+FINISH_ALL = """
+UPDATE writes w SET state = n.state, reason = n.reason, answer = n.answer, finished_at = $2,
+       epoch = NULL, deadline = NULL
+  FROM jsonb_to_recordset($3::jsonb)
+       AS n (id uuid, epoch bigint, state text, reason text, answer jsonb)
+ WHERE w.tenant_id = $1 AND w.id = n.id AND w.state = 'sending' AND w.epoch = n.epoch
+RETURNING w.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a write of ours ends; see `finish`."""
+
+    write: Write
+    state: WriteState
+    reason: str | None = None
+    answer: Mapping[str, Any] | None = None
+
+
+async def finish_all(
+    conn: Connection, tenant_id: str, endings: Sequence[Ending], *, now: datetime
+) -> frozenset[UUID]:
+    """End writes of ours; return those that were: others are not ours any more."""
+    if not endings:
+        return frozenset()
+    records = [
+        {
+            "id": str(one.write.id),
+            "epoch": one.write.epoch,
+            "state": one.state.value,
+            "reason": one.reason,
+            "answer": None if one.answer is None else dict(one.answer),
+        }
+        for one in endings
+    ]
+    rows = await conn.fetch(FINISH_ALL, tenant_id, now, records)
+    return frozenset(row["id"] for row in rows)
+
+
 SETTLE = """
 UPDATE writes SET state = 'done', reason = NULL, answer = $3, finished_at = $4, epoch = NULL,
        deadline = NULL
@@ -224,6 +284,69 @@ async def find(
     """Return the tenant's write, locked if wanted; None: it has no such one (any more)."""
     row = await conn.fetchrow(LOCK if lock else FIND, tenant_id, write_id)
     return None if row is None else write_of(row)
+
+
+LIST_WAITING = """
+SELECT DISTINCT item FROM writes
+ WHERE tenant_id = $1 AND connection_id = $2 AND kind = $3 AND item = ANY($4::text[])
+   AND state = 'queued'
+"""
+
+
+async def list_waiting(
+    conn: Connection, tenant_id: str, connection_id: UUID, *, kind: str, items: Sequence[str]
+) -> frozenset[str]:
+    """Return those of these items of which a write is queued that nobody has begun to send."""
+    rows = await conn.fetch(LIST_WAITING, tenant_id, connection_id, kind, list(items))
+    return frozenset(row["item"] for row in rows)
+
+
+HASTEN = """
+UPDATE writes SET due_at = $4
+ WHERE tenant_id = $1 AND connection_id = $2 AND state = 'queued' AND reason = $3 AND due_at > $4
+   AND ($5::text[] IS NULL OR item = ANY($5))
+RETURNING true
+"""
+
+
+async def hasten(
+    conn: Connection,
+    tenant_id: str,
+    connection_id: UUID,
+    *,
+    reason: str,
+    items: Sequence[str] | None = None,
+    now: datetime,
+) -> int:
+    """Let queued writes that wait for this reason go on now; return how many.
+
+    The caller raises the signal.
+
+    Args:
+        reason: why they wait.
+        items: only those of these; None: all.
+    """
+    wanted = None if items is None else list(items)
+    return len(await conn.fetch(HASTEN, tenant_id, connection_id, reason, now, wanted))
+
+
+LIST_UNKNOWN = """
+SELECT item, min(created_at) AS since FROM writes
+ WHERE tenant_id = $1 AND connection_id = $2 AND kind = $3 AND item = ANY($4::text[])
+   AND state = 'unknown'
+ GROUP BY item
+"""
+
+
+async def list_unknown(
+    conn: Connection, tenant_id: str, connection_id: UUID, *, kind: str, items: Sequence[str]
+) -> dict[str, datetime]:
+    """Return those of these items of which a write ended without anybody knowing its effect.
+
+    With when the first such write was queued: it had none before.
+    """
+    rows = await conn.fetch(LIST_UNKNOWN, tenant_id, connection_id, kind, list(items))
+    return {row["item"]: row["since"] for row in rows}
 
 
 LIST_GROUP = """

@@ -1,0 +1,1 @@
+"""Every SQL statement of the contacts service, by what it is about."""

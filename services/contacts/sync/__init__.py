@@ -1,0 +1,1 @@
+"""Use cases: gather, decide (domain), act; a transaction of its own for each."""

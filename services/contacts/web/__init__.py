@@ -1,0 +1,1 @@
+"""HTTP handlers: decode, one transaction, respond."""
