@@ -76,4 +76,5 @@ def test_an_event_of_something_else_is_refused(wrong: dict[str, Any], field: str
     envelope = sealed(created(), 1).model_copy(update=wrong)
     with pytest.raises(InvalidInput) as caught:
         read_contact(envelope)
-    assert [one["field"] for one in caught.value.data["errors"]] == [field]
+    errors: Any = caught.value.data["errors"]
+    assert [one["field"] for one in errors] == [field]
