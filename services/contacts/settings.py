@@ -60,21 +60,15 @@ class ContactsSettings(ServiceSettings):
     )
     critical_reads_per_minute: int = Field(
         default=60,
-        ge=6,
+        ge=10,
         validation_alias="CAUSEWAY_CONTACTS_CRITICAL_READS_PER_MINUTE",
         description="Critical reads per person and minute; a batch costs six",
     )
     critical_writes_per_minute: int = Field(
         default=60,
-        ge=6,
-        validation_alias="CAUSEWAY_CONTACTS_CRITICAL_WRITES_PER_MINUTE",
-        description="Critical writes per person and minute; a batch costs six",
-    )
-    requests_per_minute: int = Field(
-        default=600,
         ge=10,
-        validation_alias="CAUSEWAY_CONTACTS_REQUESTS_PER_MINUTE",
-        description="People requests per person and minute",
+        validation_alias="CAUSEWAY_CONTACTS_CRITICAL_WRITES_PER_MINUTE",
+        description="Critical writes per person and minute; a batch costs six, a deleting one ten",
     )
     project_requests_per_minute: int = Field(
         default=10_000,
@@ -86,7 +80,7 @@ class ContactsSettings(ServiceSettings):
         default=90_000,
         ge=100,
         validation_alias="CAUSEWAY_CONTACTS_PROJECT_WRITES_PER_DAY",
-        description="Contacts written by the whole Google project per day",
+        description="Contacts created or changed by the whole Google project per day",
     )
     write_timeout: float = Field(
         default=60,

@@ -108,21 +108,25 @@ class Ledger:
         """Return what each account may still spend; what slices hold counts as spent."""
         now, budgets = self._now(), self._budgets
         minutes = {
-            one: model.minute_limit(model.account_scope(one), "", budgets.account_per_minute, now)
+            one: model.minute_limit(
+                budgets.scope(model.account_scope(one)), "", budgets.account_per_minute, now
+            )
             for one in account_ids
         }
         days = {
-            one: model.day_limit(model.backfill_scope(one), "", budgets.backfill_per_day, now)
+            one: model.day_limit(
+                budgets.scope(model.backfill_scope(one)), "", budgets.backfill_per_day, now
+            )
             for one in account_ids
         }
         used = await store.read_used(conn, [*minutes.values(), *days.values()])
-        scopes = [limit.scope for limit in minutes.values()]
+        scopes = [model.account_scope(one) for one in account_ids]
         pauses = await store.read_pauses(conn, scopes, now=now)
         return {
             one: Left(
                 minute=minutes[one].free(used.get(minutes[one].scope, {})),
                 today=days[one].free(used.get(days[one].scope, {})),
-                paused_until=pauses.get(minutes[one].scope),
+                paused_until=pauses.get(model.account_scope(one)),
             )
             for one in account_ids
         }

@@ -49,6 +49,12 @@ class Budgets:
     project_per_minute: int = 1_200_000
     project_per_day: int = 80_000_000
     backfill_per_day: int = 2_000_000
+    counts: str = ""
+    """What the units are, where a service counts several things: each has scopes of its own."""
+
+    def scope(self, name: str) -> str:
+        """Return the scope in which these units are counted."""
+        return f"{self.counts}:{name}" if self.counts else name
 
     @property
     def slice(self) -> int:
@@ -139,16 +145,18 @@ def limits(budgets: Budgets, account_id: UUID, lane: Lane, now: datetime) -> tup
     def share(budget: int) -> int:
         return budget * lane.percent // 100
 
-    account = account_scope(account_id)
+    account = budgets.scope(account_scope(account_id))
+    minute, day = budgets.scope(PROJECT_MINUTE), budgets.scope(PROJECT_DAY)
     found = (
         minute_limit(account, "account_minute", share(budgets.account_per_minute), now),
-        minute_limit(PROJECT_MINUTE, "project_minute", share(budgets.project_per_minute), now),
-        day_limit(PROJECT_DAY, "project_day", share(budgets.project_per_day), now),
+        minute_limit(minute, "project_minute", share(budgets.project_per_minute), now),
+        day_limit(day, "project_day", share(budgets.project_per_day), now),
     )
     if lane is not Lane.BACKFILL:
         return found
     cap = budgets.backfill_per_day
-    return (*found, day_limit(backfill_scope(account_id), "backfill_day", cap, now))
+    backfill = budgets.scope(backfill_scope(account_id))
+    return (*found, day_limit(backfill, "backfill_day", cap, now))
 
 
 def settle(

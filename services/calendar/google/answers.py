@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
-from libs.common.google.answers import EPOCH, next_page, parsed
+from libs.common.google.answers import EPOCH, next_page, parsed, places_of, storable
 from libs.common.google.wire import AnswerUnreadable
 from services.calendar.domain.calendars import AccessRole, CalendarEntry
 from services.calendar.domain.event import (
@@ -36,7 +36,6 @@ from services.calendar.google.models import (
     TimeAnswer,
     WatchAnswer,
     cut,
-    storable,
 )
 
 log = structlog.get_logger(__name__)
@@ -165,10 +164,6 @@ def channel_answer(answer: Any) -> ChannelAnswer:
     )
 
 
-def _places(exc: ValidationError) -> list[str]:
-    return sorted({".".join(map(str, one["loc"])) for one in exc.errors(include_input=False)})[:5]
-
-
 def _unreadable(item: Any, places: Iterable[str]) -> Unreadable:
     name = item.get("id") if isinstance(item, dict) else None
     if not isinstance(name, str) or not 0 < len(name) <= LONGEST_TEXT:
@@ -180,7 +175,7 @@ def _event_or_not(item: Any, *, details: bool) -> Event | Unreadable:
     try:
         answer = EVENT.validate_python(item)
     except ValidationError as exc:
-        return _unreadable(item, _places(exc))
+        return _unreadable(item, places_of(exc))
     event = _event(answer, details=details)
     if event.when is None and event.status is not Status.CANCELLED:
         return _unreadable(item, ["start"])
@@ -303,7 +298,7 @@ def _entry_or_not(item: Any) -> CalendarEntry | Unreadable:
     try:
         entry = ENTRY.validate_python(item)
     except ValidationError as exc:
-        return _unreadable(item, _places(exc))
+        return _unreadable(item, places_of(exc))
     return CalendarEntry(
         google_id=entry.id,
         summary=entry.summary_override or entry.summary,

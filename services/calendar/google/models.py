@@ -1,50 +1,19 @@
 """The shapes of Calendar's answers, as far as they concern us."""
 
-import re
 from datetime import date
 from typing import Annotated, Any
 
-import orjson
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from libs.common.google.wire import AnswerUnreadable
 from libs.common.moments import Moment
 from services.calendar.domain.times import is_zone
 
-UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 LONGEST_DESCRIPTION = 16_384
 LONGEST_TEXT = 2_048
 MARK = "causeway."
 """Begins the names of our private extended properties."""
 MEET = "hangoutsMeet"
-
-
-def storable(answer: Any) -> Any:
-    """Return JSON without what Postgres cannot hold: NUL, and half an emoji where one was cut.
-
-    Raises:
-        AnswerUnreadable: it is nested too deeply.
-    """
-    try:
-        if rb"\u0000" not in orjson.dumps(answer):
-            return answer
-    except orjson.JSONEncodeError:
-        pass  # half an emoji, or a number that is too large
-    try:
-        return _cleaned(answer)
-    except RecursionError:
-        raise AnswerUnreadable("Google's answer is not readable.") from None
-
-
-def _cleaned(value: Any) -> Any:
-    if isinstance(value, str):
-        return UNSTORABLE.sub("", value)
-    if isinstance(value, list):
-        return [_cleaned(one) for one in value]
-    if isinstance(value, dict):
-        return {_cleaned(name): _cleaned(one) for name, one in value.items()}
-    return value
 
 
 def cut(text: str) -> str:

@@ -1,6 +1,7 @@
 """The parts of a contacts process and how they fit together."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 from aiohttp import web
 
@@ -16,11 +17,14 @@ from libs.common.quota import Budgets, Ledger
 from libs.common.writes.outbound import Outbound
 from services.contacts.domain.connection import Connection
 from services.contacts.google import GooglePeople
+from services.contacts.google.costs import Ledgers
 from services.contacts.settings import ContactsSettings
 from services.contacts.store.connections import ROWS
 from services.contacts.sync.connections import Connections
 
 SERVICE = "contacts"
+ENDLESS = 1_000_000_000
+"""Units of what is not counted."""
 SETTINGS = web.AppKey("settings", ContactsSettings)
 CONNECTIONS = web.AppKey("connections", Connections)
 OUTBOUND: web.AppKey[Outbound[Connection]] = web.AppKey("outbound", Outbound)
@@ -34,9 +38,9 @@ async def parts(app: web.Application) -> AsyncIterator[None]:
         auth = AuthClient(
             session, settings.auth_url, settings.service_key.get_secret_value(), caller=SERVICE
         )
-        ledger = Ledger(pool, _budgets(settings), now=clock.now)
+        ledgers = _ledgers(pool, settings)
         google = GooglePeople(
-            ConnectedGoogle(GoogleClient(session), auth), discovery.people(roots), ledger
+            ConnectedGoogle(GoogleClient(session), auth), discovery.people(roots), ledgers
         )
         _wire(app, pool, google, auth)
         yield
@@ -49,10 +53,23 @@ def _wire(app: web.Application, pool: db.Pool, google: GooglePeople, auth: AuthC
     app[CONNECTIONS] = Connections(pool, auth, ROWS, now=clock.now)
 
 
-def _budgets(settings: ContactsSettings) -> Budgets:
-    return Budgets(
-        account_per_minute=settings.requests_per_minute,
+def _ledgers(pool: db.Pool, settings: ContactsSettings) -> Ledgers:
+    """Return what requests are counted in; see `google.costs`."""
+    reads = Budgets(
+        account_per_minute=settings.critical_reads_per_minute,
         project_per_minute=settings.project_requests_per_minute,
-        project_per_day=settings.project_writes_per_day,
-        backfill_per_day=settings.project_writes_per_day,
+        project_per_day=ENDLESS,
+        backfill_per_day=ENDLESS,
     )
+    writes = replace(reads, counts="writes", account_per_minute=settings.critical_writes_per_minute)
+    contacts = Budgets(
+        counts="contacts",
+        account_per_minute=settings.project_writes_per_day,
+        project_per_minute=ENDLESS,
+        project_per_day=settings.project_writes_per_day,
+        backfill_per_day=ENDLESS,
+    )
+    read, written, of_a_day = (
+        Ledger(pool, one, now=clock.now) for one in (reads, writes, contacts)
+    )
+    return Ledgers(reads=read, writes=written, contacts=of_a_day)

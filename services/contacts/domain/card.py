@@ -37,6 +37,11 @@ class Email:
     primary: bool = False
 
     @property
+    def text(self) -> str:
+        """Return it as typed."""
+        return self.address
+
+    @property
     def key(self) -> str:
         """Return what makes it the same address."""
         return fold_address(self.address)
@@ -51,6 +56,11 @@ class Phone:
     """Source: ITU-T E.164; None: it is no number of any region, and kept as typed."""
     type: str = ""
     primary: bool = False
+
+    @property
+    def text(self) -> str:
+        """Return it as typed."""
+        return self.number
 
     @property
     def key(self) -> str:
@@ -90,6 +100,11 @@ class Url:
     value: str
     type: str = ""
     primary: bool = False
+
+    @property
+    def text(self) -> str:
+        """Return it as typed."""
+        return self.value
 
     @property
     def key(self) -> str:

@@ -27,7 +27,7 @@ class Contact:
     crm_version: int = 0
     """Of the newest change of the CRM's that was taken in."""
     changed: Mapping[str, datetime] = field(default_factory=dict)
-    """When our side changed which field (as `flat.changed_fields` names it) last."""
+    """When which field (as `flat.changed_fields` names it) was changed last, on whichever side."""
     created_at: datetime
     updated_at: datetime
     deleted_at: datetime | None = None

@@ -27,8 +27,8 @@ class Person:
     """Resource names of labels and system groups."""
     former: tuple[str, ...] = ()
     """Resource names it had before."""
-    our_id: str | None = None
-    """What we wrote into its `clientData`: `<contact id>`; None: nothing of this tenant's."""
+    our_ids: tuple[str, ...] = ()
+    """What was written into its `clientData`: ids of contacts, of whichever tenants."""
     is_deleted: bool = False
 
 

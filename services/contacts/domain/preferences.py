@@ -43,12 +43,22 @@ class CrmDeletes(StrEnum):
     ALL = "all"
 
 
+class Language(StrEnum):
+    """In which language the CRM's fields have their names, where the tenant has none of its own."""
+
+    FRENCH = "fr"
+    PORTUGUESE = "pt"
+    ENGLISH = "en"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenantDefaults:
     """What holds for all connections of a tenant."""
 
     region: str = "BR"
     """Whose phone numbers have no country code: ISO 3166-1 alpha-2."""
+    language: Language = Language.FRENCH
+    """Of the names in what is told; what comes in may have any."""
     mapping: Mapping[str, str] = field(default_factory=dict)
     """The CRM's names of fields, beside and before those that everybody may use."""
 
@@ -104,7 +114,10 @@ def preferences_of(stored: Mapping[str, Any]) -> Preferences:
 
 def tenant_defaults_of(stored: Mapping[str, Any]) -> TenantDefaults:
     """Return what a column keeps; what it has besides is of another release."""
-    return TenantDefaults(**_known(TenantDefaults, stored))
+    given = _known(TenantDefaults, stored)
+    if "language" in given:
+        given["language"] = Language(given["language"])
+    return TenantDefaults(**given)
 
 
 def _known(made: type[Any], stored: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,18 +4,12 @@ Source: https://developers.google.com/people/api/rest
 """
 
 from libs.common.connections import Connected
-from libs.common.google.box import AccountCharge
 from libs.common.google.connected import ConnectedGoogle
 from libs.common.google.discovery import PeopleResources
-from libs.common.quota import Lane, Ledger
+from libs.common.quota import Lane
+from services.contacts.google.costs import Ledgers, PeopleCharge
 from services.contacts.google.reading import ReadingBox
 from services.contacts.google.writing import WritingBox
-
-
-def units(method_id: str) -> int:
-    """Return what a call costs: every request is one."""
-    del method_id
-    return 1
 
 
 class PeopleBox(ReadingBox, WritingBox):
@@ -28,19 +22,19 @@ class GooglePeople:
     Args:
         google: executes requests on behalf of connections.
         resources: build them.
-        ledger: of the quota; None: requests are not counted.
+        ledgers: of the quota; None: requests are not counted.
     """
 
     def __init__(
-        self, google: ConnectedGoogle, resources: PeopleResources, ledger: Ledger | None = None
+        self, google: ConnectedGoogle, resources: PeopleResources, ledgers: Ledgers | None = None
     ) -> None:
         self._google = google
         self._api = resources
-        self._ledger = ledger
+        self._ledgers = ledgers
 
     def box(self, connection: Connected, lane: Lane = Lane.LIVE) -> PeopleBox:
         """Return what the connection's grant opens; what it costs is counted in `lane`."""
         charge = None
-        if self._ledger is not None:
-            charge = AccountCharge(self._ledger, connection.account_id, lane, units)
+        if self._ledgers is not None:
+            charge = PeopleCharge(self._ledgers, connection.account_id, lane)
         return PeopleBox(self._google, self._api, connection_id=connection.id, charge=charge)

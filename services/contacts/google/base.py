@@ -3,8 +3,9 @@
 from uuid import UUID
 
 from libs.common.google.box import Box
-from libs.common.google.connected import Charge, ConnectedGoogle
+from libs.common.google.connected import ConnectedGoogle
 from libs.common.google.discovery import PeopleResources
+from services.contacts.google.costs import PeopleCharge
 
 
 class PeopleApi(Box):
@@ -16,8 +17,14 @@ class PeopleApi(Box):
         resources: PeopleResources,
         *,
         connection_id: UUID,
-        charge: Charge | None,
+        charge: PeopleCharge | None,
     ) -> None:
         """Build requests with `resources`."""
         super().__init__(google, connection_id=connection_id, charge=charge)
         self._api = resources
+        self._counts = charge
+
+    async def _written(self, contacts: int) -> None:
+        """Take so many of the contacts that may be written in a day; see `Ledger.spend`."""
+        if self._counts is not None:
+            await self._counts.written(contacts)

@@ -123,3 +123,83 @@ async def find_by_keys(
     """Return the contacts that have any of these addresses (folded) or numbers (E.164)."""
     rows = await conn.fetch(FIND_BY_KEYS, tenant_id, list(emails), list(phones))
     return [contact_of(row) for row in rows]
+
+
+LIST_CONTACTS = f"""
+SELECT {COLUMNS} FROM contacts c
+ WHERE tenant_id = $1 AND deleted_at IS NULL AND ($2::uuid IS NULL OR id > $2)
+   AND ($3::text IS NULL OR owner_user_id IS NULL OR owner_user_id = $3 OR entity_id IS NOT NULL)
+   AND search LIKE ALL ($4::text[])
+   AND ($5::uuid IS NULL OR EXISTS (
+       SELECT FROM group_members m
+        WHERE m.tenant_id = c.tenant_id AND m.group_id = $5 AND m.contact_id = c.id))
+ ORDER BY id
+ LIMIT $6
+"""  # noqa: S608 - constants
+
+
+async def list_contacts(
+    conn: Conn,
+    tenant_id: str,
+    *,
+    user_id: str | None,
+    words: Sequence[str] = (),
+    group_id: UUID | None = None,
+    after: UUID | None = None,
+    limit: int,
+) -> list[Contact]:
+    """Return the next contacts in the order in which they were made.
+
+    Args:
+        conn: a connection.
+        tenant_id: whose.
+        user_id: who may see them; None: a service, which sees all.
+        words: case-folded; all of them have to be in what it is found by.
+        group_id: only its members.
+        after: the last one before these.
+        limit: most of them.
+    """
+    patterns = [f"%{_literal(one)}%" for one in words]
+    rows = await conn.fetch(LIST_CONTACTS, tenant_id, after, user_id, patterns, group_id, limit)
+    return [contact_of(row) for row in rows]
+
+
+def _literal(text: str) -> str:
+    return "".join(f"\\{char}" if char in "\\%_" else char for char in text)
+
+
+RELEASE_ENTITY = "UPDATE contacts SET entity_id = NULL WHERE tenant_id = $1 AND id = $2"
+
+
+async def release_entity(conn: Conn, tenant_id: str, contact_id: UUID) -> None:
+    """Let another contact have the id that the CRM has for this one."""
+    await conn.execute(RELEASE_ENTITY, tenant_id, contact_id)
+
+
+BELONGINGS = tuple(
+    f"DELETE FROM {table} WHERE tenant_id = $1 AND contact_id = ANY($2::uuid[])"  # noqa: S608
+    for table in ("group_members", "nicknames")
+)
+
+
+async def forget_belongings(conn: Conn, tenant_id: str, contact_ids: Sequence[UUID]) -> None:
+    """Remove what only contacts that are there have: memberships and nicknames."""
+    if contact_ids:
+        for statement in BELONGINGS:
+            await conn.execute(statement, tenant_id, list(contact_ids))
+
+
+MOVE_NICKNAMES = """
+UPDATE nicknames n SET contact_id = $3, updated_at = $4,
+       is_default = n.is_default AND NOT EXISTS (
+           SELECT FROM nicknames o
+            WHERE o.tenant_id = $1 AND o.contact_id = $3 AND o.tone = n.tone AND o.is_default)
+ WHERE n.tenant_id = $1 AND n.contact_id = $2
+"""
+
+
+async def move_nicknames(
+    conn: Conn, tenant_id: str, contact_id: UUID, *, to: UUID, now: datetime
+) -> None:
+    """Let a contact's nicknames be another's, whose own defaults stay."""
+    await conn.execute(MOVE_NICKNAMES, tenant_id, contact_id, to, now)

@@ -105,3 +105,243 @@ async def list_of_contacts(
     for row in await conn.fetch(LIST_OF, tenant_id, list(contact_ids)):
         found[row["contact_id"]].append(known_of(row))
     return found
+
+
+LIST_UNLINKED = f"""
+SELECT {COLUMNS} FROM people
+ WHERE tenant_id = $1 AND connection_id = $2 AND contact_id IS NULL AND gone_at IS NULL
+   AND resource > $3
+ ORDER BY resource LIMIT $4
+"""  # noqa: S608 - constants
+
+
+async def list_unlinked(
+    conn: Conn, tenant_id: str, connection_id: UUID, *, after: str, limit: int
+) -> list[Known]:
+    """Return some people of an address book who are no contact, by resource name."""
+    rows = await conn.fetch(LIST_UNLINKED, tenant_id, connection_id, after, limit)
+    return [known_of(row) for row in rows]
+
+
+FIND_UNLINKED = f"""
+SELECT {COLUMNS} FROM people
+ WHERE tenant_id = $1 AND connection_id = $2 AND contact_id IS NULL AND gone_at IS NULL
+   AND (emails && $3::text[] OR phones && $4::text[])
+ ORDER BY resource
+"""  # noqa: S608 - constants
+
+
+async def find_unlinked(
+    conn: Conn,
+    tenant_id: str,
+    connection_id: UUID,
+    *,
+    emails: Sequence[str],
+    phones: Sequence[str],
+) -> list[Known]:
+    """Return people of an address book who are no contact and have any of these keys."""
+    rows = await conn.fetch(FIND_UNLINKED, tenant_id, connection_id, list(emails), list(phones))
+    return [known_of(row) for row in rows]
+
+
+COUNT = """
+SELECT count(*) FROM people WHERE tenant_id = $1 AND connection_id = $2 AND gone_at IS NULL
+"""
+
+
+async def count_people(conn: Conn, tenant_id: str, connection_id: UUID) -> int:
+    """Return how many people an address book has, as far as is known."""
+    return int(await conn.fetchval(COUNT, tenant_id, connection_id))
+
+
+COUNT_LINKED = """
+SELECT count(*) FROM people
+ WHERE tenant_id = $1 AND connection_id = $2 AND contact_id IS NOT NULL AND gone_at IS NULL
+"""
+
+
+async def count_linked(conn: Conn, tenant_id: str, connection_id: UUID) -> int:
+    """Return how many people of an address book are contacts."""
+    return int(await conn.fetchval(COUNT_LINKED, tenant_id, connection_id))
+
+
+COUNT_GOING = """
+SELECT count(*)
+  FROM people p JOIN contacts c ON c.tenant_id = p.tenant_id AND c.id = p.contact_id
+ WHERE p.tenant_id = $1 AND p.connection_id = $2 AND p.gone_at IS NULL
+   AND c.deleted_at IS NOT NULL AND (p.made_by_us OR $3)
+"""
+
+
+async def count_going(
+    conn: Conn, tenant_id: str, connection_id: UUID, *, whoever_made_them: bool
+) -> int:
+    """Return how many people are to go from an address book, since their contact is deleted.
+
+    Args:
+        whoever_made_them: also those that we did not write there.
+    """
+    found = await conn.fetchval(COUNT_GOING, tenant_id, connection_id, whoever_made_them)
+    return int(found)
+
+
+FORGET = """
+DELETE FROM people WHERE tenant_id = $1 AND connection_id = $2 AND resource = ANY($3::text[])
+"""
+
+
+async def forget_people(
+    conn: Conn, tenant_id: str, connection_id: UUID, resources: Sequence[str]
+) -> None:
+    """Remove rows of an address book, of people who have another name there now."""
+    await conn.execute(FORGET, tenant_id, connection_id, list(resources))
+
+
+LIST_IN = """
+SELECT contact_id FROM people
+ WHERE tenant_id = $1 AND connection_id = $2 AND groups @> ARRAY[$3::text] AND gone_at IS NULL
+   AND contact_id IS NOT NULL
+ ORDER BY contact_id
+"""
+
+
+async def contacts_with_label(
+    conn: Conn, tenant_id: str, connection_id: UUID, label: str
+) -> list[UUID]:
+    """Return which contacts have a label in an address book, as far as is known."""
+    return [row["contact_id"] for row in await conn.fetch(LIST_IN, tenant_id, connection_id, label)]
+
+
+ADOPT = """
+WITH former AS (
+    SELECT connection_id FROM connections
+     WHERE tenant_id = $1 AND account_id = $2 AND user_id = $3 AND connection_id <> $4
+       AND state = 'disconnected' AND purge = 'none'
+), newest AS (
+    SELECT DISTINCT ON (p.resource) p.connection_id, p.resource
+      FROM people p JOIN former f USING (connection_id)
+     WHERE p.tenant_id = $1 AND p.account_id = $2
+     ORDER BY p.resource, p.gone_at DESC NULLS FIRST, p.seen_at DESC
+)
+UPDATE people p SET connection_id = $4
+  FROM newest n
+ WHERE p.tenant_id = $1 AND p.connection_id = n.connection_id AND p.resource = n.resource
+   AND NOT EXISTS (SELECT FROM people o
+                    WHERE o.tenant_id = $1 AND o.connection_id = $4
+                      AND (o.resource = p.resource
+                           OR (o.contact_id = p.contact_id AND o.gone_at IS NULL
+                               AND p.gone_at IS NULL)))
+"""
+ADOPT_LABELS = """
+WITH former AS (
+    SELECT connection_id FROM connections
+     WHERE tenant_id = $1 AND account_id = $2 AND user_id = $3 AND connection_id <> $4
+       AND state = 'disconnected' AND purge = 'none'
+), newest AS (
+    SELECT DISTINCT ON (l.resource) l.connection_id, l.resource
+      FROM labels l JOIN former f USING (connection_id)
+     WHERE l.tenant_id = $1
+     ORDER BY l.resource, l.gone_at DESC NULLS FIRST, l.seen_at DESC
+)
+UPDATE labels l SET connection_id = $4
+  FROM newest n
+ WHERE l.tenant_id = $1 AND l.connection_id = n.connection_id AND l.resource = n.resource
+   AND NOT EXISTS (SELECT FROM labels o
+                    WHERE o.tenant_id = $1 AND o.connection_id = $4
+                      AND (o.resource = l.resource
+                           OR (o.group_id = l.group_id AND o.gone_at IS NULL
+                               AND l.gone_at IS NULL)))
+"""
+
+
+async def adopt(
+    conn: Conn, tenant_id: str, account_id: UUID, *, user_id: str, connection_id: UUID
+) -> int:
+    """Let a user's new connection have what ended ones of the same account knew; return how much.
+
+    What a contact is at Google is thus known again, and nothing doubles.
+    """
+    where = tenant_id, account_id, user_id, connection_id
+    await conn.execute(ADOPT_LABELS, *where)
+    tag: str = await conn.execute(ADOPT, *where)
+    return int(tag.rpartition(" ")[2])
+
+
+COUNT_ABSENT = """
+SELECT count(*) FILTER (WHERE s.item IS NULL AND p.contact_id IS NOT NULL
+                          AND p.seen_at < $4) AS absent,
+       count(*) FILTER (WHERE p.contact_id IS NOT NULL) AS held
+  FROM people p
+  LEFT JOIN snapshot_items s ON s.tenant_id = $1 AND s.feed_id = $3 AND s.item = p.resource
+ WHERE p.tenant_id = $1 AND p.connection_id = $2 AND p.gone_at IS NULL
+"""
+
+
+async def count_absent(
+    conn: Conn, tenant_id: str, connection_id: UUID, feed_id: UUID, *, started_at: datetime
+) -> tuple[int, int]:
+    """Return how many contacts of an address book were not listed, and how many it has.
+
+    Those written since the listing began do not count: lists lag behind.
+    """
+    (row,) = await conn.fetch(COUNT_ABSENT, tenant_id, connection_id, feed_id, started_at)
+    return int(row["absent"]), int(row["held"])
+
+
+LIST_ABSENT = """
+SELECT p.resource
+  FROM people p
+  LEFT JOIN snapshot_items s ON s.tenant_id = $1 AND s.feed_id = $3 AND s.item = p.resource
+ WHERE p.tenant_id = $1 AND p.connection_id = $2 AND p.gone_at IS NULL AND s.item IS NULL
+   AND p.seen_at < $4 AND p.resource > $5
+ ORDER BY p.resource LIMIT $6
+"""
+
+
+async def list_absent(
+    conn: Conn,
+    tenant_id: str,
+    connection_id: UUID,
+    feed_id: UUID,
+    *,
+    started_at: datetime,
+    after: str,
+    limit: int,
+) -> list[str]:
+    """Return some people of an address book who were not listed."""
+    rows = await conn.fetch(
+        LIST_ABSENT, tenant_id, connection_id, feed_id, started_at, after, limit
+    )
+    return [row["resource"] for row in rows]
+
+
+COUNT_NOTED = """
+SELECT count(*) FILTER (WHERE s.item IS NOT NULL) AS noted,
+       count(*) FILTER (WHERE s.item IS NOT NULL OR p.gone_at IS NULL) AS held
+  FROM people p
+  LEFT JOIN snapshot_items s ON s.tenant_id = $1 AND s.feed_id = $3 AND s.item = p.resource
+ WHERE p.tenant_id = $1 AND p.connection_id = $2 AND p.contact_id IS NOT NULL
+"""
+
+
+async def count_noted(
+    conn: Conn, tenant_id: str, connection_id: UUID, feed_id: UUID
+) -> tuple[int, int]:
+    """Return how many contacts of an address book a feed has noted as gone, and of how many."""
+    (row,) = await conn.fetch(COUNT_NOTED, tenant_id, connection_id, feed_id)
+    return int(row["noted"]), int(row["held"])
+
+
+BURY_NOTED = """
+UPDATE people p SET gone_at = $4
+  FROM snapshot_items s
+ WHERE p.tenant_id = $1 AND p.connection_id = $2 AND p.gone_at IS NULL
+   AND s.tenant_id = $1 AND s.feed_id = $3 AND s.item = p.resource
+"""
+
+
+async def bury_noted(
+    conn: Conn, tenant_id: str, connection_id: UUID, feed_id: UUID, *, now: datetime
+) -> None:
+    """Note of people whom a feed has noted as gone that they are; what contacts they are stays."""
+    await conn.execute(BURY_NOTED, tenant_id, connection_id, feed_id, now)

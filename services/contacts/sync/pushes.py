@@ -6,15 +6,13 @@ from typing import Final
 from uuid import UUID
 
 from libs.common.db import Connection as Conn
-from libs.common.writes import NewWrite
-from libs.common.writes import store as ledger
 from services.contacts.domain.connection import Connection
 from services.contacts.domain.contact import Contact
 from services.contacts.domain.person import Known
 from services.contacts.domain.pushing import needs_write
 from services.contacts.store import connections, people
 from services.contacts.store.groups import groups_of_contacts
-from services.contacts.sync.feeds import wake, write_address
+from services.contacts.sync.queueing import queue_step
 
 PERSON: Final = "contacts.person"
 """The kind of write that brings one contact into step in one address book."""
@@ -45,38 +43,14 @@ async def queue_pushes(
             for one in contacts
             if needs_write(connection, one, _in(connection, known[one.id]), groups[one.id])
         ]
-        queued += await _queue(conn, connection, behind, now=now)
+        ids = [one.id for one in behind]
+        queued += await queue_step(conn, connection, PERSON, ids, now=now)
     return queued
 
 
 def _in(connection: Connection, known: Sequence[Known]) -> Known | None:
     """Return the person that a contact is in an address book; the live one comes first."""
     return next((one for one in known if one.connection_id == connection.id), None)
-
-
-async def _queue(
-    conn: Conn, connection: Connection, contacts: Sequence[Contact], *, now: datetime
-) -> int:
-    items = [str(one.id) for one in contacts]
-    waiting = await ledger.list_waiting(
-        conn, connection.tenant_id, connection.id, kind=PERSON, items=items
-    )
-    new = [
-        NewWrite(
-            tenant_id=connection.tenant_id,
-            connection_id=connection.id,
-            kind=PERSON,
-            item=item,
-            desired={},
-            due_at=now,
-        )
-        for item in items
-        if item not in waiting
-    ]
-    if new:
-        await ledger.queue(conn, new, now=now)
-        await wake(conn, write_address(connection.id), now=now)
-    return len(new)
 
 
 def contact_id_of(item: str) -> UUID:

@@ -6,7 +6,7 @@ from how contacts and people stand at the end, not from who changed them: a chan
 one address book goes out to the others, and to that one only what it does not have.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -44,6 +44,7 @@ class Turn:
         self._people: dict[tuple[UUID, str], Known] = {}
         self._silent: set[UUID] = set()
         self._touched: set[UUID] = set()
+        self._at_end: list[Callable[[], Awaitable[None]]] = []
 
     @classmethod
     async def begin(cls, conn: Conn, tenant_id: str, *, now: datetime) -> "Turn":
@@ -64,9 +65,10 @@ class Turn:
             self._contacts |= found
         return {one: self._contacts[one] for one in wanted if one in self._contacts}
 
-    async def find_by_keys(self, card: Card) -> list[Contact]:
-        """Return the contacts that share an address or a number with a card."""
-        emails, phones = set(card.email_keys), set(card.phone_keys)
+    async def find_by_keys(self, *cards: Card) -> list[Contact]:
+        """Return the contacts that share an address or a number with any of these cards."""
+        emails = {key for one in cards for key in one.email_keys}
+        phones = {key for one in cards for key in one.phone_keys}
         stored = await store.find_by_keys(
             self.conn, self.tenant_id, emails=sorted(emails), phones=sorted(phones)
         )
@@ -79,14 +81,22 @@ class Turn:
             and (emails & set(one.card.email_keys) or phones & set(one.card.phone_keys))
         ]
 
-    def create(self, new: NewContact, *, origin: Origin) -> Contact:
-        """Return a contact that is new."""
+    def create(self, new: NewContact, *, origin: Origin, at: datetime | None = None) -> Contact:
+        """Return a contact that is new.
+
+        Args:
+            new: what it begins with.
+            origin: why it is there.
+            at: when what it says was written; None: now.
+        """
+        fields = changed_fields(Card(), new.card)
         contact = Contact(
             tenant_id=self.tenant_id,
             id=new_id(),
             owner_user_id=new.owner_user_id,
             entity_id=new.entity_id,
             card=new.card,
+            changed=dict.fromkeys(fields, at or self.now),
             crm_version=new.crm_version,
             created_at=self.now,
             updated_at=self.now,
@@ -94,7 +104,14 @@ class Turn:
         return self._becomes(None, contact, origin)
 
     def change(
-        self, contact: Contact, card: Card, *, origin: Origin, ours: bool, **more: Any
+        self,
+        contact: Contact,
+        card: Card,
+        *,
+        origin: Origin,
+        ours: bool,
+        at: datetime | None = None,
+        **more: Any,
     ) -> Contact:
         """Return a contact with another card; the same one if nothing is another.
 
@@ -102,13 +119,15 @@ class Turn:
             contact: as `find` returned it.
             card: all that is known of it from now on.
             origin: of the change.
-            ours: the CRM's side changed it, now; what Google's side changed keeps its times.
+            ours: the CRM's side changed it, now.
+            at: when Google's side changed it; None: what it changed keeps its times.
             more: other attributes that change: `owner_user_id`, `entity_id`, `crm_version`.
         """
         fields = changed_fields(contact.card, card)
         changed = dict(contact.changed)
-        if ours:
-            changed |= dict.fromkeys(fields, self.now)
+        changed_at = self.now if ours else at
+        if changed_at is not None:
+            changed |= dict.fromkeys(fields, changed_at)
         after = replace(contact, card=card, changed=changed, **more)
         if after == contact:
             return contact
@@ -155,6 +174,10 @@ class Turn:
         """Look at the end whether address books have this contact as they should."""
         self._touched.add(contact_id)
 
+    def at_end(self, step: Callable[[], Awaitable[None]]) -> None:
+        """Do something more at the end: after contacts were told of, before writes are queued."""
+        self._at_end.append(step)
+
     async def end(self) -> None:
         """Keep, tell and queue; after this the turn is over.
 
@@ -167,9 +190,13 @@ class Turn:
         self._contacts |= {after.id: after for _, after in told}
         kept = [self._contacts[one] for one in sorted({*self._before, *self._silent})]
         await store.put_contacts(self.conn, self.tenant_id, kept)
+        gone = [one.id for one in kept if not one.is_live]
+        await store.forget_belongings(self.conn, self.tenant_id, gone)
         known = list(self._people.values())
         await people.put_people(self.conn, self.tenant_id, known, now=self.now)
         await self._tell(told)
+        for step in self._at_end:
+            await step()
         touched = await self.find(self._touched | set(self._before))
         await queue_pushes(self.conn, self.tenant_id, list(touched.values()), now=self.now)
 

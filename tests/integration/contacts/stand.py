@@ -70,7 +70,6 @@ def settings_for(
         "caller_audience": CALLER_AUDIENCE,
         "shortest_poll": 0.2,
         "longest_poll": 0.4,
-        "requests_per_minute": 100_000,
         "critical_reads_per_minute": 100_000,
         "critical_writes_per_minute": 100_000,
         **overrides,

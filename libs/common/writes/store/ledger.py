@@ -13,12 +13,29 @@ LOOP_WINDOW = timedelta(hours=1)
 MOST_PER_ITEM = 60
 """Writes of one item within the window; a person clicks less."""
 
-CROWDED_ITEM = """
+CROWDED = """
 SELECT item FROM writes
  WHERE tenant_id = $1 AND connection_id = $2 AND item = ANY($3::text[]) AND created_at > $4
  GROUP BY item HAVING count(*) >= $5
- LIMIT 1
 """
+
+
+async def list_crowded(
+    conn: Connection,
+    tenant_id: str,
+    connection_id: UUID,
+    items: Sequence[str],
+    *,
+    now: datetime,
+    most_per_item: int = MOST_PER_ITEM,
+) -> frozenset[str]:
+    """Return those of these items that have had `most_per_item` writes within an hour."""
+    rows = await conn.fetch(
+        CROWDED, tenant_id, connection_id, list(items), now - LOOP_WINDOW, most_per_item
+    )
+    return frozenset(row["item"] for row in rows)
+
+
 QUEUE = """
 INSERT INTO writes
        (tenant_id, id, group_id, connection_id, kind, item, base, desired, due_at, created_at)
@@ -37,27 +54,29 @@ async def queue(
     new: Sequence[NewWrite],
     *,
     now: datetime,
-    most_per_item: int = MOST_PER_ITEM,
+    most_per_item: int | None = MOST_PER_ITEM,
 ) -> None:
     """Add writes, in the caller's transaction, to be sent in this order.
 
     They are of one tenant and connection, or several calls are made. The caller raises the signal
     of the feed that sends them.
 
+    Args:
+        most_per_item: within an hour; None: the caller sees to it that nothing goes in circles.
+
     Raises:
         TooManyWrites: one item has had `most_per_item` writes within an hour.
     """
     if not new:
         return
-    crowded = await conn.fetchval(
-        CROWDED_ITEM,
+    if most_per_item is not None and await list_crowded(
+        conn,
         new[0].tenant_id,
         new[0].connection_id,
         [one.item for one in new],
-        now - LOOP_WINDOW,
-        most_per_item,
-    )
-    if crowded is not None:
+        now=now,
+        most_per_item=most_per_item,
+    ):
         raise TooManyWrites(
             "This was changed too often within an hour.",
             retry_after_s=LOOP_WINDOW.total_seconds(),
@@ -239,6 +258,19 @@ async def list_waiting(
     """Return those of these items of which a write is queued that nobody has begun to send."""
     rows = await conn.fetch(LIST_WAITING, tenant_id, connection_id, kind, list(items))
     return frozenset(row["item"] for row in rows)
+
+
+HASTEN = """
+UPDATE writes SET due_at = $4
+ WHERE tenant_id = $1 AND connection_id = $2 AND state = 'queued' AND reason = $3 AND due_at > $4
+"""
+
+
+async def hasten(
+    conn: Connection, tenant_id: str, connection_id: UUID, *, reason: str, now: datetime
+) -> None:
+    """Let queued writes that wait for this reason go on now; the caller raises the signal."""
+    await conn.execute(HASTEN, tenant_id, connection_id, reason, now)
 
 
 LIST_GROUP = """

@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -274,3 +275,21 @@ async def test_a_busy_scope_never_has_many_rows(pool: Pool, now: Clock) -> None:
 
     [(rows,)] = await pool.fetch("SELECT count(*) FROM quota_usage WHERE scope LIKE 'account:%'")
     assert rows == 14
+
+
+async def test_units_of_another_kind_are_counted_apart_and_paused_alike(
+    pool: Pool, now: Clock
+) -> None:
+    budgets = Budgets(account_per_minute=10, project_per_minute=10)
+    reads = Ledger(pool, budgets, now=now)
+    writes = Ledger(pool, replace(budgets, counts="writes"), now=now)
+    await reads.spend(ADA, Lane.SEND, 10)
+    await writes.spend(ADA, Lane.SEND, 10)
+    await refusal(writes, ADA, Lane.SEND, 1)
+
+    await reads.refused(BOB, 30)
+    await refusal(writes, BOB, Lane.SEND, 1)
+    async with pool.acquire() as conn:
+        left = await writes.left(conn, [ADA, BOB])
+    assert left[ADA].minute == 0
+    assert left[BOB].paused_until == now() + timedelta(seconds=30)
