@@ -10,7 +10,7 @@ from libs.common.events.envelope import Envelope
 from tests.messaging import NOON
 
 ANN = UUID("01900000-0000-7000-8000-000000000001")
-"""A contact; others are made later, and have higher ids."""
+"""A contact; the other one was made later."""
 LATER = UUID("01900000-0000-7000-8000-000000000002")
 
 

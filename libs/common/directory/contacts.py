@@ -5,6 +5,7 @@ mail and no colleague's meetings.
 """
 
 from collections.abc import Iterable
+from datetime import datetime
 from functools import partial
 from typing import Protocol
 
@@ -34,7 +35,9 @@ def subscription(pool: Pool, learner: Learner, *, queue: str) -> Subscription:
     """Return the queue of what is told of contacts, which may come in any order."""
 
     async def handle(envelope: Envelope) -> None:
-        news = news_of(contacts.read_contact(envelope), sequence=int(envelope.sequence))
+        news = news_of(
+            contacts.read_contact(envelope), sequence=int(envelope.sequence), at=envelope.time
+        )
         if news is None:
             return
         async with transaction(pool) as conn:
@@ -44,7 +47,7 @@ def subscription(pool: Pool, learner: Learner, *, queue: str) -> Subscription:
     return Subscription(queue=queue, types=tuple(contacts.CONTACTS_BY_TYPE), handler=handle)
 
 
-def news_of(event: contacts.ContactEvent, *, sequence: int) -> News | None:
+def news_of(event: contacts.ContactEvent, *, sequence: int, at: datetime) -> News | None:
     """Return what an event of a contact means for the directory; None: nothing.
 
     A contact is known by its own id until the CRM has it, and by the CRM's from then on: what it
@@ -54,7 +57,7 @@ def news_of(event: contacts.ContactEvent, *, sequence: int) -> News | None:
     own = EntityRef(event.entity.type, str(event.contact_id))
     is_new = isinstance(event, contacts.ContactCreated)
     before = () if is_new or own == ref else (own,)
-    news = partial(News, contact_id=event.contact_id, sequence=sequence)
+    news = partial(News, contact_id=event.contact_id, sequence=sequence, at=at)
     if event.visible_to == "owner":
         was_ours = isinstance(event, contacts.ContactUpdated)  # the tenant's, until now
         return news(gone=(ref, *before)) if was_ours else None

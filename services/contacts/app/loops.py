@@ -2,14 +2,17 @@
 
 from aiohttp import web
 
+from libs.common import clock
 from libs.common.background import consume, reconcile_for_ever, runner
 from libs.common.connections import telling
 from libs.common.db import POOL
 from libs.common.feeds import FeedKind
+from libs.common.housekeeping import keep_house
 from libs.common.service import Loop
 from services.contacts import consumers
-from services.contacts.app.parts import CONNECTIONS, OUTBOUND, SERVICE, SETTINGS
+from services.contacts.app.parts import CHORES, CONNECTIONS, OUTBOUND, SERVICE, SETTINGS
 from services.contacts.sync import feeds
+from services.contacts.sync.measuring import measure_for_ever
 from services.contacts.sync.telling import tell_of_feed
 
 IDLE_S = 3600.0
@@ -22,6 +25,8 @@ def loops_of(roles: frozenset[str]) -> list[tuple[str, Loop]]:
         loops += [
             ("feeds", _run_feeds),
             ("reconcile", _run_reconcile),
+            ("housekeeping", _run_housekeeping),
+            ("measuring", _run_measuring),
         ]
     if "consumer" in roles:
         loops.append(("consumer", _run_consumer))
@@ -39,6 +44,15 @@ async def _run_feeds(app: web.Application) -> None:
 async def _run_reconcile(app: web.Application) -> None:
     mine, every_s = app[CONNECTIONS], app[SETTINGS].reconcile_interval
     await reconcile_for_ever(mine, every_s=every_s)
+
+
+async def _run_housekeeping(app: web.Application) -> None:
+    every_s, mine = app[SETTINGS].housekeeping_interval, app[CHORES]
+    await keep_house(app[POOL], mine, every_s=every_s, now=clock.now)
+
+
+async def _run_measuring(app: web.Application) -> None:
+    await measure_for_ever(app[POOL], now=clock.now)
 
 
 async def _run_consumer(app: web.Application) -> None:

@@ -13,6 +13,7 @@ from libs.common.google.connected import ConnectedGoogle
 from libs.common.google.roots import GoogleRoots
 from libs.common.google.transport import GoogleClient
 from libs.common.google.wire import client_session
+from libs.common.housekeeping import Chore
 from libs.common.quota import Budgets, Ledger
 from libs.common.writes.outbound import Outbound
 from services.contacts.domain.connection import Connection
@@ -21,6 +22,7 @@ from services.contacts.google.costs import Ledgers
 from services.contacts.settings import ContactsSettings
 from services.contacts.store.connections import ROWS
 from services.contacts.sync.connections import Connections
+from services.contacts.sync.housekeeping import chores
 from services.contacts.sync.settings import SettingsWriter
 from services.contacts.web.settings import WRITER
 
@@ -30,6 +32,7 @@ ENDLESS = 1_000_000_000
 SETTINGS = web.AppKey("settings", ContactsSettings)
 CONNECTIONS = web.AppKey("connections", Connections)
 OUTBOUND: web.AppKey[Outbound[Connection]] = web.AppKey("outbound", Outbound)
+CHORES: web.AppKey[tuple[Chore, ...]] = web.AppKey("chores", tuple)
 
 
 async def parts(app: web.Application) -> AsyncIterator[None]:
@@ -54,6 +57,7 @@ def _wire(app: web.Application, pool: db.Pool, google: GooglePeople, auth: AuthC
     app[OUTBOUND] = Outbound(pool, ROWS.find, [], now=clock.now)
     app[WRITER] = SettingsWriter(now=clock.now)
     app[CONNECTIONS] = Connections(pool, auth, ROWS, now=clock.now)
+    app[CHORES] = chores(app[SETTINGS], now=clock.now)
 
 
 def _ledgers(pool: db.Pool, settings: ContactsSettings) -> Ledgers:

@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import AsyncIterator
+from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
@@ -25,8 +27,12 @@ class Directory:
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
 
-    async def hears(self, event: ContactEvent, sequence: int) -> list[Change]:
-        news = news_of(event, sequence=sequence)
+    async def hears(
+        self, event: ContactEvent, sequence: int, *, minutes: float = 0
+    ) -> list[Change]:
+        """Take in an event, of so many minutes past noon."""
+        at = NOON + timedelta(minutes=minutes)
+        news = news_of(event, sequence=sequence, at=at)
         assert news is not None
         async with db.transaction(self.pool) as conn:
             await store.lock_exclusive(conn, "acme")
@@ -140,17 +146,21 @@ async def test_a_merged_contact_is_gone_and_its_successor_stays(directory: Direc
     assert await directory.whose("ann@x.test") == [EntityRef("contact", str(LATER))]
 
 
-@pytest.mark.parametrize("late_ending", [False, True])
-async def test_another_contact_with_the_crms_id_counts_anew(
-    directory: Directory, *, late_ending: bool
+@pytest.mark.parametrize("is_late", [False, True])
+@pytest.mark.parametrize(("giver", "taker"), [(ANN, LATER), (LATER, ANN)])
+async def test_an_id_of_the_crms_may_go_from_one_contact_to_another(
+    directory: Directory, *, giver: UUID, taker: UUID, is_late: bool
 ) -> None:
-    await directory.hears(created("ann@x.test", entity_id="c-7", contact_id=ANN), 7)
-    if not late_ending:
-        await directory.hears(deleted(entity_id="c-7", contact_id=ANN), 8)
-    await directory.hears(created("new@x.test", entity_id="c-7", contact_id=LATER), 1)
-    if late_ending:
-        await directory.hears(deleted(entity_id="c-7", contact_id=ANN), 8)
+    await directory.hears(created("ann@x.test", entity_id="c-7", contact_id=giver), 7)
+    told: list[tuple[ContactEvent, int]] = [
+        (deleted(entity_id="c-7", contact_id=giver), 8),
+        (updated("new@x.test", entity_id="c-7", contact_id=taker), 2),
+    ]
+    for event, sequence in reversed(told) if is_late else told:
+        await directory.hears(event, sequence, minutes=1)
     assert await directory.whose("new@x.test") == [CRMS]
+    late = updated("ann@x.test", entity_id="c-7", contact_id=giver)
+    assert await directory.hears(late, 6) == []
 
 
 async def test_whose_it_is_stays_if_a_contact_is_nobodys(directory: Directory) -> None:

@@ -9,13 +9,14 @@ from libs.common.directory.contacts import news_of
 from libs.common.errors import InvalidInput
 from libs.common.events.contacts import ContactEvent, read_contact
 from tests.contacts_told import ANN, LATER, created, deleted, merged, sealed, updated
+from tests.messaging import NOON
 
 OWN = EntityRef("contact", str(ANN))
 CRMS = EntityRef("contact", "c-7")
 
 
 def test_a_contact_of_the_tenants_is_an_entity_with_clean_addresses() -> None:
-    news = news_of(created("Ann@X.test ", "ann@x.test", "no address"), sequence=1)
+    news = news_of(created("Ann@X.test ", "ann@x.test", "no address"), sequence=1, at=NOON)
 
     assert news is not None
     assert (news.contact_id, news.sequence, news.gone) == (ANN, 1, ())
@@ -27,7 +28,7 @@ def test_a_contact_of_the_tenants_is_an_entity_with_clean_addresses() -> None:
 
 
 def test_a_contact_that_the_crm_has_now_is_no_more_what_it_was() -> None:
-    news = news_of(updated("ann@x.test", entity_id="c-7"), sequence=2)
+    news = news_of(updated("ann@x.test", entity_id="c-7"), sequence=2, at=NOON)
 
     assert news is not None
     assert news.entity is not None
@@ -36,32 +37,32 @@ def test_a_contact_that_the_crm_has_now_is_no_more_what_it_was() -> None:
 
 
 def test_a_contact_that_is_new_was_nothing_before() -> None:
-    news = news_of(created("ann@x.test", entity_id="c-7"), sequence=1)
+    news = news_of(created("ann@x.test", entity_id="c-7"), sequence=1, at=NOON)
     assert news is not None
     assert news.gone == ()
 
 
 @pytest.mark.parametrize("event", [created(visible_to="owner"), deleted(visible_to="owner")])
 def test_a_contact_that_is_its_owners_alone_concerns_nobody(event: ContactEvent) -> None:
-    assert news_of(event, sequence=1) is None
+    assert news_of(event, sequence=1, at=NOON) is None
 
 
 def test_a_contact_that_becomes_its_owners_alone_is_an_entity_no_more() -> None:
-    news = news_of(updated("ann@x.test", visible_to="owner"), sequence=2)
+    news = news_of(updated("ann@x.test", visible_to="owner"), sequence=2, at=NOON)
     assert news is not None
     assert (news.entity, news.gone) == (None, (OWN,))
 
 
 @pytest.mark.parametrize("event", [deleted(entity_id="c-7"), merged(entity_id="c-7")])
 def test_a_contact_that_is_gone_or_another_one_is_gone_as_both(event: ContactEvent) -> None:
-    news = news_of(event, sequence=3)
+    news = news_of(event, sequence=3, at=NOON)
     assert news is not None
     assert (news.entity, news.gone) == (None, (CRMS, OWN))
 
 
 def test_more_addresses_than_the_directory_has_room_for_are_cut() -> None:
     many = [f"ann{number:03}@x.test" for number in range(60)]
-    news = news_of(created(*many, name="A" * 600), sequence=1)
+    news = news_of(created(*many, name="A" * 600), sequence=1, at=NOON)
     assert news is not None
     assert news.entity is not None
     assert news.entity.emails == tuple(many[:50])
