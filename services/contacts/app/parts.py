@@ -32,10 +32,12 @@ from services.contacts.sync.intake import Intake
 from services.contacts.sync.listing import Labels
 from services.contacts.sync.looking_again import LookingAgain
 from services.contacts.sync.pacing import Pace
+from services.contacts.sync.privacy import desk
 from services.contacts.sync.reading import Reader
 from services.contacts.sync.replaying import Replays
 from services.contacts.sync.settings import SettingsWriter
 from services.contacts.sync.work import Work
+from services.contacts.web.privacy import DESK
 from services.contacts.web.settings import WRITER
 
 SERVICE = "contacts"
@@ -92,6 +94,7 @@ def _wire(app: web.Application, pool: db.Pool, google: GooglePeople, auth: AuthC
     app[WRITER] = SettingsWriter(now=clock.now)
     app[CONNECTIONS] = Connections(pool, auth, ROWS, now=clock.now)
     app[CHORES] = chores(app[SETTINGS], now=clock.now)
+    app[DESK] = desk(app[CONNECTIONS], now=clock.now)
 
 
 def _ledgers(pool: db.Pool, settings: ContactsSettings) -> Ledgers:

@@ -1,8 +1,9 @@
 """The route table of the contacts service: every module's own, one after the other."""
 
-from services.contacts.web import contacts, groups, nicknames, settings
+from services.contacts.web import contacts, groups, nicknames, privacy, settings
 
 ROUTES = (
+    *privacy.ROUTES,
     *contacts.ROUTES,
     *groups.ROUTES,
     *nicknames.ROUTES,
