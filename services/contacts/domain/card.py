@@ -4,7 +4,7 @@ Values, and their form in JSON: as columns, events and calls have them.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
 from libs.common.addresses import fold_address
@@ -175,7 +175,7 @@ class Card:
         """Return it as a column keeps it: without what is empty."""
         found: dict[str, Any] = {name: value for name in SINGLE if (value := getattr(self, name))}
         for name in LISTS:
-            items = [_stored_item(one) for one in getattr(self, name)]
+            items = [parts_of(one) for one in getattr(self, name)]
             if items:
                 found[name] = items
         if self.custom:
@@ -202,9 +202,18 @@ def card_of(stored: Mapping[str, Any]) -> Card:
 def item_of(name: str, stored: Mapping[str, Any]) -> Item:
     """Return an item of the list of that name."""
     made = ITEMS[name]
-    known = {one.name for one in fields(made)}
+    known = _PARTS[made]
     item: Item = made(**{part: value for part, value in stored.items() if part in known})
     return item
+
+
+def parts_of(item: Item) -> dict[str, Any]:
+    """Return an item's values by name, without what is empty."""
+    return {
+        name: value
+        for name in _PARTS[type(item)]
+        if (value := getattr(item, name)) not in ("", None, False)
+    }
 
 
 def items_of(card: Card) -> Iterator[tuple[str, Item]]:
@@ -214,5 +223,4 @@ def items_of(card: Card) -> Iterator[tuple[str, Item]]:
             yield name, one
 
 
-def _stored_item(item: Item) -> dict[str, Any]:
-    return {name: value for name, value in asdict(item).items() if value not in ("", None, False)}
+_PARTS: Final = {made: tuple(one.name for one in fields(made)) for made in ITEMS.values()}

@@ -9,7 +9,7 @@ from prometheus_client import Gauge
 
 from libs.common.db import FAILURES, Pool, acquired
 from libs.common.errors import Transient
-from services.contacts.store.measured import measure
+from services.contacts.store.standing import measure
 
 log = structlog.get_logger(__name__)
 
@@ -18,9 +18,8 @@ SPAN = timedelta(hours=1)
 DATABASE_AWAY: tuple[type[Exception], ...] = (Transient, *FAILURES)
 
 ACTIVE = Gauge(
-    "causeway_contacts_active_connections", "Connections whose address books are kept in step."
+    "causeway_contacts_active_connections", "Connections whose contacts are kept in step."
 )
-CONFLICTS = Gauge("causeway_contacts_open_conflicts", "Conflicts that wait for somebody to choose.")
 SUCCESS = Gauge(
     "causeway_contacts_success_ratio",
     "Share of the last hour's changes, either way, that ended well; 1 without any.",
@@ -47,7 +46,6 @@ async def measure_once(pool: Pool, *, now: datetime) -> None:
         found = await measure(conn, since=now - SPAN)
     ended = found.succeeded + found.failed
     ACTIVE.set(found.active)
-    CONFLICTS.set(found.conflicts)
     SUCCESS.set(found.succeeded / ended if ended else 1.0)
     if found.last_sync_at is not None:
         LAST_SYNC.set(found.last_sync_at.timestamp())

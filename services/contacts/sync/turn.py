@@ -212,7 +212,7 @@ class Turn:
         if not told:
             return
         ids = [after.id for _, after in told]
-        links = await people.list_of_contacts(self.conn, self.tenant_id, ids)
+        links = await people.list_links(self.conn, self.tenant_id, ids)
         defaults = await tenant_defaults.find_defaults(self.conn, self.tenant_id)
         envelopes = [
             envelope

@@ -178,13 +178,12 @@ async def test_log_lines_and_conflicts_go_when_they_are_over(house: House) -> No
 async def test_what_all_connections_do_is_measured(house: House) -> None:
     await house.connection("active")
     await house.connection("disconnected")
-    await house.conflict("people/c1")
     for status in ("success", "success", "success", "error"):
         await house.line(status, ago=timedelta(minutes=5))
     await house.line("error", ago=timedelta(hours=2))
     await measure_once(house.pool, now=clock.now())
     measured = {
         name: REGISTRY.get_sample_value(f"causeway_contacts_{name}")
-        for name in ("active_connections", "open_conflicts", "success_ratio")
+        for name in ("active_connections", "success_ratio")
     }
-    assert measured == {"active_connections": 1, "open_conflicts": 1, "success_ratio": 0.75}
+    assert measured == {"active_connections": 1, "success_ratio": 0.75}
