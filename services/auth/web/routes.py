@@ -132,10 +132,9 @@ ROUTES = (
         method="GET",
         path="/v1/setup",
         handler=setup.show_setup,
-        access=CRM,
-        summary="What there is to set up at Google, for services and administrators",
+        access=Access.SERVICE,
+        summary="What there is to set up at Google, and how much is known to be",
         returns=setup.SetupView,
-        errors=(Forbidden,),
         tags=("health",),
     ),
     Route(

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import pytest
-
 from tests.emulated import Emulated
 from tests.integration.auth.stand import Stand
 from tests.support import CALLER_KEY, SERVICE_KEY, caller_token, service_caller_token
@@ -100,15 +98,10 @@ async def test_scopes_of_every_product_are_listed(auth: Stand) -> None:
     assert writing["scopes"] == ["https://www.googleapis.com/auth/contacts"]
 
 
-async def test_administrators_may_look(auth: Stand) -> None:
-    answer = await auth.call("GET", "/v1/setup", token=caller_token(roles=("admin",)))
-    assert answer.status == 200
-
-
-@pytest.mark.parametrize("roles", [(), ("Admin",), ("user", "administrator")])
-async def test_other_users_may_not(auth: Stand, roles: tuple[str, ...]) -> None:
-    answer = await auth.call("GET", "/v1/setup", token=caller_token(roles=roles))
-    assert (answer.status, answer.problem) == (403, "wrong-caller")
+async def test_users_may_not_look_whatever_they_are(auth: Stand) -> None:
+    for roles in ((), ("admin",)):
+        answer = await auth.call("GET", "/v1/setup", token=caller_token(roles=roles))
+        assert (answer.status, answer.problem) == (403, "wrong-caller")
 
 
 async def test_nobody_looks_without_a_token(auth: Stand) -> None:
