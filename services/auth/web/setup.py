@@ -72,7 +72,7 @@ class SetupView(BaseModel):
 
 
 async def show_setup(request: web.Request) -> web.Response:
-    """GET /v1/setup: every step. How the deployment stands is for services of the CRM, not users."""
+    """GET /v1/setup: every step. How the deployment stands is for services, not for users."""
     context = request.app[CONTEXT]
     checked_at, seen = await look_at_setup(context, request.app[HEALTH], now=clock.now())
     return reply(

@@ -156,6 +156,22 @@ async def resolve_conflict(
     return None if row is None else _conflict(row)
 
 
+LIST_OF = f"""
+SELECT {COLUMNS}
+  FROM conflicts
+ WHERE tenant_id = $1 AND contact_id = ANY($2::uuid[]) AND state = 'open'
+ ORDER BY id
+"""  # noqa: S608 - constants
+
+
+async def list_of_contacts(
+    conn: Conn, tenant_id: str, contact_ids: Sequence[UUID]
+) -> list[Conflict]:
+    """Return the open conflicts over values of these contacts."""
+    rows = await conn.fetch(LIST_OF, tenant_id, list(contact_ids))
+    return [_conflict(row) for row in rows]
+
+
 COUNT = """
 SELECT connection_id, count(*) AS open FROM conflicts
  WHERE tenant_id = $1 AND connection_id = ANY($2::uuid[]) AND state = 'open'

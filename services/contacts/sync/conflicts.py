@@ -13,7 +13,6 @@ from libs.common.errors import Conflict as ConflictError
 from libs.common.errors import InvalidInput, NotFound
 from libs.common.events import contacts as published
 from libs.common.events.base import Origin
-from libs.common.events.envelope import Envelope
 from libs.common.ids import new_id
 from services.contacts.domain.connection import Connection
 from services.contacts.domain.contact import Contact, NewContact
@@ -23,6 +22,7 @@ from services.contacts.domain.person import Known
 from services.contacts.store import conflicts as store
 from services.contacts.store import labels, people
 from services.contacts.store.conflicts import FIELDS, Conflict
+from services.contacts.sync.conflict_facts import conflict_envelope, conflict_facts
 from services.contacts.sync.grouping import Grouping
 from services.contacts.sync.intake import Intake
 from services.contacts.sync.turn import Turn
@@ -82,8 +82,8 @@ class FieldConflicts:
             **sides,
         )
         opened = await store.open_conflict(turn.conn, new)
-        event = published.ConflictDetected(**_facts(connection, opened), origin=origin)
-        await outbox.append(turn.conn, _envelope(event, opened, turn))
+        event = published.ConflictDetected(**conflict_facts(connection, opened), origin=origin)
+        await outbox.append(turn.conn, conflict_envelope(event, opened, now=turn.now))
 
 
 async def resolve_fields(
@@ -157,6 +157,8 @@ async def resolve_match(
     if known is None or not known.is_live:
         raise NotFound("There is no such person any more.")
     ended = await end_conflict(turn, connection, found, {"contact": str(choice)}, by=by)
+    for one in found.candidates:
+        turn.touch(one)  # whoever it is not may be written there now
     if choice == NEW:
         new = NewContact(owner_user_id=connection.user_id, card=known.base)
         contact = turn.create(new, origin=Origin.LIVE)
@@ -225,32 +227,8 @@ async def end_conflict(
     )
     if ended is None:
         raise ConflictError("Somebody has chosen already.", slug="conflict-resolved")
-    event = published.ConflictResolved(**_facts(connection, ended), origin=origin, resolved_by=by)
-    await outbox.append(turn.conn, _envelope(event, ended, turn))
-    return ended
-
-
-def _facts(connection: Connection, one: Conflict) -> dict[str, Any]:
-    keys = one.ours.keys() | one.theirs.keys() if one.kind == FIELDS else ()
-    return {
-        "conflict_id": one.id,
-        "kind": one.kind,
-        "connection_id": connection.id,
-        "user_id": connection.user_id,
-        "resource": one.resource,
-        "contact_id": one.contact_id,
-        "fields": tuple(sorted(keys)),
-        "candidates": tuple(one.candidates),
-    }
-
-
-def _envelope(
-    event: published.ConflictDetected | published.ConflictResolved, one: Conflict, turn: Turn
-) -> Envelope:
-    return Envelope.of(
-        event,
-        tenant_id=one.tenant_id,
-        aggregate_id=str(one.id),
-        sequence=one.sequence,
-        time=turn.now,
+    event = published.ConflictResolved(
+        **conflict_facts(connection, ended), origin=origin, resolved_by=by
     )
+    await outbox.append(turn.conn, conflict_envelope(event, ended, now=turn.now))
+    return ended

@@ -127,7 +127,7 @@ async def test_a_postponed_write_is_due_again_at_its_time(pool: Pool) -> None:
         await ledger.postpone(conn, write, due_at=later, reason="rate-limited")
     assert await claimed(pool, feed) == []
     async with pool.acquire() as conn:
-        due, _ = await ledger.next_due(conn, feed)
+        due = (await ledger.next_due(conn, feed)).due
     assert due == later
     assert (await found(pool, feed, write.id)).reason == "rate-limited"
 
