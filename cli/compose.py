@@ -53,7 +53,13 @@ def stage(given: Mapping[str, str]) -> Stage:
     }
     environments: Environments = {"auth/web": web}
     origin = f"http://{published.http}"
-    return Stage(environments, auth_url=origin, mail_url=origin, calendar_url=origin)
+    return Stage(
+        environments,
+        auth_url=origin,
+        mail_url=origin,
+        calendar_url=origin,
+        contacts_url=origin,
+    )
 
 
 def _secret(folder: Path, name: str) -> str:

@@ -20,16 +20,24 @@ from services.auth.settings import AuthSettings
 from services.auth.web.routes import ROUTES as AUTH_ROUTES
 from services.calendar.settings import CalendarSettings
 from services.calendar.web.routes import ROUTES as CALENDAR_ROUTES
+from services.contacts.settings import ContactsSettings
+from services.contacts.web.routes import ROUTES as CONTACTS_ROUTES
 from services.mail.settings import MailSettings
 from services.mail.web.routes import ROUTES as MAIL_ROUTES
 
 API_VERSION = "1"
-ROUTES = {"auth": AUTH_ROUTES, "mail": MAIL_ROUTES, "calendar": CALENDAR_ROUTES}
+ROUTES = {
+    "auth": AUTH_ROUTES,
+    "mail": MAIL_ROUTES,
+    "calendar": CALENDAR_ROUTES,
+    "contacts": CONTACTS_ROUTES,
+}
 SETTINGS: tuple[tuple[str, type[BaseSettings]], ...] = (
     ("Every service", CommonSettings),
     ("auth", AuthSettings),
     ("mail", MailSettings),
     ("calendar", CalendarSettings),
+    ("contacts", ContactsSettings),
     ("Local stack (`make demo`, `make up`)", StackSettings),
 )
 SETTINGS_HEAD = """# Settings

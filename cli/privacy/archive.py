@@ -19,8 +19,9 @@ Each folder is a service; each file in it holds one kind of record, one JSON obj
 Times are UTC. `mail/message.ndjson` has the messages the person takes part in or is mentioned in,
 with all that is stored of them; those with `"traced": true` are traces: ids, a date, and hashes by
 which they would be found. `calendar/event.ndjson` has the events they are invited to or named in,
-once for every calendar. Other people's data may be in them: look before you hand this out (GDPR
-article 15(4)).
+once for every calendar. `contacts/contact.ndjson` has the contacts that have an address of theirs
+or name them, and `contacts/person of the address book.ndjson` what address books at Google had of
+them. Other people's data may be in them: look before you hand this out (GDPR article 15(4)).
 
 Not in here: tokens and other secrets; what only counts or schedules work; what is at Google, in
 the CRM itself, in backups, and in the event log, which keeps events for a fixed time.

@@ -157,6 +157,8 @@ def _in_words(note: str) -> str:
         "crm-entity": f"the CRM's own entity {rest} names them: correct or delete it there",
         "events-stay-in-google": "events that name them stay in Google Calendar: change "
         "them there, or their next change brings the person back",
+        "people-stay-in-google": "address books at Google still have them: delete them there; "
+        "here they are not taken in again",
         "their-calendar-is-read": f"the calendar {rest} is theirs: choose it no more",
         "drafts-stay-in-gmail": "drafts that name them stay in Gmail: delete them there",
         "blocklist-keeps-them-out": "a mailbox's blocklist names them, and keeps their mail out",

@@ -13,6 +13,7 @@ PREFIXES = {
     "auth": "/v1/connections/privacy",
     "mail": "/v1/mail/privacy",
     "calendar": "/v1/calendar/privacy",
+    "contacts": "/v1/contacts/privacy",
 }
 """Of each service's endpoints on people; a service that joins gets a line here."""
 TOKEN_TTL = timedelta(hours=12)
@@ -58,6 +59,7 @@ def targets(where: Where, settings: StackSettings, home: StateDirectory) -> list
             "auth": stage.auth_url,
             "mail": stage.mail_url,
             "calendar": stage.calendar_url,
+            "contacts": stage.contacts_url,
         }
         token = _issued(stage.environments, where.tenant)
     else:

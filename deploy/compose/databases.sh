@@ -4,7 +4,7 @@
 #   docker compose exec postgres sh /docker-entrypoint-initdb.d/databases.sh
 set -eu
 user=${POSTGRES_USER:-postgres}
-for service in auth mail calendar; do
+for service in auth mail calendar contacts; do
     known=$(psql --username "$user" --dbname postgres --tuples-only --no-align \
         --command "SELECT 1 FROM pg_database WHERE datname = '$service'")
     [ -z "$known" ] || continue

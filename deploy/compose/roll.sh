@@ -5,7 +5,7 @@
 # the new code needs before, and what the old code would not have survived after.
 set -eu
 cd "$(dirname "$0")/../.."
-services="auth mail calendar"
+services="auth mail calendar contacts"
 
 migrate() { # PHASE
     for service in $services; do

@@ -20,7 +20,7 @@ keep() { # NAME VALUE: a half-written secret never has the name
 
 keep postgres_password "$(random)"
 keep rabbitmq_password "$(random)"
-for service in auth mail calendar; do
+for service in auth mail calendar contacts; do
     keep "${service}_database_password" "$(random)"
     name=$(printf %s "$service" | tr '[:lower:]' '[:upper:]')
     keep "CAUSEWAY_${name}_DATABASE_URL" \

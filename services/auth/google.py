@@ -183,6 +183,11 @@ class GoogleAuth:
         """
         await self._oauth.revoke(token)
 
+    @property
+    def token_url(self) -> str:
+        """Return where tokens come from."""
+        return self._roots.token_url
+
     async def look(self, *, now: datetime) -> Health:
         """Return how Google takes our client, our need for certificates, and our clock."""
         started = time.monotonic()

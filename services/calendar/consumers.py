@@ -1,11 +1,11 @@
-"""AMQP handlers: what the CRM tells; what auth tells is `Following`'s."""
+"""AMQP handlers: what the CRM tells, and contacts; what auth tells is `Following`'s."""
 
 import structlog
 
 from libs.common import inbox
 from libs.common.bus import Subscription
 from libs.common.db import Pool, transaction
-from libs.common.directory import consuming
+from libs.common.directory import consuming, contacts
 from libs.common.errors import Conflict
 from libs.common.events import crm
 from libs.common.events.envelope import Envelope
@@ -17,12 +17,18 @@ log = structlog.get_logger(__name__)
 
 QUEUE = "calendar.connections"
 DIRECTORY_QUEUE = "calendar.directory"
+CONTACTS_QUEUE = "calendar.contacts"
 APPOINTMENTS_QUEUE = "calendar.appointments"
 
 
 def directory_subscription(pool: Pool, linker: Linker) -> Subscription:
     """Return the queue of the CRM's entity events, which may come in any order."""
     return consuming.subscription(pool, linker, queue=DIRECTORY_QUEUE)
+
+
+def contacts_subscription(pool: Pool, linker: Linker) -> Subscription:
+    """Return the queue of contacts, apart from the CRM's: an import of thousands delays nobody."""
+    return contacts.subscription(pool, linker, queue=CONTACTS_QUEUE)
 
 
 def appointments_subscription(pool: Pool, appointments: Appointments) -> Subscription:

@@ -102,6 +102,8 @@ CREATE TABLE people (
     seen_at        timestamptz NOT NULL,
     -- It is gone at Google.
     gone_at        timestamptz,
+    -- Since when it is left alone, and nothing of it taken in: the person was erased.
+    erased_at      timestamptz,
     PRIMARY KEY (tenant_id, connection_id, resource)
 ) WITH (autovacuum_vacuum_scale_factor = 0.05);
 

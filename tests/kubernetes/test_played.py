@@ -13,6 +13,7 @@ from cli.settings import SERVICES
 from libs.common.migrate import pending
 from services.auth.app import migrations as auth_migrations
 from services.calendar.app import migrations as calendar_migrations
+from services.contacts.app import migrations as contacts_migrations
 from services.mail.app import migrations as mail_migrations
 from tests.databases import connected, run
 from tests.kubernetes.manifests import DEPLOY, PROCESSES, UID, configuration
@@ -24,7 +25,12 @@ IMAGE = os.environ.get(WANTED)
 READY_S = 60
 ATTEMPTS = 3
 JOBS = tuple(f"{service}-migrate" for service in SERVICES)
-MIGRATIONS = {"auth": auth_migrations, "mail": mail_migrations, "calendar": calendar_migrations}
+MIGRATIONS = {
+    "auth": auth_migrations,
+    "mail": mail_migrations,
+    "calendar": calendar_migrations,
+    "contacts": contacts_migrations,
+}
 STATEMENT = re.compile(r"^[A-Z][^;]*;", re.MULTILINE)
 CALLER_KEY = "development-only-caller-key-000000000"
 MIB = 1024 * 1024

@@ -11,6 +11,7 @@ from libs.common.settings import ServiceSettings, SettingDoc, documented
 from libs.common.web.run import STOP_S
 from services.auth.settings import AuthSettings
 from services.calendar.settings import CalendarSettings
+from services.contacts.settings import ContactsSettings
 from services.mail.settings import MailSettings
 from tests.kubernetes.manifests import TREES, Pod, configuration, find, of, pods, secrets_of
 from tests.kubernetes.test_links import documented_secrets
@@ -19,6 +20,7 @@ SETTINGS: dict[str, type[ServiceSettings]] = {
     "auth": AuthSettings,
     "mail": MailSettings,
     "calendar": CalendarSettings,
+    "contacts": ContactsSettings,
 }
 MOUNT = "/run/secrets/causeway"
 # Something each secret may be, where the tree leaves it to whoever deploys.

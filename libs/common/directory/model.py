@@ -28,7 +28,7 @@ class Entity:
     entity_type: str
     entity_id: str
     version: int
-    """Rises with every change the CRM makes; 1 or more."""
+    """Rises with every change the CRM makes; 1 or more, 0 if it has told of none."""
     name: str = ""
     emails: tuple[str, ...] = ()
     """Folded (see `fold_address`), each once."""

@@ -99,10 +99,7 @@ async def _upsert_wave(
     rows = await conn.fetch(UPSERT_ENTITIES, tenant_id, [_record(one) for one in wave], now)
     newer = {_ref(row) for row in rows}
     taken = [one for one in wave if one.ref in newer]
-    records = [_record(one) for one in taken]
-    gone = await conn.fetch(DROP_ADDRESSES, tenant_id, records)
-    new = await conn.fetch(ADD_ADDRESSES, tenant_id, records)
-    removed, added = _by_ref(gone), _by_ref(new)
+    added, removed = await _replace_addresses(conn, tenant_id, taken)
     return {
         one.ref: Change(
             ref=one.ref,
@@ -112,6 +109,23 @@ async def _upsert_wave(
         )
         for one in taken
     }
+
+
+async def _replace_addresses(
+    conn: Connection, tenant_id: str, entities: Sequence[Entity]
+) -> tuple[dict[EntityRef, list[str]], dict[EntityRef, list[str]]]:
+    records = [_record(one) for one in entities]
+    gone = await conn.fetch(DROP_ADDRESSES, tenant_id, records)
+    new = await conn.fetch(ADD_ADDRESSES, tenant_id, records)
+    return _by_ref(new), _by_ref(gone)
+
+
+async def replace_addresses(
+    conn: Connection, tenant_id: str, entity: Entity
+) -> tuple[frozenset[str], frozenset[str]]:
+    """Let an entity that is there have its addresses and no others; return which came and went."""
+    added, removed = await _replace_addresses(conn, tenant_id, [entity])
+    return frozenset(added.get(entity.ref, ())), frozenset(removed.get(entity.ref, ()))
 
 
 def _record(one: Entity) -> dict[str, Any]:
@@ -171,12 +185,14 @@ async def delete_entity(
     key = (tenant_id, ref.entity_type, ref.entity_id)
     if not await conn.fetchval(BURY_ENTITY, *key, version, now):
         return None
-    rows = await conn.fetch(DROP_ALL_ADDRESSES, *key)
-    return Change(
-        ref=ref,
-        version=version,
-        removed=frozenset(row["address"] for row in rows),
-    )
+    removed = await drop_all_addresses(conn, tenant_id, ref)
+    return Change(ref=ref, version=version, removed=removed)
+
+
+async def drop_all_addresses(conn: Connection, tenant_id: str, ref: EntityRef) -> frozenset[str]:
+    """Leave an entity no address; return those it had."""
+    rows = await conn.fetch(DROP_ALL_ADDRESSES, tenant_id, ref.entity_type, ref.entity_id)
+    return frozenset(row["address"] for row in rows)
 
 
 FIND_BY_ADDRESSES = """

@@ -1,12 +1,14 @@
 """What the contacts service publishes: contacts and groups, whoever changed them."""
 
 from datetime import datetime
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeAlias
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from libs.common.errors import InvalidInput
 from libs.common.events.base import Event
+from libs.common.events.envelope import Envelope
 from libs.common.events.feeds import FeedEvent, FeedStateEvent
 
 SOURCE = "/causeway/contacts"
@@ -204,7 +206,9 @@ class FeedResynced(FeedEvent):
     counts: ResyncCounts
 
 
-CONTACT_EVENTS: tuple[type[_ContactEvent], ...] = (
+CONTACT_EVENTS: tuple[
+    type[ContactCreated] | type[ContactUpdated] | type[ContactDeleted] | type[ContactMerged], ...
+] = (
     ContactCreated,
     ContactUpdated,
     ContactDeleted,
@@ -223,3 +227,19 @@ EVENTS: tuple[type[Event], ...] = (
     FeedResynced,
 )
 CONTACTS_BY_TYPE = {event.type: event for event in CONTACT_EVENTS}
+
+ContactEvent: TypeAlias = ContactCreated | ContactUpdated | ContactDeleted | ContactMerged
+
+
+def read_contact(envelope: Envelope) -> ContactEvent:
+    """Return the event of a contact in an envelope.
+
+    Raises:
+        InvalidInput: it is none, lacks what it needs, or its subject names another contact.
+    """
+    if envelope.type not in CONTACTS_BY_TYPE:
+        raise InvalidInput.field("type", "is none of the events of contacts")
+    event: ContactEvent = envelope.parse(CONTACTS_BY_TYPE[envelope.type])
+    if envelope.aggregate_id != str(event.contact_id):
+        raise InvalidInput.field("subject", "must be contact/<contact_id> of the data")
+    return event

@@ -16,7 +16,13 @@ Stale = Callable[[Connection, Person, Sequence[Event]], Awaitable[Collection[str
 """Returns the ids of those events of a person's tenant that tell of what was erased."""
 
 FOUND = "unpublished events"
-OF_A_USER = {"user_id": "erased", "created_by": "erased", "email": MARK, "reauthorize_url": ""}
+OF_A_USER = {
+    "user_id": "erased",
+    "owner_user_id": "erased",
+    "created_by": "erased",
+    "email": MARK,
+    "reauthorize_url": "",
+}
 """What stands in a user's events instead of what names them."""
 
 LIST_WAITING = """
@@ -105,7 +111,7 @@ def _is_about(data: Any, user_id: str) -> bool:
         return False
     activity = data.get("activity")
     maker = activity.get("created_by") if isinstance(activity, dict) else None
-    return user_id in (data.get("user_id"), maker)
+    return user_id in (data.get("user_id"), data.get("owner_user_id"), maker)
 
 
 def _without_user(value: Any) -> Any:

@@ -144,9 +144,10 @@ class ErasedNames:
 
     name = "names"
 
-    def __init__(self, *elsewhere: NamedIn) -> None:
-        """Look there besides the tables that every service has."""
+    def __init__(self, *elsewhere: NamedIn, directory: bool = True) -> None:
+        """Look there besides the tables that every service has, and in its directory."""
         self._places = (DECISIONS, *elsewhere)
+        self._has_directory = directory
 
     async def step(self, conn: Conn, request: Request, person: Person) -> Step:
         """Count them once, then take them out."""
@@ -156,11 +157,13 @@ class ErasedNames:
         found: dict[str, int] = {}
         if request.place is None:
             found = await tables.count_named(conn, self._places, of, user_id)
-            if owned := await tables.count_owned(conn, of, user_id):
+            if self._has_directory and (owned := await tables.count_owned(conn, of, user_id)):
                 found["entities owned"] = owned
         if not request.erases:
             return Step(found=found)
         await tables.forget_named(conn, self._places, of, user_id)
+        if not self._has_directory:
+            return Step(found=found)
         is_all = await tables.forget_owner(conn, of, user_id, limit=ENTITIES_AT_ONCE)
         return Step(found=found, place=None if is_all else {"more": True})
 

@@ -77,9 +77,9 @@ OF_A_USER: Final = {
     "job": JOBS,
     "hold": HOLDS,
     "dead item": DEAD_ITEMS,
-    "entity owned": OWNED,
 }
 """What every service shows of a user, by kind."""
+OWNED_IN_DIRECTORY: Final = {"entity owned": OWNED}
 
 CHANGES_NAMING = """
 SELECT w.id::text COLLATE "C" AS position, w.record
@@ -189,6 +189,7 @@ def extracts(
     more: Mapping[str, Extract],
     *,
     hidden: Reading | None = None,
+    directory: bool = True,
 ) -> dict[str, Extract]:
     """Return all that a service shows, in the order of an export.
 
@@ -197,13 +198,14 @@ def extracts(
         of_correspondent: its own on a correspondent, by kind.
         more: what no single statement shows.
         hidden: see `ErasedDeadItems`.
+        directory: whether it keeps a directory of entities.
     """
-    user = {**of_user, **OF_A_USER}
+    user = {**of_user, **OF_A_USER, **(OWNED_IN_DIRECTORY if directory else {})}
     others = {**of_correspondent, **OF_A_CORRESPONDENT}
     return {
         **{f"user: {kind}": OfUser(kind, sql) for kind, sql in user.items()},
         **{f"person: {kind}": OfCorrespondent(kind, sql) for kind, sql in others.items()},
         **more,
         "person: dead item": DeadItemsNaming(hidden),
-        "person: entity": entities_naming,
+        **({"person: entity": entities_naming} if directory else {}),
     }

@@ -373,3 +373,23 @@ def _connection(row: Any) -> Connection:
 def _grant(product: Any) -> Grant:
     name, wanted, access, scopes = product
     return Grant(Product(name), Access(wanted), Access(access) if access else None, tuple(scopes))
+
+
+LAST_CONSENT = "SELECT max(connected_at) FROM connections"
+
+
+async def last_consent(conn: Database) -> datetime | None:
+    """Return when anybody of any tenant connected last, None if nobody remembered has."""
+    last: datetime | None = await conn.fetchval(LAST_CONSENT)
+    return last
+
+
+GRANTED_TO_ANYBODY = """
+SELECT DISTINCT product, access FROM connection_products WHERE access IS NOT NULL
+"""
+
+
+async def granted_to_anybody(conn: Database) -> frozenset[tuple[Product, Access]]:
+    """Return which access to which product anybody of any tenant has granted."""
+    rows = await conn.fetch(GRANTED_TO_ANYBODY)
+    return frozenset((Product(row["product"]), Access(row["access"])) for row in rows)

@@ -7,10 +7,8 @@ from pydantic import BaseModel, Field
 
 from libs.common import clock
 from libs.common.web import reply
+from services.auth.domain.setup import MAX_SKEW_S
 from services.auth.web.keys import HEALTH
-
-MAX_SKEW_S = 10.0
-"""As far as our clock may be from Google's before tokens seem too old or too young."""
 
 
 class ClientHealth(BaseModel):

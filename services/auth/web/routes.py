@@ -4,7 +4,7 @@ from libs.common.errors import Conflict, Forbidden, InvalidInput, NotFound, Tran
 from libs.common.pagination import Page
 from libs.common.privacy import web as privacy
 from libs.common.web import Access, Route
-from services.auth.web import connections, health, internal, models, oauth
+from services.auth.web import connections, health, internal, models, oauth, setup
 
 CRM = Access.USER_OR_SERVICE
 MAX_BODY = 16_384
@@ -126,6 +126,15 @@ ROUTES = (
         access=CRM,
         summary="How Google takes us",
         returns=health.GoogleHealth,
+        tags=("health",),
+    ),
+    Route(
+        method="GET",
+        path="/v1/setup",
+        handler=setup.show_setup,
+        access=Access.SERVICE,
+        summary="What there is to set up at Google, and how much is known to be",
+        returns=setup.SetupView,
         tags=("health",),
     ),
     Route(

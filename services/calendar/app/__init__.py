@@ -4,7 +4,7 @@ from aiohttp import web
 
 from libs.common import migrate
 from libs.common.connections import telling
-from libs.common.events import crm
+from libs.common.events import contacts, crm
 from libs.common.restored import Restorable
 from libs.common.service import build_service
 from libs.common.web import ALL_ROLES, background
@@ -29,6 +29,7 @@ RESTORABLE = Restorable(
     queues={
         consumers.QUEUE: tuple(telling.BY_TYPE),
         consumers.DIRECTORY_QUEUE: tuple(crm.BY_TYPE),
+        consumers.CONTACTS_QUEUE: tuple(contacts.CONTACTS_BY_TYPE),
         consumers.APPOINTMENTS_QUEUE: tuple(crm.APPOINTMENTS_BY_TYPE),
     },
 )

@@ -4,9 +4,10 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from libs.common.db import Connection as Conn
-from libs.common.directory import Entity, EntityRef
+from libs.common.directory import Entity, EntityRef, told
 from libs.common.directory import store as directory
 from libs.common.directory.model import Change
+from libs.common.directory.told import News
 from services.calendar.store import link_work
 from services.calendar.sync.feeds import wake, work_address
 
@@ -32,6 +33,13 @@ class Linker:
         if change is not None:
             await self._queue(conn, tenant_id, [change])
         return change is not None
+
+    async def learn(self, conn: Conn, tenant_id: str, news: News) -> bool:
+        """Take in what was told of a contact and queue its meetings; say whether that was news."""
+        await directory.lock_exclusive(conn, tenant_id)
+        changes = await told.take_in(conn, tenant_id, news, self._now())
+        await self._queue(conn, tenant_id, changes)
+        return bool(changes)
 
     async def _queue(self, conn: Conn, tenant_id: str, changes: Sequence[Change]) -> None:
         touched = set()

@@ -7,10 +7,13 @@ from libs.common.background import consume, reconcile_for_ever, runner
 from libs.common.connections import telling
 from libs.common.db import POOL
 from libs.common.feeds import FeedKind
+from libs.common.housekeeping import keep_house
+from libs.common.privacy.worker import Worker
 from libs.common.service import Loop
 from services.contacts import consumers
 from services.contacts.app.parts import (
     AUDITS,
+    CHORES,
     CONNECTIONS,
     LABELS,
     OUTBOUND,
@@ -22,6 +25,7 @@ from services.contacts.app.parts import (
 from services.contacts.sync import feeds
 from services.contacts.sync.measuring import measure_for_ever
 from services.contacts.sync.telling import tell_of_feed
+from services.contacts.web.privacy import DESK
 
 IDLE_S = 3600.0
 
@@ -34,7 +38,9 @@ def loops_of(roles: frozenset[str]) -> list[tuple[str, Loop]]:
             ("feeds", _run_feeds),
             ("background", _run_background),
             ("reconcile", _run_reconcile),
+            ("housekeeping", _run_housekeeping),
             ("measuring", _run_measuring),
+            ("privacy", _run_privacy),
         ]
     if "consumer" in roles:
         loops.append(("consumer", _run_consumer))
@@ -63,13 +69,22 @@ async def _run_background(app: web.Application) -> None:
     await runner(app, settings, kinds, concurrency=concurrency, background=True).run()
 
 
-async def _run_measuring(app: web.Application) -> None:
-    await measure_for_ever(app[POOL], now=clock.now)
-
-
 async def _run_reconcile(app: web.Application) -> None:
     mine, every_s = app[CONNECTIONS], app[SETTINGS].reconcile_interval
     await reconcile_for_ever(mine, every_s=every_s)
+
+
+async def _run_housekeeping(app: web.Application) -> None:
+    every_s, mine = app[SETTINGS].housekeeping_interval, app[CHORES]
+    await keep_house(app[POOL], mine, every_s=every_s, now=clock.now)
+
+
+async def _run_privacy(app: web.Application) -> None:
+    await Worker(app[POOL], app[DESK], now=clock.now).run()
+
+
+async def _run_measuring(app: web.Application) -> None:
+    await measure_for_ever(app[POOL], now=clock.now)
 
 
 async def _run_consumer(app: web.Application) -> None:

@@ -14,6 +14,7 @@ from libs.common.google.connected import ConnectedGoogle
 from libs.common.google.roots import GoogleRoots
 from libs.common.google.transport import GoogleClient
 from libs.common.google.wire import client_session
+from libs.common.housekeeping import Chore
 from libs.common.operations import OPERATIONS, Operations
 from libs.common.quota import Budgets, Ledger
 from libs.common.writes.outbound import Outbound
@@ -30,17 +31,20 @@ from services.contacts.sync.connections import Connections
 from services.contacts.sync.departures import Departures
 from services.contacts.sync.feeds import work_address
 from services.contacts.sync.fetching import Fetching
+from services.contacts.sync.housekeeping import chores
 from services.contacts.sync.intake import Intake
 from services.contacts.sync.listing import Labels
 from services.contacts.sync.looking_again import LookingAgain
 from services.contacts.sync.looking_over import LookingOver
 from services.contacts.sync.pacing import Pace
+from services.contacts.sync.privacy import desk
 from services.contacts.sync.reading import Reader
 from services.contacts.sync.replaying import Replays
 from services.contacts.sync.settings import SettingsWriter
 from services.contacts.sync.work import Work
 from services.contacts.web.conflicts import INTAKE as CONFLICTS_INTAKE
 from services.contacts.web.google import FETCHING, GOOGLE
+from services.contacts.web.privacy import DESK
 from services.contacts.web.settings import WRITER
 from services.contacts.web.status import LEDGERS
 from services.contacts.web.sync import ASKING
@@ -56,6 +60,7 @@ AUDITS = web.AppKey("audits", Audits)
 WORK = web.AppKey("work", Work)
 INTAKE = web.AppKey("intake", Intake)
 OUTBOUND: web.AppKey[Outbound[Connection]] = web.AppKey("outbound", Outbound)
+CHORES: web.AppKey[tuple[Chore, ...]] = web.AppKey("chores", tuple)
 
 
 async def parts(app: web.Application) -> AsyncIterator[None]:
@@ -108,6 +113,8 @@ def _wire(app: web.Application, pool: db.Pool, google: GooglePeople, auth: AuthC
     )
     app[WRITER] = SettingsWriter(now=clock.now)
     app[CONNECTIONS] = Connections(pool, auth, ROWS, now=clock.now)
+    app[CHORES] = chores(app[SETTINGS], now=clock.now)
+    app[DESK] = desk(app[CONNECTIONS], now=clock.now)
 
 
 def _ledgers(pool: db.Pool, settings: ContactsSettings) -> Ledgers:

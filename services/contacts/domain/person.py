@@ -57,6 +57,8 @@ class Known:
     groups: tuple[str, ...] = ()
     made_by_us: bool = False
     gone_at: datetime | None = None
+    erased_at: datetime | None = None
+    """Since when they are left alone, whatever Google has: the person was erased."""
 
     @property
     def is_live(self) -> bool:

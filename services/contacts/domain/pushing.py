@@ -58,7 +58,7 @@ def needs_write(
     """
     if known is None:
         return wants(connection, contact, groups)
-    if not known.is_live:
+    if not known.is_live or known.erased_at is not None:
         return False
     if contact.is_live:
         return differs(contact, known)

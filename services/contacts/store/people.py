@@ -11,7 +11,7 @@ from services.contacts.domain.person import Known, Link
 
 COLUMNS = """
 tenant_id, connection_id, resource, account_id, contact_id, etag, google_updated, base, person,
-groups, made_by_us, gone_at
+groups, made_by_us, gone_at, erased_at
 """
 
 
@@ -30,25 +30,28 @@ def known_of(row: Any) -> Known:
         groups=tuple(row["groups"]),
         made_by_us=row["made_by_us"],
         gone_at=row["gone_at"],
+        erased_at=row["erased_at"],
     )
 
 
 PUT = """
 INSERT INTO people AS p
        (tenant_id, connection_id, resource, account_id, contact_id, etag, google_updated, base,
-        person, emails, phones, groups, made_by_us, seen_at, gone_at)
+        person, emails, phones, groups, made_by_us, seen_at, gone_at, erased_at)
 SELECT $1, n.connection_id, n.resource, n.account_id, n.contact_id, n.etag, n.google_updated,
-       n.base, n.person, n.emails, n.phones, n.groups, n.made_by_us, $3, n.gone_at
+       n.base, n.person, n.emails, n.phones, n.groups, n.made_by_us, $3, n.gone_at,
+       n.erased_at
   FROM jsonb_to_recordset($2::jsonb)
        AS n (connection_id uuid, resource text, account_id uuid, contact_id uuid, etag text,
              google_updated timestamptz, base jsonb, person jsonb, emails text[], phones text[],
-             groups text[], made_by_us boolean, gone_at timestamptz)
+             groups text[], made_by_us boolean, gone_at timestamptz, erased_at timestamptz)
  ORDER BY n.connection_id, n.resource
     ON CONFLICT (tenant_id, connection_id, resource) DO UPDATE
    SET account_id = EXCLUDED.account_id, contact_id = EXCLUDED.contact_id, etag = EXCLUDED.etag,
        google_updated = EXCLUDED.google_updated, base = EXCLUDED.base, person = EXCLUDED.person,
        emails = EXCLUDED.emails, phones = EXCLUDED.phones, groups = EXCLUDED.groups,
-       made_by_us = EXCLUDED.made_by_us, seen_at = EXCLUDED.seen_at, gone_at = EXCLUDED.gone_at
+       made_by_us = EXCLUDED.made_by_us, seen_at = EXCLUDED.seen_at, gone_at = EXCLUDED.gone_at,
+       erased_at = COALESCE(p.erased_at, EXCLUDED.erased_at)
 """
 
 
@@ -73,6 +76,7 @@ def _record(one: Known) -> Mapping[str, Any]:
         "groups": list(one.groups),
         "made_by_us": one.made_by_us,
         "gone_at": one.gone_at.isoformat() if one.gone_at else None,
+        "erased_at": one.erased_at.isoformat() if one.erased_at else None,
     }
 
 
@@ -127,7 +131,7 @@ async def list_of_contacts(
 LIST_UNLINKED = f"""
 SELECT {COLUMNS} FROM people
  WHERE tenant_id = $1 AND connection_id = $2 AND contact_id IS NULL AND gone_at IS NULL
-   AND resource > $3
+   AND erased_at IS NULL AND resource > $3
  ORDER BY resource LIMIT $4
 """  # noqa: S608 - constants
 
@@ -176,6 +180,7 @@ SELECT count(*)
   FROM people p JOIN contacts c ON c.tenant_id = p.tenant_id AND c.id = p.contact_id
  WHERE p.tenant_id = $1 AND p.connection_id = $2 AND c.deleted_at IS NOT NULL
    AND (p.made_by_us OR $3)
+   AND p.erased_at IS NULL
    AND (p.gone_at IS NULL OR (p.gone_at > $4 AND p.gone_at > c.deleted_at))
 """
 

@@ -123,7 +123,7 @@ async def resolve_fields(
         values |= {key: found.ours.get(key) for key in chosen}
         card = card_from(values, contact.card)
         turn.change(contact, card, origin=Origin.CRM, ours=True)
-    return await _end(turn, connection, found, sides, by=by)
+    return await end_conflict(turn, connection, found, sides, by=by)
 
 
 async def resolve_match(
@@ -156,7 +156,7 @@ async def resolve_match(
     ).get(found.resource)
     if known is None or not known.is_live:
         raise NotFound("There is no such person any more.")
-    ended = await _end(turn, connection, found, {"contact": str(choice)}, by=by)
+    ended = await end_conflict(turn, connection, found, {"contact": str(choice)}, by=by)
     for one in found.candidates:
         turn.touch(one)  # whoever it is not may be written there now
     if choice == NEW:
@@ -208,21 +208,27 @@ def _part(values: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
     return {key: values[key] for key in keys if values.get(key) is not None}
 
 
-async def _end(
+async def end_conflict(
     turn: Turn,
     connection: Connection,
     found: Conflict,
     choice: Mapping[str, Any],
     *,
     by: str,
+    origin: Origin = Origin.CRM,
 ) -> Conflict:
+    """Return a conflict that is over, and tell of it.
+
+    Raises:
+        Conflict: `conflict-resolved`: somebody has chosen already.
+    """
     ended = await store.resolve_conflict(
         turn.conn, found.tenant_id, found.id, choice=choice, by=by, now=turn.now
     )
     if ended is None:
         raise ConflictError("Somebody has chosen already.", slug="conflict-resolved")
     event = published.ConflictResolved(
-        **conflict_facts(connection, ended), origin=Origin.CRM, resolved_by=by
+        **conflict_facts(connection, ended), origin=origin, resolved_by=by
     )
     await outbox.append(turn.conn, conflict_envelope(event, ended, now=turn.now))
     return ended

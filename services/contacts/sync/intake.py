@@ -118,6 +118,8 @@ class Intake:
         """
         if known is None:
             return True
+        if known.erased_at is not None:
+            return False
         if known.gone_at is not None and now - known.gone_at <= self._propagation:
             return _is_newer(person, known) and person.etag != known.etag
         if person.etag and person.etag == known.etag:

@@ -11,12 +11,14 @@ from services.contacts.web import (
     google,
     groups,
     nicknames,
+    privacy,
     settings,
     status,
     sync,
 )
 
 ROUTES = (
+    *privacy.ROUTES,
     *conflicts.ROUTES,
     *status.ROUTES,
     *sync.ROUTES,

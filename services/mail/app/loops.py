@@ -96,6 +96,7 @@ async def _run_consumer(app: web.Application) -> None:
         app[SETTINGS].amqp_url,
         telling.subscription(app[POOL], mine, queue=consumers.QUEUE),
         consumers.directory_subscription(app[POOL], app[LINKER]),
+        consumers.contacts_subscription(app[POOL], app[LINKER]),
         service=SERVICE,
         following=mine,
     )

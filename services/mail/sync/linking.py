@@ -6,8 +6,9 @@ from datetime import datetime
 from uuid import UUID
 
 from libs.common.db import Connection as Conn
-from libs.common.directory import Change, Entity, EntityRef
+from libs.common.directory import Change, Entity, EntityRef, told
 from libs.common.directory import store as directory
+from libs.common.directory.told import News
 from libs.common.feeds.holds import Hold, HoldState
 from libs.common.feeds.store import raise_signals
 from libs.common.ids import new_id
@@ -180,6 +181,14 @@ class Linker:
         if change is not None:
             await self._queue(conn, tenant_id, [change], now)
         return change is not None
+
+    async def learn(self, conn: Conn, tenant_id: str, news: News) -> bool:
+        """Take in what was told of a contact and queue its mail; say whether that was news."""
+        now = self._now()
+        await directory.lock_exclusive(conn, tenant_id)
+        changes = await told.take_in(conn, tenant_id, news, now)
+        await self._queue(conn, tenant_id, changes, now)
+        return bool(changes)
 
     async def decide(self, conn: Conn, held: Hold) -> None:
         """Go on with, or drop, the work that was held, as a person decided; other holds pass."""

@@ -5,6 +5,7 @@ from typing import Any
 from libs.common.events import crm
 from libs.common.events.crm import EntityDeleted, EntityUpserted
 from tests import messaging
+from tests.contacts_told import ANN, created, deleted, sealed, updated
 from tests.integration.calendar.stand import Stand, at
 from tests.integration.service_stand import ALICE, Json
 from tests.support import caller_token, eventually, service_caller_token
@@ -148,6 +149,27 @@ async def test_a_colleague_is_no_client(calendar: Stand) -> None:
     await a_meeting(calendar)
     await calendar.quiet()
     assert logged(calendar) == []
+
+
+async def test_a_meeting_with_a_contact_is_logged_until_the_contact_is_gone(
+    calendar: Stand,
+) -> None:
+    await calendar.connect()
+    amqp_url = calendar.settings.amqp_url.get_secret_value()
+    envelope = sealed(created(EVE), 1)
+    await messaging.send(amqp_url, envelope.to_json(), key=envelope.type)
+    await is_known(calendar)
+    await a_meeting(calendar)
+    await eventually(lambda: logged(calendar))
+    assert logged(calendar)[0]["entities"] == [{"type": "contact", "id": str(ANN)}]
+
+    envelope = sealed(updated(EVE, entity_id="c-7"), 2)
+    await messaging.send(amqp_url, envelope.to_json(), key=envelope.type)
+    named = [{"type": "contact", "id": "c-7"}]
+    await eventually(lambda: logged(calendar)[-1]["entities"] == named)
+    envelope = sealed(deleted(entity_id="c-7"), 3)
+    await messaging.send(amqp_url, envelope.to_json(), key=envelope.type)
+    await eventually(lambda: logged(calendar)[-1]["entities"] == [])
 
 
 async def test_activities_come_latest_first_and_in_pages(calendar: Stand) -> None:

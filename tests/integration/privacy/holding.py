@@ -33,6 +33,7 @@ PREFIXES = {
     "auth": "/v1/connections/privacy",
     "mail": "/v1/mail/privacy",
     "calendar": "/v1/calendar/privacy",
+    "contacts": "/v1/contacts/privacy",
 }
 SERVICE = service_caller_token()
 

@@ -10,6 +10,8 @@ from services.auth.app import migrations as auth_migrations
 from services.auth.sync.privacy import DESK as AUTH
 from services.calendar.app import migrations as calendar_migrations
 from services.calendar.sync.privacy import desk as calendar_desk
+from services.contacts.app import migrations as contacts_migrations
+from services.contacts.sync.privacy import desk as contacts_desk
 from services.mail.app import migrations as mail_migrations
 from services.mail.sync.privacy import desk as mail_desk
 from tests.databases import NewDatabase, connected
@@ -32,6 +34,7 @@ DESKS = {
     "auth": (AUTH, auth_migrations()),
     "mail": (mail_desk(Nobody(), hash_key=b"", now=clock.now), mail_migrations()),
     "calendar": (calendar_desk(Nobody(), now=clock.now), calendar_migrations()),
+    "contacts": (contacts_desk(Nobody(), now=clock.now), contacts_migrations()),
 }
 
 

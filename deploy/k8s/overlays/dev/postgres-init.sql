@@ -8,3 +8,6 @@ REVOKE ALL ON DATABASE causeway_mail FROM PUBLIC;
 CREATE ROLE causeway_calendar LOGIN PASSWORD 'development-only';
 CREATE DATABASE causeway_calendar OWNER causeway_calendar;
 REVOKE ALL ON DATABASE causeway_calendar FROM PUBLIC;
+CREATE ROLE causeway_contacts LOGIN PASSWORD 'development-only';
+CREATE DATABASE causeway_contacts OWNER causeway_contacts;
+REVOKE ALL ON DATABASE causeway_contacts FROM PUBLIC;
