@@ -7,9 +7,11 @@ from pathlib import Path
 import aiohttp
 
 from bench.contacts.book import resource
+from bench.contacts.handpush import make
 from bench.contacts.shelf import Rows, opened, put_shelf, rows_of, shelf
 from bench.house.product import HOST, House, answers, cpu_s, pid_of
 from cli.local.programs import Program
+from libs.common.connections.model import Access
 from libs.common.db import transaction
 from services.contacts.app import migrations
 from services.contacts.sync.feeds import open_all, people_address, wake
@@ -23,6 +25,9 @@ READ = """
 SELECT c.read_at IS NOT NULL AND f.last_sync_at IS NOT NULL FROM connections c
   JOIN feeds f USING (tenant_id, connection_id)
  WHERE connection_id = $1 AND f.kind = 'contacts.groups'
+"""
+WRITTEN = """
+SELECT count(*) FILTER (WHERE contact_id IS NOT NULL) FROM people WHERE connection_id = $1
 """
 NOTES = """
 SELECT base ->> 'notes' FROM people WHERE tenant_id = $1 AND connection_id = $2 AND resource = $3
@@ -65,6 +70,27 @@ class Candidate:
                 async with asyncio.timeout(LONGEST_S):
                     while not str(await pool.fetchval(NOTES, *whose)).endswith(f" {change}"):  # noqa: ASYNC110 - another process writes it
                         await asyncio.sleep(POLL_S)
+            return cpu_s(self.worker) - before
+
+    def push(self, number: int, contacts: int) -> float:
+        """Write so many new contacts into an empty address book; return the CPU seconds it took."""
+        return asyncio.run(self._push(number, contacts))
+
+    async def _push(self, number: int, contacts: int) -> float:
+        connection = shelf(number, 0, access=Access.WRITE)
+        async with opened(self.database) as pool:
+            async with transaction(pool) as conn:
+                await put_shelf(conn, connection)
+                await open_all(conn, connection, now=datetime.now(UTC))
+            await eventually(lambda: pool.fetchval(READ, connection.id), timeout_s=LONGEST_S)
+            before = cpu_s(self.worker)
+            async with transaction(pool) as conn:
+                await make(conn, connection, contacts)
+
+            async def is_written() -> bool:
+                return bool(await pool.fetchval(WRITTEN, connection.id) == contacts)
+
+            await eventually(is_written, timeout_s=LONGEST_S)
             return cpu_s(self.worker) - before
 
     def peak_mib(self) -> float:

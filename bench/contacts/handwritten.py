@@ -270,7 +270,7 @@ class Keeper:
             raise NotImplementedError("nobody is somebody else")
         contacts = _json([one.contact() for one in found])
         await conn.execute(PUT_CONTACTS, tenant, USER, now, contacts)
-        people = _json([one.person() for one in found])
+        people = _json([one.person for one in found])
         await conn.execute(PUT_PEOPLE, tenant, self._id, self._account, now, people)
         for label, group_id in self._groups.items():
             members = [one.contact_id for one in new if label in one.groups]
@@ -291,13 +291,10 @@ class _Found:
         self.version = 1 if known is None else known["version"] + 1
         self.sequence = 1 if known is None else known["sequence"] + 1
         self.before = {} if known is None else orjson.loads(known["card"])
-        self.card = _card(item)
-        self.emails = list(dict.fromkeys(one["address"].casefold() for one in self.card["emails"]))
-        numbers = [one.get("e164") for one in self.card.get("phones", ())]
-        self.phones = list(dict.fromkeys(one for one in numbers if one))
-        self.groups = sorted(
-            one["contactGroupMembership"]["contactGroupResourceName"] for one in item["memberships"]
-        )
+        self.person = person_row(item, self.contact_id)
+        self.card = self.person["card"]
+        self.emails, self.phones = self.person["emails"], self.person["phones"]
+        self.groups = self.person["groups"]
         self.name = f"{self.card['given_name']} {self.card['family_name']}"
 
     def contact(self) -> Json:
@@ -320,23 +317,6 @@ class _Found:
             "emails": self.emails,
             "phones": self.phones,
             "search": "\n".join(one for one in words if one).casefold()[:4000],
-        }
-
-    def person(self) -> Json:
-        """Return its row of people."""
-        item = self.item
-        sources = item["metadata"]["sources"]
-        kept = {name: item[name] for name in KEPT if name in item}
-        return {
-            "resource": item["resourceName"],
-            "contact_id": self.contact_id,
-            "etag": item["etag"],
-            "google_updated": sources[0]["updateTime"],
-            "card": self.card,
-            "person": {**kept, "metadata": {"sources": sources}},
-            "emails": self.emails,
-            "phones": self.phones,
-            "groups": self.groups,
         }
 
     def event(
@@ -385,6 +365,27 @@ class _Found:
         """Return its line of the sync log."""
         action = "create" if self.is_new else "update"
         return uuid7(), action, self.contact_id, self.item["resourceName"]
+
+
+def person_row(item: Json, contact_id: UUID) -> Json:
+    """Return a person's row of people."""
+    sources = item["metadata"]["sources"]
+    card = _card(item)
+    numbers = [one.get("e164") for one in card.get("phones", ())]
+    kept = {name: item[name] for name in KEPT if name in item}
+    return {
+        "resource": item["resourceName"],
+        "contact_id": contact_id,
+        "etag": item["etag"],
+        "google_updated": sources[0]["updateTime"],
+        "card": card,
+        "person": {**kept, "metadata": {"sources": sources}},
+        "emails": list(dict.fromkeys(one["address"].casefold() for one in card["emails"])),
+        "phones": list(dict.fromkeys(one for one in numbers if one)),
+        "groups": sorted(
+            one["contactGroupMembership"]["contactGroupResourceName"] for one in item["memberships"]
+        ),
+    }
 
 
 def _card(item: Json) -> Json:

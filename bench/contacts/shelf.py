@@ -50,7 +50,7 @@ class Rows:
     lines: int
 
 
-def shelf(number: int, people: int) -> Connection:
+def shelf(number: int, people: int, *, access: Access = Access.READ) -> Connection:
     """Return a connection whose address book at the stub has so many people.
 
     Each is of a tenant of its own: the people of all are the same ones, and would be matched.
@@ -61,7 +61,7 @@ def shelf(number: int, people: int) -> Connection:
         account_id=UUID(int=number + 1),
         user_id=USER,
         email=OWNER,
-        access=Access.READ,
+        access=access,
         state=State.ACTIVE,
         updated_at=datetime.now(UTC),
     )

@@ -30,7 +30,6 @@ from bench.calendar.sync import process
 from bench.contacts import handwritten
 from bench.contacts.candidate import Candidate
 from bench.contacts.shelf import Rows, add_shelf, rows_of, shelf
-from bench.contacts.stub import LABELS, PEOPLE
 from bench.house.product import HOST, House, answers, house
 from bench.rows import Row, middle
 from services.contacts.app import migrations
@@ -117,11 +116,11 @@ def stub(place: House) -> Iterator[str]:
     yield origin
 
 
-def calls(origin: str, *, labels: bool = True) -> int:
-    """Return how often Google was asked, with or without requests for labels."""
+def calls(origin: str, *paths: str) -> int:
+    """Return how often Google was asked, for these paths or any."""
     with urlopen(f"{origin}/_calls", timeout=30) as answer:  # noqa: S310 - our own stub
         counted = json.load(answer)
-    return int(counted[PEOPLE] + (counted[LABELS] if labels else 0))
+    return sum(count for path, count in counted.items() if not paths or path in paths)
 
 
 def compare(product: Rows, hand: Rows) -> None:
