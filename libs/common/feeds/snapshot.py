@@ -43,6 +43,26 @@ async def count_items(conn: Connection, feed: Feed) -> int:
     return int(await conn.fetchval(COUNT_ITEMS, feed.tenant_id, feed.id))
 
 
+NEXT_ITEMS = """
+SELECT item FROM snapshot_items WHERE tenant_id = $1 AND feed_id = $2 ORDER BY position LIMIT $3
+"""
+
+
+async def next_items(conn: Connection, feed: Feed, *, limit: int) -> list[str]:
+    """Return some items of the snapshot, in the order they were added."""
+    return [row["item"] for row in await conn.fetch(NEXT_ITEMS, feed.tenant_id, feed.id, limit)]
+
+
+DROP_ITEMS = """
+DELETE FROM snapshot_items WHERE tenant_id = $1 AND feed_id = $2 AND item = ANY($3::text[])
+"""
+
+
+async def drop_items(conn: Connection, feed: Feed, items: Sequence[str]) -> None:
+    """Take items out of the snapshot."""
+    await conn.execute(DROP_ITEMS, feed.tenant_id, feed.id, list(items))
+
+
 CLEAR_ITEMS = "DELETE FROM snapshot_items WHERE tenant_id = $1 AND feed_id = $2"
 
 

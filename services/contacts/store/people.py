@@ -165,6 +165,26 @@ async def count_linked(conn: Conn, tenant_id: str, connection_id: UUID) -> int:
     return int(await conn.fetchval(COUNT_LINKED, tenant_id, connection_id))
 
 
+COUNT_GOING = """
+SELECT count(*)
+  FROM people p JOIN contacts c ON c.tenant_id = p.tenant_id AND c.id = p.contact_id
+ WHERE p.tenant_id = $1 AND p.connection_id = $2 AND p.gone_at IS NULL
+   AND c.deleted_at IS NOT NULL AND (p.made_by_us OR $3)
+"""
+
+
+async def count_going(
+    conn: Conn, tenant_id: str, connection_id: UUID, *, whoever_made_them: bool
+) -> int:
+    """Return how many people are to go from an address book, since their contact is deleted.
+
+    Args:
+        whoever_made_them: also those that we did not write there.
+    """
+    found = await conn.fetchval(COUNT_GOING, tenant_id, connection_id, whoever_made_them)
+    return int(found)
+
+
 FORGET = """
 DELETE FROM people WHERE tenant_id = $1 AND connection_id = $2 AND resource = ANY($3::text[])
 """
@@ -264,7 +284,7 @@ async def count_absent(
 
     Those written since the listing began do not count: lists lag behind.
     """
-    row = await conn.fetchrow(COUNT_ABSENT, tenant_id, connection_id, feed_id, started_at)
+    (row,) = await conn.fetch(COUNT_ABSENT, tenant_id, connection_id, feed_id, started_at)
     return int(row["absent"]), int(row["held"])
 
 
@@ -293,3 +313,35 @@ async def list_absent(
         LIST_ABSENT, tenant_id, connection_id, feed_id, started_at, after, limit
     )
     return [row["resource"] for row in rows]
+
+
+COUNT_NOTED = """
+SELECT count(*) FILTER (WHERE s.item IS NOT NULL) AS noted,
+       count(*) FILTER (WHERE s.item IS NOT NULL OR p.gone_at IS NULL) AS held
+  FROM people p
+  LEFT JOIN snapshot_items s ON s.tenant_id = $1 AND s.feed_id = $3 AND s.item = p.resource
+ WHERE p.tenant_id = $1 AND p.connection_id = $2 AND p.contact_id IS NOT NULL
+"""
+
+
+async def count_noted(
+    conn: Conn, tenant_id: str, connection_id: UUID, feed_id: UUID
+) -> tuple[int, int]:
+    """Return how many contacts of an address book a feed has noted as gone, and of how many."""
+    (row,) = await conn.fetch(COUNT_NOTED, tenant_id, connection_id, feed_id)
+    return int(row["noted"]), int(row["held"])
+
+
+BURY_NOTED = """
+UPDATE people p SET gone_at = $4
+  FROM snapshot_items s
+ WHERE p.tenant_id = $1 AND p.connection_id = $2 AND p.gone_at IS NULL
+   AND s.tenant_id = $1 AND s.feed_id = $3 AND s.item = p.resource
+"""
+
+
+async def bury_noted(
+    conn: Conn, tenant_id: str, connection_id: UUID, feed_id: UUID, *, now: datetime
+) -> None:
+    """Note of people whom a feed has noted as gone that they are; what contacts they are stays."""
+    await conn.execute(BURY_NOTED, tenant_id, connection_id, feed_id, now)

@@ -15,15 +15,14 @@ from libs.common.events import contacts as published
 from libs.common.events.base import Origin
 from libs.common.events.envelope import Envelope
 from libs.common.ids import new_id
-from services.contacts.domain.card import Card
 from services.contacts.domain.connection import Connection
 from services.contacts.domain.contact import Contact, NewContact
 from services.contacts.domain.flat import card_from, flat
-from services.contacts.domain.merging import MergedCard, merge_cards
-from services.contacts.domain.person import Known
+from services.contacts.domain.merging import MergedCard
 from services.contacts.store import conflicts as store
 from services.contacts.store import people
-from services.contacts.store.conflicts import FIELDS, MATCH, Conflict
+from services.contacts.store.conflicts import FIELDS, Conflict
+from services.contacts.sync.intake import Intake
 from services.contacts.sync.turn import Turn
 
 Side = Literal["google", "crm"]
@@ -33,46 +32,56 @@ IGNORE: Final = "ignore"
 """The person of a match becomes no contact."""
 
 
-async def note_fields(
-    turn: Turn, connection: Connection, known: Known, merged: MergedCard
-) -> Conflict | None:
-    """Keep what both sides changed and a person has to choose; None: nothing, or nothing new.
+class FieldConflicts:
+    """Keeps values that both sides changed, each to another one, for a person who chooses."""
 
-    Args:
-        turn: of the merge.
-        connection: whose address book.
-        known: the person, linked to the contact.
-        merged: what the merge came to.
-    """
-    keys = sorted(merged.conflicts)
-    if not keys:
-        return None
-    found = await _newest(turn, connection, FIELDS, known.resource)
-    before = found if found is not None and found.state == "open" else None
-    sides: dict[str, Any] = {
-        name: {**(getattr(before, name) if before else {}), **_part(getattr(merged, name), keys)}
-        for name in ("base", "ours", "theirs")
-    }
-    if before is not None and all(getattr(before, name) == sides[name] for name in sides):
-        return None
-    new = Conflict(
-        tenant_id=turn.tenant_id,
-        id=new_id(),
-        kind=FIELDS,
-        connection_id=connection.id,
-        resource=known.resource,
-        contact_id=known.contact_id,
-        created_at=turn.now,
-        **sides,
-    )
-    return await _open(turn, connection, new)
+    async def note(
+        self,
+        turn: Turn,
+        connection: Connection,
+        contact: Contact,
+        resource: str,
+        merged: MergedCard,
+        *,
+        origin: Origin,
+    ) -> None:
+        """Keep what has to be chosen; what is kept already is not told of again.
 
-
-async def end_obsolete(turn: Turn, connection: Connection, resource: str, *, kind: str) -> None:
-    """End the open conflict of that kind over a person: there is nothing to choose any more."""
-    found = await _newest(turn, connection, kind, resource)
-    if found is not None and found.state == "open":
-        await _end(turn, connection, found, {}, by=None)
+        Args:
+            turn: of the merge.
+            connection: whose address book.
+            contact: as it is after the merge.
+            resource: the person that it is.
+            merged: what the merge came to.
+            origin: why it was made.
+        """
+        keys = sorted(merged.conflicts)
+        if not keys:
+            return
+        found = await _newest(turn, connection, FIELDS, resource)
+        before = found if found is not None and found.state == "open" else None
+        sides: dict[str, Any] = {
+            name: {
+                **(getattr(before, name) if before else {}),
+                **_part(getattr(merged, name), keys),
+            }
+            for name in ("base", "ours", "theirs")
+        }
+        if before is not None and all(getattr(before, name) == sides[name] for name in sides):
+            return
+        new = Conflict(
+            tenant_id=turn.tenant_id,
+            id=new_id(),
+            kind=FIELDS,
+            connection_id=connection.id,
+            resource=resource,
+            contact_id=contact.id,
+            created_at=turn.now,
+            **sides,
+        )
+        opened = await store.open_conflict(turn.conn, new)
+        event = published.ConflictDetected(**_facts(connection, opened), origin=origin)
+        await outbox.append(turn.conn, _envelope(event, opened, turn))
 
 
 async def resolve_fields(
@@ -116,12 +125,19 @@ async def resolve_fields(
 
 
 async def resolve_match(
-    turn: Turn, connection: Connection, found: Conflict, choice: UUID | str, *, by: str
+    turn: Turn,
+    intake: Intake,
+    connection: Connection,
+    found: Conflict,
+    choice: UUID | str,
+    *,
+    by: str,
 ) -> Conflict:
     """Do as a person chose: they are that contact, a new one, or none.
 
     Args:
         turn: in which it is done.
+        intake: links the person.
         connection: whose address book.
         found: of kind `match`.
         choice: one of its candidates, `NEW` or `IGNORE`.
@@ -138,6 +154,7 @@ async def resolve_match(
     ).get(found.resource)
     if known is None or not known.is_live:
         raise NotFound("There is no such person any more.")
+    ended = await _end(turn, connection, found, {"contact": str(choice)}, by=by)
     if choice == NEW:
         new = NewContact(owner_user_id=connection.user_id, card=known.base)
         contact = turn.create(new, origin=Origin.LIVE)
@@ -145,34 +162,18 @@ async def resolve_match(
     elif isinstance(choice, UUID):
         if choice not in found.candidates:
             raise InvalidInput.field("choice", "is no candidate")
-        await link(turn, connection, known, await _contact(turn, choice))
+        contact = await _contact(turn, choice)
+        await _refuse_linked(turn, connection, contact)
+        await intake.link(turn, connection, known, contact, origin=Origin.CRM)
     elif choice != IGNORE:
         raise InvalidInput.field("choice", "is none of the possible ones")
-    return await _end(turn, connection, found, {"contact": str(choice)}, by=by)
+    return ended
 
 
-async def link(turn: Turn, connection: Connection, known: Known, contact: Contact) -> Contact:
-    """Let a person be a contact; return it with what both have.
-
-    Raises:
-        Conflict: `already-linked`: it is another person of the address book.
-    """
+async def _refuse_linked(turn: Turn, connection: Connection, contact: Contact) -> None:
     others = await people.list_of_contacts(turn.conn, turn.tenant_id, [contact.id])
     if any(one.connection_id == connection.id and one.is_live for one in others[contact.id]):
         raise ConflictError("The contact is somebody in this address book.", slug="already-linked")
-    merged = merge_cards(
-        Card(),
-        contact.card,
-        known.base,
-        policy=connection.preferences.conflict_policy,
-        changed=contact.changed,
-        theirs_at=known.google_updated or turn.now,
-    )
-    after = turn.change(contact, merged.card, origin=Origin.LIVE, ours=False)
-    linked = replace(known, contact_id=contact.id)
-    turn.keep_person(linked)
-    await note_fields(turn, connection, linked, merged)
-    return after
 
 
 async def _contact(turn: Turn, contact_id: UUID | None) -> Contact:
@@ -193,28 +194,22 @@ def _part(values: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
     return {key: values[key] for key in keys if values.get(key) is not None}
 
 
-async def _open(turn: Turn, connection: Connection, new: Conflict) -> Conflict:
-    opened = await store.open_conflict(turn.conn, new)
-    event = published.ConflictDetected(**_facts(connection, opened), origin=Origin.LIVE)
-    await outbox.append(turn.conn, _envelope(event, opened, turn))
-    return opened
-
-
 async def _end(
     turn: Turn,
     connection: Connection,
     found: Conflict,
     choice: Mapping[str, Any],
     *,
-    by: str | None,
+    by: str,
 ) -> Conflict:
     ended = await store.resolve_conflict(
         turn.conn, found.tenant_id, found.id, choice=choice, by=by, now=turn.now
     )
     if ended is None:
         raise ConflictError("Somebody has chosen already.", slug="conflict-resolved")
-    origin = Origin.LIVE if by is None else Origin.CRM
-    event = published.ConflictResolved(**_facts(connection, ended), origin=origin, resolved_by=by)
+    event = published.ConflictResolved(
+        **_facts(connection, ended), origin=Origin.CRM, resolved_by=by
+    )
     await outbox.append(turn.conn, _envelope(event, ended, turn))
     return ended
 
