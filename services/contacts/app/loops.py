@@ -46,6 +46,7 @@ async def _run_consumer(app: web.Application) -> None:
     await consume(
         app[SETTINGS].amqp_url,
         telling.subscription(app[POOL], mine, queue=consumers.QUEUE),
+        consumers.contacts_subscription(app[POOL]),
         service=SERVICE,
         following=mine,
     )

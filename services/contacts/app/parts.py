@@ -21,6 +21,8 @@ from services.contacts.google.costs import Ledgers
 from services.contacts.settings import ContactsSettings
 from services.contacts.store.connections import ROWS
 from services.contacts.sync.connections import Connections
+from services.contacts.sync.settings import SettingsWriter
+from services.contacts.web.settings import WRITER
 
 SERVICE = "contacts"
 ENDLESS = 1_000_000_000
@@ -50,6 +52,7 @@ async def parts(app: web.Application) -> AsyncIterator[None]:
 def _wire(app: web.Application, pool: db.Pool, google: GooglePeople, auth: AuthClient) -> None:
     del google
     app[OUTBOUND] = Outbound(pool, ROWS.find, [], now=clock.now)
+    app[WRITER] = SettingsWriter(now=clock.now)
     app[CONNECTIONS] = Connections(pool, auth, ROWS, now=clock.now)
 
 

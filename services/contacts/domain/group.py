@@ -1,4 +1,4 @@
-"""Groups of contacts: a person's own, as labels are."""
+"""Groups of contacts: a person's own, as labels are at Google."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,3 +24,7 @@ class Group:
     def is_live(self) -> bool:
         """Say whether it is there."""
         return self.deleted_at is None
+
+    def is_visible_to(self, user_id: str | None) -> bool:
+        """Say whether a user may see it; None: a service, which sees all of its tenant's."""
+        return user_id in (None, self.owner_user_id)

@@ -140,3 +140,35 @@ async def move_memberships(
 ) -> None:
     """Let a contact be in another's groups, and that one in none: they are one now."""
     await conn.execute(MOVE, tenant_id, contact_id, to, now)
+
+
+LIST = f"""
+SELECT {COLUMNS} FROM groups
+ WHERE tenant_id = $1 AND deleted_at IS NULL AND ($2::text IS NULL OR owner_user_id = $2)
+   AND ($3::uuid IS NULL OR id > $3)
+ ORDER BY id
+ LIMIT $4
+"""  # noqa: S608 - constants
+
+
+async def list_groups(
+    conn: Conn, tenant_id: str, *, owner_user_id: str | None, after: UUID | None, limit: int
+) -> list[Group]:
+    """Return the next groups in the order in which they were made: a user's own; None: all."""
+    rows = await conn.fetch(LIST, tenant_id, owner_user_id, after, limit)
+    return [group_of(row) for row in rows]
+
+
+COUNT = """
+SELECT m.group_id, count(*) AS members
+  FROM group_members m JOIN contacts c ON c.tenant_id = m.tenant_id AND c.id = m.contact_id
+ WHERE m.tenant_id = $1 AND m.group_id = ANY($2::uuid[]) AND c.deleted_at IS NULL
+ GROUP BY m.group_id
+"""
+
+
+async def count_members(conn: Conn, tenant_id: str, group_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """Return how many contacts each group has."""
+    rows = await conn.fetch(COUNT, tenant_id, list(group_ids))
+    counts = {row["group_id"]: int(row["members"]) for row in rows}
+    return {one: counts.get(one, 0) for one in group_ids}

@@ -1,5 +1,10 @@
 """The route table of the contacts service: every module's own, one after the other."""
 
-from libs.common.web.routes import Route
+from services.contacts.web import contacts, groups, nicknames, settings
 
-ROUTES: tuple[Route, ...] = ()
+ROUTES = (
+    *contacts.ROUTES,
+    *groups.ROUTES,
+    *nicknames.ROUTES,
+    *settings.ROUTES,
+)
