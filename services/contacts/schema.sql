@@ -21,6 +21,8 @@ CREATE TABLE connections (
     -- What the person and the tenant want of it; absent ones are the defaults.
     preferences     jsonb       NOT NULL DEFAULT '{}',
     preferences_version bigint  NOT NULL DEFAULT 0,
+    -- Of the preferences by which people who are no contact were looked at last.
+    looked_version  bigint      NOT NULL DEFAULT 0,
     -- When its address book was read in full for the first time: nothing is written before.
     read_at         timestamptz,
     -- When somebody said yes to what the first writing would do.

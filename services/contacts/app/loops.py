@@ -8,7 +8,16 @@ from libs.common.db import POOL
 from libs.common.feeds import FeedKind
 from libs.common.service import Loop
 from services.contacts import consumers
-from services.contacts.app.parts import CONNECTIONS, OUTBOUND, SERVICE, SETTINGS
+from services.contacts.app.parts import (
+    AUDITS,
+    CONNECTIONS,
+    LABELS,
+    OUTBOUND,
+    READER,
+    SERVICE,
+    SETTINGS,
+    WORK,
+)
 from services.contacts.sync import feeds
 from services.contacts.sync.telling import tell_of_feed
 
@@ -21,6 +30,7 @@ def loops_of(roles: frozenset[str]) -> list[tuple[str, Loop]]:
     if "worker" in roles:
         loops += [
             ("feeds", _run_feeds),
+            ("background", _run_background),
             ("reconcile", _run_reconcile),
         ]
     if "consumer" in roles:
@@ -30,10 +40,24 @@ def loops_of(roles: frozenset[str]) -> list[tuple[str, Loop]]:
 
 async def _run_feeds(app: web.Application) -> None:
     settings, tell = app[SETTINGS], tell_of_feed
+    longest_s = settings.longest_poll
     kinds = {
+        feeds.GROUPS: FeedKind(app[LABELS].run, longest_s, on_change=tell),
+        feeds.PEOPLE: FeedKind(app[READER].run, longest_s, on_change=tell),
         feeds.WRITE: FeedKind(app[OUTBOUND].run, IDLE_S, on_change=tell),
     }
     await runner(app, settings, kinds, concurrency=settings.feed_concurrency).run()
+
+
+async def _run_background(app: web.Application) -> None:
+    """Run what takes long apart from what must not wait."""
+    settings, tell = app[SETTINGS], tell_of_feed
+    kinds = {
+        feeds.AUDIT: FeedKind(app[AUDITS].run, settings.audit_interval, on_change=tell),
+        feeds.WORK: FeedKind(app[WORK].run, IDLE_S, on_change=tell),
+    }
+    concurrency = settings.background_concurrency
+    await runner(app, settings, kinds, concurrency=concurrency, background=True).run()
 
 
 async def _run_reconcile(app: web.Application) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 
 from aiohttp import web
 
@@ -15,13 +16,24 @@ from libs.common.google.transport import GoogleClient
 from libs.common.google.wire import client_session
 from libs.common.quota import Budgets, Ledger
 from libs.common.writes.outbound import Outbound
+from services.contacts.app.outgoing import carriers
 from services.contacts.domain.connection import Connection
 from services.contacts.google import GooglePeople
 from services.contacts.google.costs import Ledgers
 from services.contacts.settings import ContactsSettings
 from services.contacts.store.connections import ROWS
+from services.contacts.sync.comparing import Audits
+from services.contacts.sync.conflicts import FieldConflicts
 from services.contacts.sync.connections import Connections
+from services.contacts.sync.departures import Departures
+from services.contacts.sync.intake import Intake
+from services.contacts.sync.listing import Labels
+from services.contacts.sync.looking_again import LookingAgain
+from services.contacts.sync.pacing import Pace
+from services.contacts.sync.reading import Reader
+from services.contacts.sync.replaying import Replays
 from services.contacts.sync.settings import SettingsWriter
+from services.contacts.sync.work import Work
 from services.contacts.web.settings import WRITER
 
 SERVICE = "contacts"
@@ -29,6 +41,11 @@ ENDLESS = 1_000_000_000
 """Units of what is not counted."""
 SETTINGS = web.AppKey("settings", ContactsSettings)
 CONNECTIONS = web.AppKey("connections", Connections)
+READER = web.AppKey("reader", Reader)
+LABELS = web.AppKey("labels", Labels)
+AUDITS = web.AppKey("audits", Audits)
+WORK = web.AppKey("work", Work)
+INTAKE = web.AppKey("intake", Intake)
 OUTBOUND: web.AppKey[Outbound[Connection]] = web.AppKey("outbound", Outbound)
 
 
@@ -50,8 +67,25 @@ async def parts(app: web.Application) -> AsyncIterator[None]:
 
 
 def _wire(app: web.Application, pool: db.Pool, google: GooglePeople, auth: AuthClient) -> None:
-    del google
-    app[OUTBOUND] = Outbound(pool, ROWS.find, [], now=clock.now)
+    settings, now = app[SETTINGS], clock.now
+    pace = Pace(
+        shortest_poll=settings.shortest_poll,
+        longest_poll=settings.longest_poll,
+        token_life=settings.token_life,
+    )
+    propagation = timedelta(seconds=settings.propagation)
+    intake = app[INTAKE] = Intake(FieldConflicts(), propagation=propagation)
+    departures = Departures(pool, now=now)
+    app[READER] = Reader(pool, google, intake=intake, departures=departures, pace=pace, now=now)
+    app[LABELS] = Labels(pool, google, pace=pace, now=now)
+    app[AUDITS] = Audits(pool, google, intake=intake, now=now)
+    app[WORK] = Work(
+        pool,
+        [LookingAgain(pool, intake, now=now), Replays(pool, google, intake=intake, now=now)],
+    )
+    app[OUTBOUND] = Outbound(
+        pool, ROWS.find, carriers(pool, google, intake, settings), now=clock.now
+    )
     app[WRITER] = SettingsWriter(now=clock.now)
     app[CONNECTIONS] = Connections(pool, auth, ROWS, now=clock.now)
 

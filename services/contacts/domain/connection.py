@@ -14,6 +14,8 @@ class Connection(Connected):
     preferences: Preferences = DEFAULT
     preferences_version: int = 0
     """Rises when preferences change."""
+    looked_version: int = 0
+    """Of the preferences by which people who are no contact were looked at last."""
     read_at: datetime | None = None
     """When its address book was read in full for the first time."""
     confirmed_at: datetime | None = None
@@ -52,6 +54,7 @@ def updated(told: Told, current: Connection | None, *, now: datetime) -> Connect
         **told_us,
         preferences=current.preferences,
         preferences_version=current.preferences_version,
+        looked_version=current.looked_version,
         read_at=None if moved else current.read_at,
         confirmed_at=None if moved else current.confirmed_at,
         confirmed_by=None if moved else current.confirmed_by,

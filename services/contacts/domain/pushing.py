@@ -1,13 +1,25 @@
 """Which contacts are written into which address book."""
 
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
+from enum import StrEnum
 from uuid import UUID
 
+from services.contacts.domain.card import Card
 from services.contacts.domain.connection import Connection
 from services.contacts.domain.contact import Contact
 from services.contacts.domain.flat import flat
 from services.contacts.domain.person import Known
 from services.contacts.domain.preferences import CrmDeletes, Push
+
+
+class Op(StrEnum):
+    """What brings a contact and an address book into step."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+    NOTHING = "nothing"
 
 
 def wants(connection: Connection, contact: Contact, groups: AbstractSet[UUID]) -> bool:
@@ -51,3 +63,28 @@ def needs_write(
     if contact.is_live:
         return differs(contact, known)
     return known.made_by_us or connection.preferences.crm_deletes is CrmDeletes.ALL
+
+
+def op_for(
+    connection: Connection, contact: Contact, known: Known | None, groups: AbstractSet[UUID]
+) -> Op:
+    """Return what has to be written of a contact into an address book; see `needs_write`."""
+    if not needs_write(connection, contact, known, groups):
+        return Op.NOTHING
+    if known is None:
+        return Op.NOTHING if contact.card == Card() else Op.CREATE
+    return Op.UPDATE if contact.is_live else Op.DELETE
+
+
+def came_from(known: Known, contact: Contact, links: Sequence[Known]) -> bool:
+    """Say whether a contact is there only because an address book has it.
+
+    Args:
+        known: the person it is in that address book.
+        contact: it.
+        links: all people that it is, in whichever address books.
+    """
+    is_elsewhere = any(one.is_live and one.connection_id != known.connection_id for one in links)
+    return (
+        contact.is_live and contact.entity_id is None and not known.made_by_us and not is_elsewhere
+    )

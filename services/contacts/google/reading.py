@@ -26,8 +26,15 @@ SOURCES: Final = "READ_SOURCE_TYPE_CONTACT"
 class ReadingBox(PeopleApi):
     """Reads people and labels."""
 
-    async def list_people(self, *, sync_token: str | None, page_token: str | None) -> PeoplePage:
+    async def list_people(
+        self, *, sync_token: str | None, page_token: str | None, to_follow: bool = True
+    ) -> PeoplePage:
         """Return a page of the address book: everybody, or whoever changed.
+
+        Args:
+            sync_token: whoever changed since it was given; None: everybody.
+            page_token: of the page before.
+            to_follow: the last page is to have a sync token; a list of everybody costs more then.
 
         Raises:
             CursorExpired: Google no longer knows the sync token.
@@ -39,7 +46,7 @@ class ReadingBox(PeopleApi):
             pageSize=PAGE,
             personFields=PERSON_FIELDS,
             sources=SOURCES,
-            requestSyncToken=True,
+            requestSyncToken=to_follow,
             **_given(syncToken=sync_token, pageToken=page_token),
         )
         return people_page(await self._execute(request), after=page_token)

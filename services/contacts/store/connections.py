@@ -17,13 +17,21 @@ def connection_of(row: Any) -> Connection:
         **core_of(row),
         preferences=preferences_of(row["preferences"]),
         preferences_version=row["preferences_version"],
+        looked_version=row["looked_version"],
         read_at=row["read_at"],
         confirmed_at=row["confirmed_at"],
         confirmed_by=row["confirmed_by"],
     )
 
 
-OWN = ("preferences", "preferences_version", "read_at", "confirmed_at", "confirmed_by")
+OWN = (
+    "preferences",
+    "preferences_version",
+    "looked_version",
+    "read_at",
+    "confirmed_at",
+    "confirmed_by",
+)
 
 ROWS = ConnectionRows(OWN, connection_of, begins=(), values=lambda _: ())
 find_connection = ROWS.find
@@ -53,15 +61,33 @@ async def set_read(conn: Conn, tenant_id: str, connection_id: UUID, *, now: date
     await conn.execute(SET_READ, tenant_id, connection_id, now)
 
 
+SET_LOOKED = """
+UPDATE connections SET looked_version = $3 WHERE tenant_id = $1 AND connection_id = $2
+"""
+
+
+async def set_looked(conn: Conn, tenant_id: str, connection_id: UUID, *, version: int) -> None:
+    """Note by which version of its preferences all people who are no contact were looked at."""
+    await conn.execute(SET_LOOKED, tenant_id, connection_id, version)
+
+
 BEGIN_ANEW = """
 UPDATE connections SET read_at = NULL, confirmed_at = NULL, confirmed_by = NULL
  WHERE tenant_id = $1 AND connection_id = $2
 """
+FORGET = tuple(
+    f"DELETE FROM {table} WHERE tenant_id = $1 AND connection_id = $2"  # noqa: S608 - constants
+    for table in ("labels", "people")
+)
 
 
 async def begin_anew(conn: Conn, tenant_id: str, connection_id: UUID) -> None:
-    """Forget that it was read and confirmed: it is another account's address book now."""
-    await conn.execute(BEGIN_ANEW, tenant_id, connection_id)
+    """Forget who was read, and that somebody confirmed: it is another account's address book now.
+
+    Contacts stay.
+    """
+    for statement in (BEGIN_ANEW, *FORGET):
+        await conn.execute(statement, tenant_id, connection_id)
 
 
 CONFIRM = """

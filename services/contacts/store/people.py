@@ -168,20 +168,24 @@ async def count_linked(conn: Conn, tenant_id: str, connection_id: UUID) -> int:
 COUNT_GOING = """
 SELECT count(*)
   FROM people p JOIN contacts c ON c.tenant_id = p.tenant_id AND c.id = p.contact_id
- WHERE p.tenant_id = $1 AND p.connection_id = $2 AND p.gone_at IS NULL
-   AND c.deleted_at IS NOT NULL AND (p.made_by_us OR $3)
+ WHERE p.tenant_id = $1 AND p.connection_id = $2 AND c.deleted_at IS NOT NULL
+   AND (p.made_by_us OR $3)
+   AND (p.gone_at IS NULL OR (p.gone_at > $4 AND p.gone_at > c.deleted_at))
 """
 
 
 async def count_going(
-    conn: Conn, tenant_id: str, connection_id: UUID, *, whoever_made_them: bool
+    conn: Conn, tenant_id: str, connection_id: UUID, *, whoever_made_them: bool, since: datetime
 ) -> int:
     """Return how many people are to go from an address book, since their contact is deleted.
 
+    Those that went for that since then are among them.
+
     Args:
         whoever_made_them: also those that we did not write there.
+        since: whoever went before is another matter.
     """
-    found = await conn.fetchval(COUNT_GOING, tenant_id, connection_id, whoever_made_them)
+    found = await conn.fetchval(COUNT_GOING, tenant_id, connection_id, whoever_made_them, since)
     return int(found)
 
 
@@ -210,61 +214,6 @@ async def contacts_with_label(
 ) -> list[UUID]:
     """Return which contacts have a label in an address book, as far as is known."""
     return [row["contact_id"] for row in await conn.fetch(LIST_IN, tenant_id, connection_id, label)]
-
-
-ADOPT = """
-WITH former AS (
-    SELECT connection_id FROM connections
-     WHERE tenant_id = $1 AND account_id = $2 AND user_id = $3 AND connection_id <> $4
-       AND state = 'disconnected' AND purge = 'none'
-), newest AS (
-    SELECT DISTINCT ON (p.resource) p.connection_id, p.resource
-      FROM people p JOIN former f USING (connection_id)
-     WHERE p.tenant_id = $1 AND p.account_id = $2
-     ORDER BY p.resource, p.gone_at DESC NULLS FIRST, p.seen_at DESC
-)
-UPDATE people p SET connection_id = $4
-  FROM newest n
- WHERE p.tenant_id = $1 AND p.connection_id = n.connection_id AND p.resource = n.resource
-   AND NOT EXISTS (SELECT FROM people o
-                    WHERE o.tenant_id = $1 AND o.connection_id = $4
-                      AND (o.resource = p.resource
-                           OR (o.contact_id = p.contact_id AND o.gone_at IS NULL
-                               AND p.gone_at IS NULL)))
-"""
-ADOPT_LABELS = """
-WITH former AS (
-    SELECT connection_id FROM connections
-     WHERE tenant_id = $1 AND account_id = $2 AND user_id = $3 AND connection_id <> $4
-       AND state = 'disconnected' AND purge = 'none'
-), newest AS (
-    SELECT DISTINCT ON (l.resource) l.connection_id, l.resource
-      FROM labels l JOIN former f USING (connection_id)
-     WHERE l.tenant_id = $1
-     ORDER BY l.resource, l.gone_at DESC NULLS FIRST, l.seen_at DESC
-)
-UPDATE labels l SET connection_id = $4
-  FROM newest n
- WHERE l.tenant_id = $1 AND l.connection_id = n.connection_id AND l.resource = n.resource
-   AND NOT EXISTS (SELECT FROM labels o
-                    WHERE o.tenant_id = $1 AND o.connection_id = $4
-                      AND (o.resource = l.resource
-                           OR (o.group_id = l.group_id AND o.gone_at IS NULL
-                               AND l.gone_at IS NULL)))
-"""
-
-
-async def adopt(
-    conn: Conn, tenant_id: str, account_id: UUID, *, user_id: str, connection_id: UUID
-) -> int:
-    """Let a user's new connection have what ended ones of the same account knew; return how much.
-
-    What a contact is at Google is thus known again, and nothing doubles.
-    """
-    where = tenant_id, account_id, user_id, connection_id
-    await conn.execute(ADOPT_LABELS, *where)
-    tag: str = await conn.execute(ADOPT, *where)
-    return int(tag.rpartition(" ")[2])
 
 
 COUNT_ABSENT = """
@@ -345,3 +294,14 @@ async def bury_noted(
 ) -> None:
     """Note of people whom a feed has noted as gone that they are; what contacts they are stays."""
     await conn.execute(BURY_NOTED, tenant_id, connection_id, feed_id, now)
+
+
+LIST_SOME = f"""
+SELECT {COLUMNS} FROM people
+ WHERE tenant_id = $1 AND connection_id = $2 ORDER BY resource LIMIT $3
+"""  # noqa: S608 - constants
+
+
+async def list_some(conn: Conn, tenant_id: str, connection_id: UUID, *, limit: int) -> list[Known]:
+    """Return some people of an address book, gone or not."""
+    return [known_of(row) for row in await conn.fetch(LIST_SOME, tenant_id, connection_id, limit)]

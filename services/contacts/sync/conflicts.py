@@ -19,9 +19,11 @@ from services.contacts.domain.connection import Connection
 from services.contacts.domain.contact import Contact, NewContact
 from services.contacts.domain.flat import card_from, flat
 from services.contacts.domain.merging import MergedCard
+from services.contacts.domain.person import Known
 from services.contacts.store import conflicts as store
-from services.contacts.store import people
+from services.contacts.store import labels, people
 from services.contacts.store.conflicts import FIELDS, Conflict
+from services.contacts.sync.grouping import Grouping
 from services.contacts.sync.intake import Intake
 from services.contacts.sync.turn import Turn
 
@@ -159,6 +161,7 @@ async def resolve_match(
         new = NewContact(owner_user_id=connection.user_id, card=known.base)
         contact = turn.create(new, origin=Origin.LIVE)
         turn.keep_person(replace(known, contact_id=contact.id))
+        await _regroup(turn, connection, known, contact)
     elif isinstance(choice, UUID):
         if choice not in found.candidates:
             raise InvalidInput.field("choice", "is no candidate")
@@ -168,6 +171,15 @@ async def resolve_match(
     elif choice != IGNORE:
         raise InvalidInput.field("choice", "is none of the possible ones")
     return ended
+
+
+async def _regroup(turn: Turn, connection: Connection, known: Known, contact: Contact) -> None:
+    """Let a contact be in the groups whose labels the person has."""
+    groups = await labels.groups_by_label(turn.conn, turn.tenant_id, connection.id)
+    grouping = Grouping(turn)
+    for label in known.groups:
+        if label in groups:
+            grouping.join(groups[label], [contact.id], origin=Origin.LIVE)
 
 
 async def _refuse_linked(turn: Turn, connection: Connection, contact: Contact) -> None:

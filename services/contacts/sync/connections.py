@@ -3,13 +3,20 @@
 from uuid import UUID
 
 from libs.common.connections import Following, Told
+from libs.common.connections.model import RUNNING
 from libs.common.db import Connection as Conn
+from libs.common.events.base import Origin
 from libs.common.feeds import FeedState
 from libs.common.feeds.store import list_feeds
 from libs.common.writes import store as ledger
 from services.contacts.domain.connection import Connection, updated
+from services.contacts.domain.pushing import came_from
+from services.contacts.store import adopting, people
 from services.contacts.store import connections as store
 from services.contacts.sync.feeds import PEOPLE, open_all
+from services.contacts.sync.turn import Turn
+
+PURGED_AT_ONCE = 200
 
 
 class Connections(Following[Connection]):
@@ -18,10 +25,13 @@ class Connections(Following[Connection]):
     product = "contacts"
 
     async def become(self, conn: Conn, told: Told, current: Connection | None) -> Connection:
-        """Return the connection after what was told."""
+        """Return the connection after what was told, with what an ended one knew of the account."""
         new = updated(told, current, now=self._now())
         if current is not None and current.account_id != new.account_id:
             await store.begin_anew(conn, told.tenant_id, told.id)
+        was_running = current is not None and current.state in RUNNING
+        if new.state in RUNNING and not was_running:
+            await adopting.adopt(conn, new)
         return new
 
     async def open(self, conn: Conn, new: Connection) -> None:
@@ -52,7 +62,18 @@ class Connections(Following[Connection]):
 
     async def purge_some(self, conn: Conn, tenant_id: str, connection_id: UUID) -> int:
         """Remove people, and contacts that came from there only; return how many went."""
-        raise NotImplementedError
+        turn = await Turn.begin(conn, tenant_id, now=self._now())
+        gone = await people.list_some(conn, tenant_id, connection_id, limit=PURGED_AT_ONCE)
+        ids = [one.contact_id for one in gone if one.contact_id is not None]
+        contacts = await turn.find(ids)
+        links = await people.list_of_contacts(conn, tenant_id, ids)
+        for one in gone:
+            contact = contacts.get(one.contact_id) if one.contact_id else None
+            if contact is not None and came_from(one, contact, links[contact.id]):
+                turn.delete(contact, origin=Origin.REPAIR)
+        await people.forget_people(conn, tenant_id, connection_id, [one.resource for one in gone])
+        await turn.end()
+        return len(gone)
 
     async def purge_rest(self, conn: Conn, tenant_id: str, connection_id: UUID) -> None:
         """Remove what is held of a connection besides, and note that all is gone."""

@@ -5,6 +5,7 @@
 decisions ask for, and `contacts.write` carries what changed on our side.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -57,19 +58,35 @@ async def open_all(conn: Conn, connection: Connection, *, now: datetime) -> None
         (PEOPLE, people_address(connection.id), False, now),
         (WRITE, write_address(connection.id), False, now),
         (WORK, work_address(connection.id), True, now),
-        (AUDIT, audit_address(connection.id), True, now + FIRST_AUDIT),
     ):
-        new = NewFeed(
-            tenant_id=connection.tenant_id,
-            connection_id=connection.id,
-            account_id=connection.account_id,
-            kind=kind,
-            resource="",
-            address=address,
-            fingerprint=FINGERPRINT if kind in (PEOPLE, GROUPS) else "",
-            background=background,
-        )
+        new = _new(connection, kind, address=address, background=background)
         await open_feed(conn, new, now=now, due_at=due_at)
+    await open_feed(conn, new_audit_feed(connection), now=now, due_at=now + FIRST_AUDIT)
+
+
+def new_audit_feed(connection: Connection, *, cursor: str | None = None) -> NewFeed:
+    """Return what is needed to open the feed that compares an address book.
+
+    Args:
+        connection: whose.
+        cursor: where it begins, whatever is under way.
+    """
+    address = audit_address(connection.id)
+    new = _new(connection, AUDIT, address=address, background=True)
+    return new if cursor is None else replace(new, cursor=cursor, restart=True)
+
+
+def _new(connection: Connection, kind: str, *, address: str, background: bool) -> NewFeed:
+    return NewFeed(
+        tenant_id=connection.tenant_id,
+        connection_id=connection.id,
+        account_id=connection.account_id,
+        kind=kind,
+        resource="",
+        address=address,
+        fingerprint=FINGERPRINT if kind in (PEOPLE, GROUPS) else "",
+        background=background,
+    )
 
 
 async def wake(conn: Conn, *addresses: str, now: datetime) -> None:

@@ -110,6 +110,7 @@ class Grouping:
     async def _put(self, group: Group, told: Event) -> Group:
         kept = replace(group, sequence=group.sequence + 1)
         await store.put_group(self._turn.conn, kept)
+        self._turn.touch_group(kept.id)
         envelope = Envelope.of(
             told,
             tenant_id=kept.tenant_id,

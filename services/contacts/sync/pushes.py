@@ -41,14 +41,14 @@ async def queue_pushes(
         behind = [
             one
             for one in contacts
-            if needs_write(connection, one, _in(connection, known[one.id]), groups[one.id])
+            if needs_write(connection, one, person_in(connection, known[one.id]), groups[one.id])
         ]
         ids = [one.id for one in behind]
         queued += await queue_step(conn, connection, PERSON, ids, now=now)
     return queued
 
 
-def _in(connection: Connection, known: Sequence[Known]) -> Known | None:
+def person_in(connection: Connection, known: Sequence[Known]) -> Known | None:
     """Return the person that a contact is in an address book; the live one comes first."""
     return next((one for one in known if one.connection_id == connection.id), None)
 

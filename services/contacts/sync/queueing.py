@@ -6,6 +6,7 @@ changes until then, and one too many does no harm.
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from libs.common.db import Connection as Conn
@@ -14,6 +15,8 @@ from libs.common.writes import store as ledger
 from services.contacts.domain.connection import Connection
 from services.contacts.sync.feeds import wake, write_address
 
+HELD: Final = "held-writes"
+"""Why deletions wait that a person has to decide on, and the kind of hold they wait for."""
 CIRCLING = timedelta(hours=1)
 """How long something waits that was written so often that it must be going round in circles."""
 
@@ -42,6 +45,8 @@ async def queue_step(
     waiting: frozenset[str] = frozenset()
     if not forced:
         waiting = await ledger.list_waiting(conn, *where, kind=kind, items=wanted)
+        if await ledger.hasten(conn, *where, reason=HELD, items=sorted(waiting), now=now):
+            await wake(conn, write_address(connection.id), now=now)
     new = [one for one in wanted if one not in waiting]
     if not new:
         return 0

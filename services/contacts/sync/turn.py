@@ -24,6 +24,7 @@ from services.contacts.domain.person import Known
 from services.contacts.store import contacts as store
 from services.contacts.store import people, tenant_defaults
 from services.contacts.sync.facts import contact_event
+from services.contacts.sync.group_pushes import queue_group_pushes
 from services.contacts.sync.pushes import queue_pushes
 
 
@@ -44,6 +45,7 @@ class Turn:
         self._people: dict[tuple[UUID, str], Known] = {}
         self._silent: set[UUID] = set()
         self._touched: set[UUID] = set()
+        self._groups: set[UUID] = set()
         self._at_end: list[Callable[[], Awaitable[None]]] = []
 
     @classmethod
@@ -174,6 +176,10 @@ class Turn:
         """Look at the end whether address books have this contact as they should."""
         self._touched.add(contact_id)
 
+    def touch_group(self, group_id: UUID) -> None:
+        """Look at the end whether address books have this group as they should."""
+        self._groups.add(group_id)
+
     def at_end(self, step: Callable[[], Awaitable[None]]) -> None:
         """Do something more at the end: after contacts were told of, before writes are queued."""
         self._at_end.append(step)
@@ -199,6 +205,7 @@ class Turn:
             await step()
         touched = await self.find(self._touched | set(self._before))
         await queue_pushes(self.conn, self.tenant_id, list(touched.values()), now=self.now)
+        await queue_group_pushes(self.conn, self.tenant_id, self._groups, now=self.now)
 
     async def _tell(self, told: Sequence[tuple[Contact | None, Contact]]) -> None:
         """Append the events of contacts: as they were, None for new ones, and as they are."""

@@ -34,6 +34,12 @@ from tests.support import (
 )
 
 CONTACTS = [{"name": "contacts", "access": "write"}]
+GENEROUS = {
+    "contact_critical_reads_per_minute": 100_000,
+    "contact_critical_writes_per_minute": 100_000,
+    "contact_full_syncs_per_minute": 100_000,
+}
+"""Polling is much quicker here than Google would like."""
 LIVE_FEEDS = ("contacts.people", "contacts.groups")
 
 FEEDS = """
@@ -361,6 +367,7 @@ async def standing(
     overrides.setdefault("auth_url", f"http://127.0.0.1:{auth_settings.port}")
     settings = settings_for(contacts_url, amqp_url, google.origin, **overrides)
     await google.add_person(ALICE, name="Alice")
+    await google.control("PUT", "settings", GENEROUS)
     async with AsyncExitStack() as stack:
         published = await stack.enter_async_context(messaging.listening(amqp_url))
         auth = await stack.enter_async_context(auth_stand.running(auth_settings, roles=auth_roles))

@@ -263,14 +263,45 @@ async def list_waiting(
 HASTEN = """
 UPDATE writes SET due_at = $4
  WHERE tenant_id = $1 AND connection_id = $2 AND state = 'queued' AND reason = $3 AND due_at > $4
+   AND ($5::text[] IS NULL OR item = ANY($5))
+RETURNING true
 """
 
 
 async def hasten(
-    conn: Connection, tenant_id: str, connection_id: UUID, *, reason: str, now: datetime
-) -> None:
-    """Let queued writes that wait for this reason go on now; the caller raises the signal."""
-    await conn.execute(HASTEN, tenant_id, connection_id, reason, now)
+    conn: Connection,
+    tenant_id: str,
+    connection_id: UUID,
+    *,
+    reason: str,
+    items: Sequence[str] | None = None,
+    now: datetime,
+) -> int:
+    """Let queued writes that wait for this reason go on now; return how many.
+
+    The caller raises the signal.
+
+    Args:
+        reason: why they wait.
+        items: only those of these; None: all.
+    """
+    wanted = None if items is None else list(items)
+    return len(await conn.fetch(HASTEN, tenant_id, connection_id, reason, now, wanted))
+
+
+LIST_UNKNOWN = """
+SELECT DISTINCT item FROM writes
+ WHERE tenant_id = $1 AND connection_id = $2 AND kind = $3 AND item = ANY($4::text[])
+   AND state = 'unknown'
+"""
+
+
+async def list_unknown(
+    conn: Connection, tenant_id: str, connection_id: UUID, *, kind: str, items: Sequence[str]
+) -> frozenset[str]:
+    """Return those of these items of which a write ended without anybody knowing its effect."""
+    rows = await conn.fetch(LIST_UNKNOWN, tenant_id, connection_id, kind, list(items))
+    return frozenset(row["item"] for row in rows)
 
 
 LIST_GROUP = """

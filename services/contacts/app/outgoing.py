@@ -1,0 +1,33 @@
+"""How what goes out to Google fits together."""
+
+from datetime import timedelta
+
+from libs.common import clock, db
+from libs.common.writes.outbound import Carrier
+from libs.common.writes.patience import Patience
+from services.contacts.domain.connection import Connection
+from services.contacts.google import GooglePeople
+from services.contacts.settings import ContactsSettings
+from services.contacts.sync.carrier import PersonCarrier
+from services.contacts.sync.group_carrier import GroupCarrier, MembersCarrier
+from services.contacts.sync.intake import Intake
+
+
+def carriers(
+    pool: db.Pool, google: GooglePeople, intake: Intake, settings: ContactsSettings
+) -> list[Carrier[Connection]]:
+    """Return who carries which writes."""
+    patience = Patience(timeout_s=settings.write_timeout, settle_after_s=settings.settle_after)
+    return [
+        PersonCarrier(
+            pool,
+            google,
+            intake,
+            patience=patience,
+            propagation=timedelta(seconds=settings.propagation),
+            at_once=settings.batch_size,
+            now=clock.now,
+        ),
+        GroupCarrier(pool, google, patience=patience, now=clock.now),
+        MembersCarrier(pool, google, patience=patience, now=clock.now),
+    ]
