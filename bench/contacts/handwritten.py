@@ -59,6 +59,32 @@ ADDRESS = {
     "country": "country",
     "country_code": "countryCode",
 }
+NAMED = {
+    "prefix": "civilite",
+    "given_name": "prenom",
+    "middle_name": "deuxieme_prenom",
+    "family_name": "nom",
+    "suffix": "suffixe",
+    "organization": "entreprise",
+    "title": "fonction",
+    "department": "departement",
+    "birthday": "date_naissance",
+    "emails": "emails",
+    "phones": "telephones",
+    "addresses": "adresses",
+    "urls": "sites_web",
+}
+"""What a CRM calls the fields of a person."""
+ITEMS = {"emails": ("email", "address"), "phones": ("telephone", "number")}
+PLACES = {
+    "street": "adresse",
+    "extended": "complement_adresse",
+    "po_box": "boite_postale",
+    "postal_code": "code_postal",
+    "city": "ville",
+    "region": "region",
+    "country": "pays",
+}
 Json = dict[str, Any]
 
 LOCK = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
@@ -432,7 +458,14 @@ def _number(text: str) -> Json:
 
 def _fields(card: Json) -> Json:
     """Return the same under the names that a CRM has by default."""
-    return {name: value for name, value in card.items() if name != "notes"}
+    found = dict(card.get("custom", {}))
+    found |= {name: card[one] for one, name in NAMED.items() if one in card}
+    for one, (name, part) in ITEMS.items():
+        if one in card:
+            found[name] = card[one][0][part]
+    for address in card.get("addresses", ())[:1]:
+        found |= {name: address[one] for one, name in PLACES.items() if one in address}
+    return found
 
 
 def _json(rows: list[Json]) -> str:

@@ -127,6 +127,9 @@ class House:
             "CAUSEWAY_CONTACTS_CRITICAL_WRITES_PER_MINUTE": PLENTY,
             "CAUSEWAY_CONTACTS_PROJECT_REQUESTS_PER_MINUTE": PLENTY,
             "CAUSEWAY_CONTACTS_PROJECT_WRITES_PER_DAY": PLENTY,
+            # Nobody is asked but for what is measured.
+            "CAUSEWAY_CONTACTS_SHORTEST_POLL": "3600",
+            "CAUSEWAY_CONTACTS_LONGEST_POLL": "3600",
         }
 
     def _key(self, name: str) -> str:

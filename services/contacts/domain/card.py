@@ -4,7 +4,7 @@ Values, and their form in JSON: as columns, events and calls have them.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
 from libs.common.addresses import fold_address
@@ -191,6 +191,9 @@ ITEMS: Final[Mapping[str, type[Any]]] = {
 }
 
 
+_PARTS: Final = {made: tuple(one.name for one in fields(made)) for made in ITEMS.values()}
+
+
 def card_of(stored: Mapping[str, Any]) -> Card:
     """Return what a column keeps; what it has besides is of another release."""
     given: dict[str, Any] = {name: stored[name] for name in SINGLE if name in stored}
@@ -202,7 +205,7 @@ def card_of(stored: Mapping[str, Any]) -> Card:
 def item_of(name: str, stored: Mapping[str, Any]) -> Item:
     """Return an item of the list of that name."""
     made = ITEMS[name]
-    known = {one.name for one in fields(made)}
+    known = _PARTS[made]
     item: Item = made(**{part: value for part, value in stored.items() if part in known})
     return item
 
@@ -215,4 +218,4 @@ def items_of(card: Card) -> Iterator[tuple[str, Item]]:
 
 
 def _stored_item(item: Item) -> dict[str, Any]:
-    return {name: value for name, value in asdict(item).items() if value not in ("", None, False)}
+    return {name: value for name in _PARTS[type(item)] if (value := getattr(item, name))}

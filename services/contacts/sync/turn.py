@@ -211,8 +211,12 @@ class Turn:
         """Append the events of contacts: as they were, None for new ones, and as they are."""
         if not told:
             return
-        ids = [after.id for _, after in told]
-        links = await people.list_of_contacts(self.conn, self.tenant_id, ids)
+        links: dict[UUID, list[Known]] = {after.id: [] for _, after in told}
+        for known in self._people.values():  # whoever is new is nobody else yet
+            if known.contact_id in links:
+                links[known.contact_id].append(known)
+        ids = [after.id for before, after in told if before is not None]
+        links |= await people.list_of_contacts(self.conn, self.tenant_id, ids)
         defaults = await tenant_defaults.find_defaults(self.conn, self.tenant_id)
         envelopes = [
             envelope
