@@ -102,6 +102,17 @@ async def take_all(amqp_url: str, queue: str) -> list[AbstractIncomingMessage]:
         return taken
 
 
+async def listeners(amqp_url: str, queue: str) -> int:
+    """Return how many consumers a queue has; 0 when there is no such queue."""
+    async with bus.connected(amqp_url, name="test") as connection:
+        channel = await connection.channel()
+        try:
+            declared = await channel.declare_queue(queue, passive=True)
+        except aio_pika.exceptions.ChannelNotFoundEntity:
+            return 0
+        return declared.declaration_result.consumer_count or 0
+
+
 async def depth(amqp_url: str, queue: str) -> int:
     """Return how many messages are ready in a queue; -1 when there is no such queue."""
     async with bus.connected(amqp_url, name="test") as connection:

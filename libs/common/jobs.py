@@ -83,6 +83,7 @@ async def add_job(
 ADVANCE_JOB = """
 UPDATE jobs SET done = $3, total = $4, state = $5
  WHERE tenant_id = $1 AND feed_id = $2 AND finished_at IS NULL
+   AND ($6::text IS NULL OR kind = $6)
 """
 
 
@@ -93,14 +94,16 @@ async def advance_job(
     done: int,
     total: int | None,
     state: JobState = JobState.RUNNING,
+    kind: str | None = None,
 ) -> None:
-    """Show on every open job of the feed how far it is."""
-    await conn.execute(ADVANCE_JOB, feed.tenant_id, feed.id, done, total, state.value)
+    """Show on every open job of the feed (of a kind) how far it is."""
+    await conn.execute(ADVANCE_JOB, feed.tenant_id, feed.id, done, total, state.value, kind)
 
 
 FINISH_JOBS = """
 UPDATE jobs SET state = $3, reason = $4, facts = facts || $5::jsonb, finished_at = $6
  WHERE tenant_id = $1 AND feed_id = $2 AND finished_at IS NULL
+   AND ($7::text IS NULL OR kind = $7)
 """
 
 
@@ -112,15 +115,30 @@ async def finish_jobs(
     now: datetime,
     reason: str | None = None,
     facts: Mapping[str, Any] | None = None,
+    kind: str | None = None,
 ) -> None:
-    """End every open job of the feed; `facts` are added to those it has.
+    """End every open job of the feed (of a kind); `facts` are added to those it has.
 
     Args:
         state: `done` or `failed`.
         reason: a short constant, when it failed.
     """
     added = dict(facts or {})
-    await conn.execute(FINISH_JOBS, feed.tenant_id, feed.id, state.value, reason, added, now)
+    await conn.execute(FINISH_JOBS, feed.tenant_id, feed.id, state.value, reason, added, now, kind)
+
+
+LIST_OPEN = """
+SELECT tenant_id, id, connection_id, feed_id, kind, state, reason, done, total, facts,
+       created_at, finished_at
+  FROM jobs
+ WHERE tenant_id = $1 AND feed_id = $2 AND kind = $3 AND finished_at IS NULL
+ ORDER BY created_at, id
+"""
+
+
+async def list_open_jobs(conn: Connection, feed: Feed, *, kind: str) -> list[Job]:
+    """Return the open jobs of a kind of the feed, the oldest first."""
+    return [_job(row) for row in await conn.fetch(LIST_OPEN, feed.tenant_id, feed.id, kind)]
 
 
 FIND_JOB = """

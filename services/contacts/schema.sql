@@ -215,7 +215,11 @@ CREATE TABLE push_work (
     forced        boolean NOT NULL,
     -- Only members of this group.
     group_id      uuid,
-    PRIMARY KEY (tenant_id, connection_id)
+    -- Only count what would be written.
+    dry           boolean NOT NULL,
+    -- What was counted so far.
+    counts        jsonb   NOT NULL DEFAULT '{}',
+    PRIMARY KEY (tenant_id, connection_id, dry)
 );
 
 -- What went which way, and how it ended.

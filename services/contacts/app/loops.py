@@ -2,6 +2,7 @@
 
 from aiohttp import web
 
+from libs.common import clock
 from libs.common.background import consume, reconcile_for_ever, runner
 from libs.common.connections import telling
 from libs.common.db import POOL
@@ -19,6 +20,7 @@ from services.contacts.app.parts import (
     WORK,
 )
 from services.contacts.sync import feeds
+from services.contacts.sync.measuring import measure_for_ever
 from services.contacts.sync.telling import tell_of_feed
 
 IDLE_S = 3600.0
@@ -32,6 +34,7 @@ def loops_of(roles: frozenset[str]) -> list[tuple[str, Loop]]:
             ("feeds", _run_feeds),
             ("background", _run_background),
             ("reconcile", _run_reconcile),
+            ("measuring", _run_measuring),
         ]
     if "consumer" in roles:
         loops.append(("consumer", _run_consumer))
@@ -58,6 +61,10 @@ async def _run_background(app: web.Application) -> None:
     }
     concurrency = settings.background_concurrency
     await runner(app, settings, kinds, concurrency=concurrency, background=True).run()
+
+
+async def _run_measuring(app: web.Application) -> None:
+    await measure_for_ever(app[POOL], now=clock.now)
 
 
 async def _run_reconcile(app: web.Application) -> None:

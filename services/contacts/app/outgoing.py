@@ -3,6 +3,8 @@
 from datetime import timedelta
 
 from libs.common import clock, db
+from libs.common.feeds.holds import Hold
+from libs.common.writes import store as ledger
 from libs.common.writes.outbound import Carrier
 from libs.common.writes.patience import Patience
 from services.contacts.domain.connection import Connection
@@ -11,6 +13,7 @@ from services.contacts.settings import ContactsSettings
 from services.contacts.sync.carrier import PersonCarrier
 from services.contacts.sync.group_carrier import GroupCarrier, MembersCarrier
 from services.contacts.sync.intake import Intake
+from services.contacts.sync.queueing import HELD
 
 
 def carriers(
@@ -31,3 +34,9 @@ def carriers(
         GroupCarrier(pool, google, patience=patience, now=clock.now),
         MembersCarrier(pool, google, patience=patience, now=clock.now),
     ]
+
+
+async def decided(conn: db.Connection, held: Hold) -> None:
+    """Let deletions go on that a person has decided on; whoever reads looks for itself."""
+    if held.kind == HELD:
+        await ledger.hasten(conn, held.tenant_id, held.connection_id, reason=HELD, now=clock.now())

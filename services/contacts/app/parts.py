@@ -14,27 +14,36 @@ from libs.common.google.connected import ConnectedGoogle
 from libs.common.google.roots import GoogleRoots
 from libs.common.google.transport import GoogleClient
 from libs.common.google.wire import client_session
+from libs.common.operations import OPERATIONS, Operations
 from libs.common.quota import Budgets, Ledger
 from libs.common.writes.outbound import Outbound
-from services.contacts.app.outgoing import carriers
+from services.contacts.app.outgoing import carriers, decided
 from services.contacts.domain.connection import Connection
 from services.contacts.google import GooglePeople
 from services.contacts.google.costs import Ledgers
 from services.contacts.settings import ContactsSettings
 from services.contacts.store.connections import ROWS
+from services.contacts.sync.asking import Asking, SyncJobs
 from services.contacts.sync.comparing import Audits
 from services.contacts.sync.conflicts import FieldConflicts
 from services.contacts.sync.connections import Connections
 from services.contacts.sync.departures import Departures
+from services.contacts.sync.feeds import work_address
+from services.contacts.sync.fetching import Fetching
 from services.contacts.sync.intake import Intake
 from services.contacts.sync.listing import Labels
 from services.contacts.sync.looking_again import LookingAgain
+from services.contacts.sync.looking_over import LookingOver
 from services.contacts.sync.pacing import Pace
 from services.contacts.sync.reading import Reader
 from services.contacts.sync.replaying import Replays
 from services.contacts.sync.settings import SettingsWriter
 from services.contacts.sync.work import Work
+from services.contacts.web.conflicts import INTAKE as CONFLICTS_INTAKE
+from services.contacts.web.google import FETCHING, GOOGLE
 from services.contacts.web.settings import WRITER
+from services.contacts.web.status import LEDGERS
+from services.contacts.web.sync import ASKING
 
 SERVICE = "contacts"
 ENDLESS = 1_000_000_000
@@ -61,6 +70,7 @@ async def parts(app: web.Application) -> AsyncIterator[None]:
         google = GooglePeople(
             ConnectedGoogle(GoogleClient(session), auth), discovery.people(roots), ledgers
         )
+        app[LEDGERS] = ledgers
         _wire(app, pool, google, auth)
         yield
         await auth.close()
@@ -81,8 +91,18 @@ def _wire(app: web.Application, pool: db.Pool, google: GooglePeople, auth: AuthC
     app[AUDITS] = Audits(pool, google, intake=intake, now=now)
     app[WORK] = Work(
         pool,
-        [LookingAgain(pool, intake, now=now), Replays(pool, google, intake=intake, now=now)],
+        [
+            LookingAgain(pool, intake, now=now),
+            Replays(pool, google, intake=intake, now=now),
+            LookingOver(pool, now=now),
+            SyncJobs(pool, now=now),
+        ],
     )
+    app[GOOGLE] = google
+    app[FETCHING] = Fetching(pool, google, intake, now=now)
+    app[CONFLICTS_INTAKE] = intake
+    app[ASKING] = Asking(now=now)
+    app[OPERATIONS] = Operations(rows=ROWS, replayer=work_address, decided=decided)
     app[OUTBOUND] = Outbound(
         pool, ROWS.find, carriers(pool, google, intake, settings), now=clock.now
     )

@@ -175,7 +175,7 @@ class Card:
         """Return it as a column keeps it: without what is empty."""
         found: dict[str, Any] = {name: value for name in SINGLE if (value := getattr(self, name))}
         for name in LISTS:
-            items = [_stored_item(one) for one in getattr(self, name)]
+            items = [parts_of(one) for one in getattr(self, name)]
             if items:
                 found[name] = items
         if self.custom:
@@ -189,9 +189,6 @@ ITEMS: Final[Mapping[str, type[Any]]] = {
     "addresses": Address,
     "urls": Url,
 }
-
-
-_PARTS: Final = {made: tuple(one.name for one in fields(made)) for made in ITEMS.values()}
 
 
 def card_of(stored: Mapping[str, Any]) -> Card:
@@ -210,6 +207,15 @@ def item_of(name: str, stored: Mapping[str, Any]) -> Item:
     return item
 
 
+def parts_of(item: Item) -> dict[str, Any]:
+    """Return an item's values by name, without what is empty."""
+    return {
+        name: value
+        for name in _PARTS[type(item)]
+        if (value := getattr(item, name)) not in ("", None, False)
+    }
+
+
 def items_of(card: Card) -> Iterator[tuple[str, Item]]:
     """Yield every item with the name of its list."""
     for name in LISTS:
@@ -217,5 +223,4 @@ def items_of(card: Card) -> Iterator[tuple[str, Item]]:
             yield name, one
 
 
-def _stored_item(item: Item) -> dict[str, Any]:
-    return {name: value for name in _PARTS[type(item)] if (value := getattr(item, name))}
+_PARTS: Final = {made: tuple(one.name for one in fields(made)) for made in ITEMS.values()}

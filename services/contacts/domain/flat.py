@@ -6,10 +6,10 @@ another which the other side adds both stay. An item that took the place of one 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any, Final
 
-from services.contacts.domain.card import LISTS, SINGLE, Card, Item, item_of
+from services.contacts.domain.card import LISTS, SINGLE, Card, Item, item_of, parts_of
 
 Flat = dict[str, Any]
 CUSTOM: Final = "custom"
@@ -65,11 +65,9 @@ def changed_fields(before: Card, after: Card) -> frozenset[str]:
 
 def _plain(one: Item) -> dict[str, Any]:
     """Return an item's value without which one is primary."""
-    return {
-        name: value
-        for name, value in asdict(one).items()
-        if name != "primary" and value not in ("", None)
-    }
+    parts = parts_of(one)
+    parts.pop("primary", None)
+    return parts
 
 
 def _keyed(items: Sequence[Item], known: Sequence[Item]) -> list[tuple[str, Item]]:

@@ -12,8 +12,11 @@ I = TypeVar("I", Email, Phone, Address, Url)  # noqa: E741 - an item
 
 def led(items: Iterable[I]) -> tuple[I, ...]:
     """Return items of which exactly one is primary, each once: the first that is, or the first."""
+    given = tuple(items)
+    if not given or (len(given) == 1 and given[0].primary):
+        return given
     unique: dict[str, I] = {}
-    for one in items:
+    for one in given:
         kept = unique.get(one.key)
         if kept is None:
             unique[one.key] = one

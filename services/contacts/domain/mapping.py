@@ -22,7 +22,7 @@ from services.contacts.domain.naming import (
     PARTS,
     claimed_types,
     names_of,
-    parts_of,
+    names_by_list,
     target_of,
 )
 from services.contacts.domain.phones import phone_of
@@ -48,7 +48,7 @@ def crm_fields(card: Card, defaults: TenantDefaults) -> dict[str, Any]:
             found[names[target]] = value
     if names.get(NAME) in defaults.mapping and card.name:
         found[names[NAME]] = card.name
-    for listed, parts in parts_of(defaults).items():
+    for listed, parts in names_by_list(defaults).items():
         if getattr(card, listed):
             shown = ((name, _shown(card, target, defaults)) for target, name in parts)
             found |= {name: text for name, text in shown if text}

@@ -166,7 +166,7 @@ def _names(language: Language, own: tuple[tuple[str, str], ...]) -> Mapping[str,
     return MappingProxyType(found)
 
 
-def parts_of(defaults: TenantDefaults) -> Mapping[str, Sequence[tuple[str, str]]]:
+def names_by_list(defaults: TenantDefaults) -> Mapping[str, Sequence[tuple[str, str]]]:
     """Return by list of a card what a tenant's CRM has of one item of it: targets, and names."""
     return _parts(defaults.language, tuple(defaults.mapping.items()))
 

@@ -32,6 +32,14 @@ class Person:
     is_deleted: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Where a contact is at Google."""
+
+    connection_id: UUID
+    resource: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
     """One row of `people`: what was read of somebody last, and which contact it is."""

@@ -66,10 +66,26 @@ def needs_write(
 
 
 def op_for(
-    connection: Connection, contact: Contact, known: Known | None, groups: AbstractSet[UUID]
+    connection: Connection,
+    contact: Contact,
+    known: Known | None,
+    groups: AbstractSet[UUID],
+    *,
+    wanted: bool = False,
 ) -> Op:
-    """Return what has to be written of a contact into an address book; see `needs_write`."""
-    if not needs_write(connection, contact, known, groups):
+    """Return what has to be written of a contact into an address book; see `needs_write`.
+
+    Args:
+        connection: whose address book.
+        contact: deleted or not.
+        known: the person that it is there.
+        groups: that it is a member of.
+        wanted: somebody wants it there, whatever is usual, and whatever became of it before.
+    """
+    is_there = known is not None and known.is_live
+    if wanted and not is_there and contact.is_live and contact.is_visible_to(connection.user_id):
+        known = None
+    elif not needs_write(connection, contact, known, groups):
         return Op.NOTHING
     if known is None:
         return Op.NOTHING if contact.card == Card() else Op.CREATE

@@ -134,15 +134,18 @@ class WritingBox(PeopleApi):
         body = {"resourceNames": list(resources)}
         await self._write(self._api.people.batchDeleteContacts(body=body), timeout_s)
 
-    async def list_newest(self, page_token: str | None = None) -> PeoplePage:
+    async def list_newest(self, page_token: str | None = None, *, size: int = NEWEST) -> PeoplePage:
         """Return a page of the address book, those that changed last first.
+
+        Raises:
+            RequestRefused: Google does not know the page token.
 
         Source: https://developers.google.com/people/api/rest/v1/people.connections/list
         """
         given = {} if page_token is None else {"pageToken": page_token}
         request = self._api.connections.list(
             resourceName="people/me",
-            pageSize=NEWEST,
+            pageSize=size,
             personFields=PERSON_FIELDS,
             sources=SOURCES,
             sortOrder="LAST_MODIFIED_DESCENDING",

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from libs.common.db import Connection as Conn
 from services.contacts.domain.card import card_of
-from services.contacts.domain.person import Known
+from services.contacts.domain.person import Known, Link
 
 COLUMNS = """
 tenant_id, connection_id, resource, account_id, contact_id, etag, google_updated, base, person,
@@ -88,6 +88,23 @@ async def find_people(
     """Return what is known of these people of an address book, by resource name."""
     rows = await conn.fetch(FIND, tenant_id, connection_id, list(resources))
     return {row["resource"]: known_of(row) for row in rows}
+
+
+LIST_LINKS = """
+SELECT contact_id, connection_id, resource FROM people
+ WHERE tenant_id = $1 AND contact_id = ANY($2::uuid[]) AND gone_at IS NULL
+ ORDER BY connection_id, resource
+"""
+
+
+async def list_links(
+    conn: Conn, tenant_id: str, contact_ids: Sequence[UUID]
+) -> dict[UUID, list[Link]]:
+    """Return where each contact is at Google."""
+    found: dict[UUID, list[Link]] = {one: [] for one in contact_ids}
+    for row in await conn.fetch(LIST_LINKS, tenant_id, list(contact_ids)):
+        found[row["contact_id"]].append(Link(row["connection_id"], row["resource"]))
+    return found
 
 
 LIST_OF = f"""

@@ -10,10 +10,10 @@ from libs.common.feeds import FeedState
 from libs.common.feeds.store import list_feeds
 from libs.common.writes import store as ledger
 from services.contacts.domain.connection import Connection, updated
-from services.contacts.domain.pushing import came_from
 from services.contacts.store import adopting, people
 from services.contacts.store import connections as store
 from services.contacts.sync.feeds import PEOPLE, open_all
+from services.contacts.sync.parting import came_from
 from services.contacts.sync.turn import Turn
 
 PURGED_AT_ONCE = 200

@@ -9,7 +9,7 @@ from libs.common.events.envelope import Envelope
 from services.contacts.domain.contact import ENTITY_TYPE, Contact
 from services.contacts.domain.flat import changed_fields
 from services.contacts.domain.mapping import crm_fields
-from services.contacts.domain.person import Known
+from services.contacts.domain.person import Link
 from services.contacts.domain.preferences import TenantDefaults
 
 
@@ -17,7 +17,7 @@ def contact_event(
     before: Contact | None,
     after: Contact,
     *,
-    links: Sequence[Known],
+    links: Sequence[Link],
     defaults: TenantDefaults,
     origin: Origin,
 ) -> Envelope | None:
@@ -26,7 +26,7 @@ def contact_event(
     Args:
         before: as it was told of last; None: it never was.
         after: as it is.
-        links: the people it is at Google.
+        links: where it is at Google.
         defaults: of its tenant, for the names of fields.
         origin: of the change.
     """
@@ -74,7 +74,7 @@ def _identity(contact: Contact) -> dict[str, Any]:
     }
 
 
-def _facts(contact: Contact, links: Sequence[Known], defaults: TenantDefaults) -> dict[str, Any]:
+def _facts(contact: Contact, links: Sequence[Link], defaults: TenantDefaults) -> dict[str, Any]:
     card = contact.card
     return {
         "name": card.shown_name,
@@ -92,6 +92,5 @@ def _facts(contact: Contact, links: Sequence[Known], defaults: TenantDefaults) -
         "links": tuple(
             events.GoogleLink(connection_id=one.connection_id, resource=one.resource)
             for one in links
-            if one.is_live
         ),
     }

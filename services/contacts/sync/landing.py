@@ -1,12 +1,11 @@
 """What becomes of contacts and people once Google has answered a write."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from libs.common.db import Pool, transaction
-from libs.common.writes import WriteLost, WriteState
+from libs.common.writes import WriteState
 from libs.common.writes import store as ledger
 from services.contacts.domain.card import Card
 from services.contacts.domain.connection import Connection
@@ -71,11 +70,7 @@ async def land(
                     turn.touch_group(group_id)
                 if kept.contact_id is None:
                     doubles.append(kept.resource)
-            with suppress(WriteLost):
-                answer = {"action": one.action, "resource": _resource(one)}
-                await ledger.finish(
-                    conn, one.step.write, one.state, now=now, reason=one.reason, answer=answer
-                )
+        await ledger.finish_all(conn, connection.tenant_id, [_end(one) for one in landed], now=now)
         lines = [line for one in landed if (line := _line(connection, one)) is not None]
         await sync_logs.add_lines(conn, connection.tenant_id, lines, now=now)
         await turn.end()
@@ -139,6 +134,11 @@ def _resource(one: Landed) -> str | None:
     if one.person is not None:
         return one.person.resource
     return None if one.step.known is None else one.step.known.resource
+
+
+def _end(one: Landed) -> ledger.Ending:
+    answer = {"action": one.action, "resource": _resource(one)}
+    return ledger.Ending(one.step.write, one.state, one.reason, answer)
 
 
 def _line(connection: Connection, one: Landed) -> Line | None:

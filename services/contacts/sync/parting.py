@@ -65,3 +65,16 @@ def _goes(connection: Connection, contact: Contact, gone: Known, links: Sequence
         contact.entity_id is None or connection.preferences.google_deletes is GoogleDeletes.DELETE
     )
     return is_wanted and not is_elsewhere
+
+
+def came_from(known: Known, contact: Contact, links: Sequence[Known]) -> bool:
+    """Say whether a contact is there only because an address book has it.
+
+    Args:
+        known: the person it is in that address book.
+        contact: it.
+        links: all people that it is, in whichever address books.
+    """
+    is_elsewhere = any(one.is_live and one.connection_id != known.connection_id for one in links)
+    is_ours = contact.entity_id is not None or known.made_by_us
+    return contact.is_live and not is_ours and not is_elsewhere

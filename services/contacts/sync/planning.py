@@ -62,7 +62,10 @@ def _step(
     known: Known | None,
     groups: frozenset[UUID],
 ) -> Step:
-    op = Op.NOTHING if contact is None else op_for(connection, contact, known, groups)
+    op = Op.NOTHING
+    if contact is not None:
+        wanted = bool(write.desired.get("wanted"))
+        op = op_for(connection, contact, known, groups, wanted=wanted)
     body = change = None
     if contact is not None and op is Op.CREATE:
         body = bodies.creation(contact.card, str(contact.id))

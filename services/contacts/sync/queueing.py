@@ -65,3 +65,24 @@ async def queue_step(
     await ledger.queue(conn, writes, now=now, most_per_item=None)
     await wake(conn, write_address(connection.id), now=now)
     return len(new)
+
+
+async def queue_wish(
+    conn: Conn, connection: Connection, kind: str, item: UUID, *, now: datetime
+) -> UUID:
+    """Let an item be brought into step because somebody wants it so; return the write's id.
+
+    Raises:
+        TooManyWrites: it was asked for too often.
+    """
+    write = NewWrite(
+        tenant_id=connection.tenant_id,
+        connection_id=connection.id,
+        kind=kind,
+        item=str(item),
+        desired={"forced": True, "wanted": True},
+        due_at=now,
+    )
+    await ledger.queue(conn, [write], now=now)
+    await wake(conn, write_address(connection.id), now=now)
+    return write.id

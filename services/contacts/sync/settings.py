@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from typing import Final
 
 from libs.common import outbox
 from libs.common.connections.following import PAUSED
@@ -19,12 +18,8 @@ from services.contacts.domain.connection import Connection
 from services.contacts.domain.preferences import Preferences, TenantDefaults
 from services.contacts.store import connections as store
 from services.contacts.store import groups, labels, tenant_defaults
-from services.contacts.sync.feeds import open_all, people_address, wake, work_address
-
-PUSHING: Final = frozenset({"enabled", "push", "push_groups", "crm_deletes"})
-"""Preferences that say what is written into an address book."""
-IMPORTING: Final = frozenset({"enabled", "imports", "import_labels"})
-"""Preferences that say whose people become contacts."""
+from services.contacts.sync.feeds import open_all, wake, work_address
+from services.contacts.sync.looking_over import look_over
 
 
 class SettingsWriter:
@@ -67,6 +62,8 @@ class SettingsWriter:
     async def _follow(self, conn: Conn, before: Connection, after: Connection) -> None:
         """Stop, open or wake feeds as the change means, and tell of it."""
         now = self._now()
+        if after.may_write and not after.is_paused:
+            await look_over(conn, after, now=now)
         was = {one.id: one for one in await list_feeds(conn, after.tenant_id, [after.id])}
         if after.is_paused:
             if not before.is_paused:
@@ -76,7 +73,7 @@ class SettingsWriter:
         elif before.is_paused:
             await open_all(conn, after, now=now)
         else:
-            await wake(conn, people_address(after.id), work_address(after.id), now=now)
+            await wake(conn, work_address(after.id), now=now)
         for feed in await list_feeds(conn, after.tenant_id, [after.id]):
             if feed.id in was:
                 await self._tell(conn, after, was[feed.id], feed)

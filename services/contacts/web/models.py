@@ -71,6 +71,9 @@ class PhoneIn(_ItemIn):
     """A number, as it is typed; one that cannot be understood is kept, and flagged."""
 
     number: Said
+    e164: Annotated[str, Field(max_length=LONGEST_TYPE)] | None = Field(
+        default=None, description="As it was answered; it is worked out anew from `number`"
+    )
 
 
 class AddressIn(_ItemIn):

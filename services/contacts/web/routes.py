@@ -1,10 +1,28 @@
-"""The route table of the contacts service: every module's own, one after the other."""
+"""The route table of the contacts service: every module's own, one after the other.
 
-from services.contacts.web import contacts, groups, nicknames, settings
+Paths that are words come before `/v1/contacts/{id}`, which would take them for ids.
+"""
+
+from libs.common import operations
+from services.contacts.web import (
+    conflicts,
+    contacts,
+    google,
+    groups,
+    nicknames,
+    settings,
+    status,
+    sync,
+)
 
 ROUTES = (
-    *contacts.ROUTES,
-    *groups.ROUTES,
-    *nicknames.ROUTES,
+    *conflicts.ROUTES,
+    *status.ROUTES,
+    *sync.ROUTES,
+    *google.ROUTES,
     *settings.ROUTES,
+    *operations.routes("contacts"),
+    *groups.ROUTES,
+    *contacts.ROUTES,
+    *nicknames.ROUTES,
 )

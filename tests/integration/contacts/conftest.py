@@ -29,3 +29,12 @@ async def contacts(stand: Stand) -> AsyncIterator[Stand]:
     """The contacts service with all its roles, and everything around it."""
     async with stand.serving():
         yield stand
+
+
+@pytest.fixture
+async def asked(stand: Stand) -> AsyncIterator[Stand]:
+    """The contacts service, which reads address books only when a test lets it look."""
+    seldom = {"shortest_poll": 3600, "longest_poll": 3600}
+    stand.settings = stand.settings.model_copy(update=seldom)
+    async with stand.serving():
+        yield stand

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import aiohttp
+import orjson
 from aiohttp import test_utils
 
 from libs.common import clock
@@ -16,6 +17,7 @@ from libs.common.events import crm
 from libs.common.events.envelope import Envelope
 from libs.common.web import ALL_ROLES
 from services.contacts.app import create_app
+from services.contacts.consumers import CONTACTS_QUEUE
 from services.contacts.domain.preferences import preferences_of
 from services.contacts.settings import ContactsSettings
 from services.contacts.store import connections
@@ -120,11 +122,9 @@ class Stand(ServiceStand):
             wish: of the connection, as auth takes it.
         """
         wish.setdefault("products", CONTACTS)
+        await self._begin_with(preferences or {})
         connection = await self.auth.connect(person=person, **wish)
         found = str(connection["id"])
-        if preferences is not None:
-            await eventually(lambda: self.is_known(found), what="connection known")
-            await self.prefer(found, **preferences)
         await self.read_in_full(found)
         if confirmed:
             await self.confirm(found)
@@ -133,6 +133,13 @@ class Stand(ServiceStand):
     async def is_known(self, connection_id: str) -> bool:
         """Say whether the service has heard of a connection."""
         return bool(await self.fetch(READ_AT, UUID(connection_id)))
+
+    async def _begin_with(self, preferences: Mapping[str, Any]) -> None:
+        """Let new connections have these preferences from the first moment on."""
+        wanted = orjson.dumps(preferences_of(preferences).stored()).decode()
+        quoted = await self.fetch("SELECT quote_literal($1::text) AS text", wanted)
+        sql = "ALTER TABLE connections ALTER COLUMN preferences SET DEFAULT"
+        await self.fetch(f"{sql} {quoted[0]['text']}::jsonb")
 
     async def prefer(self, connection_id: str, **preferences: Any) -> None:
         """Set what is wanted of a connection, as a column keeps it."""
@@ -304,8 +311,14 @@ class Stand(ServiceStand):
         """Let the CRM publish an event of a contact: upserted or deleted."""
         kind = crm.CONTACTS_BY_TYPE[f"crm.contact.{what}.v1"]
         envelope = crm.contact_envelope(kind(**data), tenant_id=tenant, time=clock.now())
+        await self.crm_sends(envelope)
+
+    async def crm_sends(self, *envelopes: Envelope) -> None:
+        """Let the CRM publish events of contacts, once somebody listens."""
         url = self.settings.amqp_url.get_secret_value()
-        await messaging.send(url, envelope.to_json(), key=envelope.type)
+        await eventually(lambda: messaging.listeners(url, CONTACTS_QUEUE), what="a consumer")
+        for one in envelopes:
+            await messaging.send(url, one.to_json(), key=one.type)
 
     async def disconnect(self, connection_id: str, query: str = "") -> None:
         """End a connection, and wait until that was heard of."""

@@ -16,9 +16,11 @@ from libs.common.writes.store.endings import (
     doubt_all,
 )
 from libs.common.writes.store.ledger import (
+    Ending,
     cancel,
     find,
     finish,
+    finish_all,
     forget,
     hasten,
     list_crowded,
@@ -34,6 +36,7 @@ from libs.common.writes.store.ledger import (
 )
 
 __all__ = [
+    "Ending",
     "acknowledge",
     "cancel",
     "cancel_all",
@@ -41,6 +44,7 @@ __all__ = [
     "doubt_all",
     "find",
     "finish",
+    "finish_all",
     "forget",
     "hasten",
     "list_crowded",

@@ -1,6 +1,7 @@
 """SQL of the write ledger. What is `sending` changes under its epoch only; `settle` excepted."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -200,6 +201,46 @@ async def finish(
     )
     if not held:
         raise WriteLost("The write is another's by now.")
+
+
+FINISH_ALL = """
+UPDATE writes w SET state = n.state, reason = n.reason, answer = n.answer, finished_at = $2,
+       epoch = NULL, deadline = NULL
+  FROM jsonb_to_recordset($3::jsonb)
+       AS n (id uuid, epoch bigint, state text, reason text, answer jsonb)
+ WHERE w.tenant_id = $1 AND w.id = n.id AND w.state = 'sending' AND w.epoch = n.epoch
+RETURNING w.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a write of ours ends; see `finish`."""
+
+    write: Write
+    state: WriteState
+    reason: str | None = None
+    answer: Mapping[str, Any] | None = None
+
+
+async def finish_all(
+    conn: Connection, tenant_id: str, endings: Sequence[Ending], *, now: datetime
+) -> frozenset[UUID]:
+    """End writes of ours; return those that were: others are not ours any more."""
+    if not endings:
+        return frozenset()
+    records = [
+        {
+            "id": str(one.write.id),
+            "epoch": one.write.epoch,
+            "state": one.state.value,
+            "reason": one.reason,
+            "answer": None if one.answer is None else dict(one.answer),
+        }
+        for one in endings
+    ]
+    rows = await conn.fetch(FINISH_ALL, tenant_id, now, records)
+    return frozenset(row["id"] for row in rows)
 
 
 SETTLE = """

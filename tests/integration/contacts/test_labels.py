@@ -1,0 +1,176 @@
+from typing import Any
+
+import pytest
+
+from libs.common import clock
+from libs.common.db import POOL, transaction
+from libs.common.events.base import Origin
+from services.contacts.sync.grouping import Grouping
+from services.contacts.sync.turn import Turn
+from tests.integration.contacts.stand import Stand, human
+from tests.integration.service_stand import ALICE
+from tests.support import eventually
+
+GROUPS = "SELECT * FROM groups WHERE deleted_at IS NULL ORDER BY name"
+MEMBERS = """
+SELECT g.name AS group_name, c.name FROM group_members m
+  JOIN groups g ON g.id = m.group_id JOIN contacts c ON c.id = m.contact_id
+ WHERE g.deleted_at IS NULL
+ ORDER BY 1, 2
+"""
+
+
+async def group_names(stand: Stand) -> list[str]:
+    """Return what the live groups are called."""
+    return [row["name"] for row in await stand.fetch(GROUPS)]
+
+
+async def members(stand: Stand) -> list[tuple[str, str]]:
+    """Return who is in which group."""
+    return [(row["group_name"], row["name"]) for row in await stand.fetch(MEMBERS)]
+
+
+def told(stand: Stand, kind: str) -> list[Any]:
+    """Return what was told of groups under a short name."""
+    return [one.data for one in stand.events(f"contacts.group.{kind}.")]
+
+
+async def rename(stand: Stand, label: str, name: str) -> None:
+    """Let the person call a label something else."""
+    path = f"people/{ALICE}/contact-groups/{label.removeprefix('contactGroups/')}"
+    await stand.google.control("PATCH", path, {"name": name})
+
+
+async def test_labels_become_groups_with_their_members(contacts: Stand) -> None:
+    await contacts.add(human("Ada Byron"), groups=["Clients", "Poets"])
+    await contacts.add(human("Bob Late"), groups=["Clients"])
+    await contacts.connect()
+    expected = [("Clients", "Ada Byron"), ("Clients", "Bob Late"), ("Poets", "Ada Byron")]
+
+    async def are_in() -> bool:
+        return await members(contacts) == expected
+
+    await eventually(are_in)
+    await eventually(lambda: len(told(contacts, "created")) == 2)
+    assert {one["name"] for one in told(contacts, "created")} == {"Clients", "Poets"}
+
+
+async def test_googles_own_groups_are_known_but_no_groups(contacts: Stand) -> None:
+    await contacts.add(human("Ada Byron"))
+    await contacts.connect()
+    kinds = await contacts.fetch("SELECT name, kind, group_id FROM labels ORDER BY name")
+    assert {row["kind"] for row in kinds} == {"system"}
+    assert {row["group_id"] for row in kinds} == {None}
+    assert await group_names(contacts) == []
+
+
+async def test_who_joins_and_leaves_a_label_is_told_once(contacts: Stand) -> None:
+    made = await contacts.add(human("Ada Byron"))
+    await contacts.label("Clients")
+    await contacts.connect()
+    row = await contacts.named("Ada Byron")
+    await contacts.edit(made["resourceName"], "label", group="Clients")
+    await eventually(lambda: told(contacts, "membership_changed"))
+    await contacts.edit(made["resourceName"], "unlabel", group="Clients")
+    changes = await eventually(
+        lambda: len(found := told(contacts, "membership_changed")) == 2 and found
+    )
+    assert isinstance(changes, list)
+    assert [(one["added"], one["removed"]) for one in changes] == [
+        ([str(row["id"])], []),
+        ([], [str(row["id"])]),
+    ]
+    assert await members(contacts) == []
+
+
+async def test_a_label_that_is_made_later_becomes_a_group(contacts: Stand) -> None:
+    made = await contacts.add(human("Ada Byron"))
+    await contacts.connect()
+    await contacts.edit(made["resourceName"], "label", group="New")
+
+    async def is_in() -> bool:
+        return await members(contacts) == [("New", "Ada Byron")]
+
+    await eventually(is_in)
+
+
+async def test_a_group_is_renamed_with_its_label(contacts: Stand) -> None:
+    label = await contacts.label("Clients")
+    await contacts.connect()
+    await rename(contacts, label["resourceName"], "Customers")
+    (event,) = await eventually(lambda: told(contacts, "renamed"))
+    assert (event["name"], event["former_name"]) == ("Customers", "Clients")
+    assert await group_names(contacts) == ["Customers"]
+
+
+async def test_a_group_goes_with_its_label_and_its_members_stay(contacts: Stand) -> None:
+    label = await contacts.label("Clients")
+    await contacts.add(human("Ada Byron"), groups=["Clients"])
+    await contacts.connect()
+    key = label["resourceName"].removeprefix("contactGroups/")
+    await contacts.google.control("DELETE", f"people/{ALICE}/contact-groups/{key}")
+    await eventually(lambda: told(contacts, "deleted"))
+    assert await group_names(contacts) == []
+    await contacts.named("Ada Byron")
+
+
+async def test_a_label_that_is_gone_when_all_are_listed_anew_takes_its_group_along(
+    asked: Stand,
+) -> None:
+    label = await asked.label("Clients")
+    connection = await asked.connect()
+    key = label["resourceName"].removeprefix("contactGroups/")
+    await asked.google.control("DELETE", f"people/{ALICE}/contact-groups/{key}")
+    await asked.expire_tokens()
+    await asked.look(connection)
+    assert await group_names(asked) == []
+
+
+async def test_a_label_called_as_a_group_is_that_group(contacts: Stand) -> None:
+    async with transaction(contacts.app[POOL]) as conn:
+        turn = await Turn.begin(conn, "acme", now=clock.now())
+        group = await Grouping(turn).create("ada", "clients", origin=Origin.CRM)
+        await turn.end()
+    await contacts.add(human("Ada Byron"), groups=["Clients"])
+    await contacts.connect()
+    (label,) = await contacts.fetch("SELECT * FROM labels WHERE kind = 'user'")
+    assert label["group_id"] == group.id
+    assert len(await group_names(contacts)) == 1
+
+
+@pytest.mark.parametrize(("imports", "names"), [("none", []), ("labels", ["Clients"])])
+async def test_only_labels_that_are_wanted_become_groups(
+    contacts: Stand, imports: str, names: list[str]
+) -> None:
+    label = await contacts.label("Clients")
+    await contacts.label("Poets")
+    wanted = {"imports": imports, "import_labels": [label["resourceName"]]}
+    await contacts.connect(preferences=wanted)
+    assert await group_names(contacts) == names
+
+
+async def test_labels_become_groups_when_that_is_wanted_later(contacts: Stand) -> None:
+    await contacts.add(human("Ada Byron"), groups=["Clients"])
+    connection = await contacts.connect(preferences={"imports": "none"})
+    await contacts.prefer(connection, imports="all")
+
+    async def is_in() -> bool:
+        return await members(contacts) == [("Clients", "Ada Byron")]
+
+    await eventually(is_in)
+
+
+async def test_a_contact_keeps_the_groups_that_only_our_side_knows(contacts: Stand) -> None:
+    made = await contacts.add(human("Ada Byron"))
+    connection = await contacts.connect()
+    row = await contacts.named("Ada Byron")
+    async with transaction(contacts.app[POOL]) as conn:
+        turn = await Turn.begin(conn, "acme", now=clock.now())
+        grouping = Grouping(turn)
+        group = await grouping.create("ada", "Ours", origin=Origin.CRM)
+        grouping.join(group.id, [row["id"]], origin=Origin.CRM)
+        await turn.end()
+    changes = {"biographies": [{"value": "x"}]}
+    await contacts.edit(made["resourceName"], "change", changes=changes)
+    await contacts.look(connection)
+    assert await members(contacts) == [("Ours", "Ada Byron")]

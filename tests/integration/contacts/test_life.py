@@ -1,0 +1,104 @@
+import pytest
+
+from tests.integration.contacts.stand import Stand, human
+from tests.integration.service_stand import ALICE
+from tests.support import caller_token, eventually
+
+
+async def test_a_new_connection_of_the_same_account_doubles_nobody(contacts: Stand) -> None:
+    await contacts.add(human("Ada Byron", "ada@example.org"), groups=["Clients"])
+    await contacts.add(human("", "nameless@example.org"))
+    await contacts.add(human("No Keys"))
+    first = await contacts.connect()
+    before = sorted(row["id"] for row in await contacts.kept())
+    await contacts.disconnect(first)
+    second = await contacts.connect()
+    assert second != first
+    assert sorted(row["id"] for row in await contacts.kept()) == before
+    assert {str(row["connection_id"]) for row in await contacts.people()} == {second}
+    assert len(await contacts.fetch("SELECT * FROM groups WHERE deleted_at IS NULL")) == 1
+    await contacts.quiet()
+    assert all(contacts.told_of(one) == ["created"] for one in before)
+
+
+async def test_who_went_while_nobody_was_connected_is_gone_after(contacts: Stand) -> None:
+    made = await contacts.add(human("Ada Byron"))
+    await contacts.add(human("Bob Late"))
+    first = await contacts.connect()
+    row = await contacts.named("Ada Byron")
+    await contacts.disconnect(first)
+    await contacts.edit(made["resourceName"], "delete")
+    await contacts.connect()
+    await contacts.told(row["id"], "created", "deleted")
+    await contacts.named("Bob Late")
+
+
+async def test_what_one_user_read_is_not_anothers_when_they_connect_the_account(
+    contacts: Stand,
+) -> None:
+    await contacts.add(human("Ada Byron", "ada@example.org"))
+    first = await contacts.connect()
+    await contacts.disconnect(first)
+    await contacts.connect(token=caller_token(user="bob"))
+    owners = sorted(row["owner_user_id"] for row in await contacts.kept())
+    assert owners == ["ada", "bob"]
+
+
+async def test_a_purge_removes_people_and_who_came_from_there_only(contacts: Stand) -> None:
+    await contacts.add(human("Ada Byron", "ada@example.org"))
+    await contacts.add(human("Bob Late", "bob@example.org"))
+    connection = await contacts.connect()
+    gone = await contacts.named("Ada Byron")
+    stays = await contacts.named("Bob Late")
+    await contacts.fetch("UPDATE contacts SET entity_id = 'e1' WHERE id = $1", stays["id"])
+    await contacts.disconnect(connection, "?purge=true")
+
+    async def is_purged() -> bool:
+        return await contacts.people() == [] and await contacts.fetch("SELECT * FROM labels") == []
+
+    await eventually(is_purged)
+    assert [row["id"] for row in await contacts.kept()] == [stays["id"]]
+    await contacts.told(gone["id"], "created", "deleted")
+
+
+async def test_nothing_is_read_of_a_connection_that_is_over(contacts: Stand) -> None:
+    connection = await contacts.connect()
+    await contacts.disconnect(connection)
+    await contacts.add(human("Ada Byron"))
+    await contacts.quiet()
+    feeds = await contacts.fetch("SELECT state FROM feeds")
+    assert {row["state"] for row in feeds} == {"closed"}
+    assert await contacts.kept() == []
+
+
+async def test_a_restart_goes_on_where_it_was(stand: Stand) -> None:
+    await stand.add(human("Ada Byron"))
+    async with stand.serving():
+        await stand.connect()
+        row = await stand.named("Ada Byron")
+        await stand.quiet()
+    await stand.add(human("Bob Late"))
+    async with stand.serving():
+        await stand.named("Bob Late")
+        await stand.quiet()
+        assert stand.told_of(row["id"]) == ["created"]
+
+
+async def test_two_replicas_take_everybody_in_once(contacts: Stand) -> None:
+    await contacts.add(human("Many", "many@example.org"), count=700)
+    async with contacts.beside():
+        await contacts.connect()
+        await contacts.quiet()
+    assert len(await contacts.kept()) == 700
+    assert len(contacts.events("contacts.contact.created")) == 700
+
+
+@pytest.mark.parametrize("fault", [{"status": 503}, {"truncate": 300}, {"garbage": True}])
+async def test_a_google_that_fails_for_a_while_loses_nobody(
+    contacts: Stand, fault: dict[str, object]
+) -> None:
+    await contacts.add(human("Many", "many@example.org"), count=1_100)
+    rule = {"path_prefix": "/v1/people/me/connections", "after": 1, "times": 2, **fault}
+    await contacts.google.control("PUT", "faults", {"rules": [rule]})
+    await contacts.connect(person=ALICE)
+    assert len(await contacts.kept()) == 1_100
