@@ -21,8 +21,8 @@ from services.contacts.domain.naming import (
     NAME,
     PARTS,
     claimed_types,
-    names_of,
     names_by_list,
+    names_of,
     target_of,
 )
 from services.contacts.domain.phones import phone_of
