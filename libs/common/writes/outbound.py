@@ -166,9 +166,11 @@ class Outbound(Generic[C]):
 
     async def _come_back(self, lease: Lease) -> None:
         async with self._pool.acquire() as conn:
-            due, lost = await ledger.next_due(conn, lease.feed)
-        if lost >= MANY_LOST:
+            coming = await ledger.next_due(conn, lease.feed)
+        if coming.held is not None:
+            lease.leave_behind(coming.held)
+        if coming.lost >= MANY_LOST:
             lease.leave_behind("google-unanswering")
-        if due is not None:
-            wait_s = (due - self._now()).total_seconds()
+        if coming.due is not None:
+            wait_s = (coming.due - self._now()).total_seconds()
             lease.poll_within(max(wait_s, SHORTEST_WAIT_S))

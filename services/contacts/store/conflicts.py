@@ -3,15 +3,20 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 from libs.common.db import Connection as Conn
 
-FIELDS = "fields"
-"""Both sides changed the same value."""
-MATCH = "match"
-"""A person may be more than one contact."""
+
+class ConflictKind(StrEnum):
+    """What has to be chosen."""
+
+    FIELDS = "fields"
+    """Both sides changed the same value."""
+    MATCH = "match"
+    """A person may be more than one contact."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +159,22 @@ async def resolve_conflict(
     """End a conflict; None: it had ended already."""
     row = await conn.fetchrow(RESOLVE, tenant_id, conflict_id, dict(choice), now, by)
     return None if row is None else _conflict(row)
+
+
+LIST_OF = f"""
+SELECT {COLUMNS}
+  FROM conflicts
+ WHERE tenant_id = $1 AND contact_id = ANY($2::uuid[]) AND state = 'open'
+ ORDER BY id
+"""  # noqa: S608 - constants
+
+
+async def list_of_contacts(
+    conn: Conn, tenant_id: str, contact_ids: Sequence[UUID]
+) -> list[Conflict]:
+    """Return the open conflicts over values of these contacts."""
+    rows = await conn.fetch(LIST_OF, tenant_id, list(contact_ids))
+    return [_conflict(row) for row in rows]
 
 
 COUNT = """

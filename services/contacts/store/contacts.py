@@ -203,3 +203,20 @@ async def move_nicknames(
 ) -> None:
     """Let a contact's nicknames be another's, whose own defaults stay."""
     await conn.execute(MOVE_NICKNAMES, tenant_id, contact_id, to, now)
+
+
+LIST_CUSTOM = """
+SELECT DISTINCT jsonb_object_keys(card -> 'custom') AS name FROM contacts
+ WHERE tenant_id = $1 AND deleted_at IS NULL AND card ? 'custom'
+   AND ($2::text IS NULL OR owner_user_id IS NULL OR owner_user_id = $2 OR entity_id IS NOT NULL)
+ ORDER BY 1
+ LIMIT $3
+"""
+
+
+async def list_custom_names(
+    conn: Conn, tenant_id: str, *, user_id: str | None, limit: int
+) -> list[str]:
+    """Return the tenant's own fields that any contact has which a user may see; None: any has."""
+    rows = await conn.fetch(LIST_CUSTOM, tenant_id, user_id, limit)
+    return [row["name"] for row in rows]

@@ -120,3 +120,37 @@ async def rename(
 ) -> None:
     """Let open conflicts over a person be over the name that they have now."""
     await conn.execute(RENAME, tenant_id, connection_id, resource, to)
+
+
+LIST_ASKED = """
+SELECT DISTINCT asked.contact_id
+  FROM conflicts c CROSS JOIN unnest(c.candidates) AS asked (contact_id)
+ WHERE c.tenant_id = $1 AND c.connection_id = $2 AND c.kind = 'match' AND c.state = 'open'
+   AND asked.contact_id = ANY($3::uuid[])
+"""
+
+
+async def list_asked(
+    conn: Conn, tenant_id: str, connection_id: UUID, contact_ids: Sequence[UUID]
+) -> frozenset[UUID]:
+    """Return those contacts of which somebody is asked whether they are in an address book."""
+    rows = await conn.fetch(LIST_ASKED, tenant_id, connection_id, list(contact_ids))
+    return frozenset(row["contact_id"] for row in rows)
+
+
+LIST_OUTDATED = """
+SELECT c.resource FROM conflicts c
+ WHERE c.tenant_id = $1 AND c.connection_id = $2 AND c.kind = 'match' AND c.state = 'open'
+   AND EXISTS (SELECT FROM unnest(c.candidates) AS asked (contact_id)
+                 LEFT JOIN contacts k ON k.tenant_id = $1 AND k.id = asked.contact_id
+                WHERE k.id IS NULL OR k.deleted_at IS NOT NULL)
+ ORDER BY c.resource LIMIT $3
+"""
+
+
+async def list_outdated(
+    conn: Conn, tenant_id: str, connection_id: UUID, *, limit: int
+) -> list[str]:
+    """Return people of whom somebody is asked who they are, by candidates that are gone since."""
+    rows = await conn.fetch(LIST_OUTDATED, tenant_id, connection_id, limit)
+    return [row["resource"] for row in rows]

@@ -171,17 +171,6 @@ async def count_people(conn: Conn, tenant_id: str, connection_id: UUID) -> int:
     return int(await conn.fetchval(COUNT, tenant_id, connection_id))
 
 
-COUNT_LINKED = """
-SELECT count(*) FROM people
- WHERE tenant_id = $1 AND connection_id = $2 AND contact_id IS NOT NULL AND gone_at IS NULL
-"""
-
-
-async def count_linked(conn: Conn, tenant_id: str, connection_id: UUID) -> int:
-    """Return how many people of an address book are contacts."""
-    return int(await conn.fetchval(COUNT_LINKED, tenant_id, connection_id))
-
-
 COUNT_GOING = """
 SELECT count(*)
   FROM people p JOIN contacts c ON c.tenant_id = p.tenant_id AND c.id = p.contact_id

@@ -31,6 +31,8 @@ SYNC: Final = "contacts.sync"
 """The kind of job that brings an address book into step."""
 LOOK_S: Final = 1.0
 """Between looks at how far it is."""
+LOOK_HELD_S: Final = 10.0
+"""The same while it waits for a person."""
 MOST_ERRORS: Final = 20
 MOST_FAILURES: Final = 3
 """A feed that failed so often in a row is not waited for."""
@@ -165,7 +167,7 @@ class SyncJobs:
                 total=left.writes + left.held or None,
                 state=JobState.HELD if left.is_over else JobState.RUNNING,
             )
-        lease.poll_within(LOOK_S)
+        lease.poll_within(LOOK_HELD_S if left.is_over else LOOK_S)
         return False
 
 

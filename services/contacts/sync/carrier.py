@@ -36,8 +36,9 @@ from services.contacts.sync.feeds import people_address, wake
 from services.contacts.sync.finding import Search
 from services.contacts.sync.intake import Intake
 from services.contacts.sync.landing import Landed, land
+from services.contacts.sync.meeting import meet
 from services.contacts.sync.planning import Step, judge, plan
-from services.contacts.sync.pushes import PERSON
+from services.contacts.sync.pushes import PERSON, contact_id_of
 from services.contacts.sync.queueing import HELD
 from services.contacts.sync.turn import Turn
 
@@ -134,6 +135,8 @@ class _Run:
 
     async def _plan(self) -> list[Step]:
         """Return what is left to do; writes of which nothing has to be done have ended."""
+        ids = [contact_id_of(one.item) for one in self.left.values()]
+        await meet(self._pool, self._carrier.intake, self._connection, ids, now=self._now())
         async with transaction(self._pool) as conn:
             await directory.lock_shared(conn, self._connection.tenant_id)
             now_is = await connections.find_connection(
@@ -191,11 +194,13 @@ class _Run:
 
     async def _not_made_yet(self, steps: Sequence[Step]) -> list[Step]:
         """Return those of whom it is certain that no lost request has created them."""
-        unsure = list(steps) if self._settle else await self._of_unknown_fate(steps)
+        doubted = await self._of_unknown_fate(steps)
+        unsure = [one for one in steps if self._settle or one.write.item in doubted]
         if not unsure:
             return list(steps)
         search = Search(self._box, propagation=self._carrier.propagation, now=self._now)
-        outcome = await search.look(unsure)
+        since = min(*(one.write.created_at for one in unsure), *doubted.values(), self._now())
+        outcome = await search.look(unsure, since=since)
         await self._land(
             [Landed(step=one, person=person, found=True) for one, person in outcome.found]
         )
@@ -217,18 +222,18 @@ class _Run:
                 )
         return [one for one in steps if one.write.id in self.left]
 
-    async def _of_unknown_fate(self, steps: Sequence[Step]) -> list[Step]:
+    async def _of_unknown_fate(self, steps: Sequence[Step]) -> dict[str, datetime]:
+        """Return whom an earlier write may have created, with when that was there first."""
         if not steps:
-            return []
+            return {}
         async with self._pool.acquire() as conn:
-            doubted = await ledger.list_unknown(
+            return await ledger.list_unknown(
                 conn,
                 self._connection.tenant_id,
                 self._connection.id,
                 kind=PERSON,
                 items=[one.write.item for one in steps],
             )
-        return [one for one in steps if one.write.item in doubted]
 
     async def _create(self, steps: Sequence[Step]) -> None:
         """Create people together; where Google refuses, find out which ones are the reason."""
@@ -440,7 +445,7 @@ class _Run:
 
     @contextmanager
     def _under_way(self, steps: Sequence[Step]) -> Iterator[None]:
-        """Know what a request is of, should its answer be lost."""
+        """Know what a request is of, until what Google said is committed; a refusal ends it."""
         self._asking = frozenset(one.write.item for one in steps)
         try:
             yield
@@ -449,7 +454,6 @@ class _Run:
         except AppError:
             self._asking = frozenset()
             raise
-        self._asking = frozenset()
 
 
 def _chunks(steps: Sequence[Step], size: int) -> Iterator[Sequence[Step]]:

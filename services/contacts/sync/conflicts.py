@@ -13,7 +13,6 @@ from libs.common.errors import Conflict as ConflictError
 from libs.common.errors import InvalidInput, NotFound
 from libs.common.events import contacts as published
 from libs.common.events.base import Origin
-from libs.common.events.envelope import Envelope
 from libs.common.ids import new_id
 from services.contacts.domain.connection import Connection
 from services.contacts.domain.contact import Contact, NewContact
@@ -22,7 +21,8 @@ from services.contacts.domain.merging import MergedCard
 from services.contacts.domain.person import Known
 from services.contacts.store import conflicts as store
 from services.contacts.store import labels, people
-from services.contacts.store.conflicts import FIELDS, Conflict
+from services.contacts.store.conflicts import Conflict, ConflictKind
+from services.contacts.sync.conflict_facts import conflict_envelope, conflict_facts
 from services.contacts.sync.grouping import Grouping
 from services.contacts.sync.intake import Intake
 from services.contacts.sync.turn import Turn
@@ -60,7 +60,7 @@ class FieldConflicts:
         keys = sorted(merged.conflicts)
         if not keys:
             return
-        found = await _newest(turn, connection, FIELDS, resource)
+        found = await _newest(turn, connection, ConflictKind.FIELDS, resource)
         before = found if found is not None and found.state == "open" else None
         sides: dict[str, Any] = {
             name: {
@@ -74,7 +74,7 @@ class FieldConflicts:
         new = Conflict(
             tenant_id=turn.tenant_id,
             id=new_id(),
-            kind=FIELDS,
+            kind=ConflictKind.FIELDS,
             connection_id=connection.id,
             resource=resource,
             contact_id=contact.id,
@@ -82,8 +82,8 @@ class FieldConflicts:
             **sides,
         )
         opened = await store.open_conflict(turn.conn, new)
-        event = published.ConflictDetected(**_facts(connection, opened), origin=origin)
-        await outbox.append(turn.conn, _envelope(event, opened, turn))
+        event = published.ConflictDetected(**conflict_facts(connection, opened), origin=origin)
+        await outbox.append(turn.conn, conflict_envelope(event, opened, now=turn.now))
 
 
 async def resolve_fields(
@@ -157,6 +157,8 @@ async def resolve_match(
     if known is None or not known.is_live:
         raise NotFound("There is no such person any more.")
     ended = await _end(turn, connection, found, {"contact": str(choice)}, by=by)
+    for one in found.candidates:
+        turn.touch(one)  # whoever it is not may be written there now
     if choice == NEW:
         new = NewContact(owner_user_id=connection.user_id, card=known.base)
         contact = turn.create(new, origin=Origin.LIVE)
@@ -220,33 +222,7 @@ async def _end(
     if ended is None:
         raise ConflictError("Somebody has chosen already.", slug="conflict-resolved")
     event = published.ConflictResolved(
-        **_facts(connection, ended), origin=Origin.CRM, resolved_by=by
+        **conflict_facts(connection, ended), origin=Origin.CRM, resolved_by=by
     )
-    await outbox.append(turn.conn, _envelope(event, ended, turn))
+    await outbox.append(turn.conn, conflict_envelope(event, ended, now=turn.now))
     return ended
-
-
-def _facts(connection: Connection, one: Conflict) -> dict[str, Any]:
-    keys = one.ours.keys() | one.theirs.keys() if one.kind == FIELDS else ()
-    return {
-        "conflict_id": one.id,
-        "kind": one.kind,
-        "connection_id": connection.id,
-        "user_id": connection.user_id,
-        "resource": one.resource,
-        "contact_id": one.contact_id,
-        "fields": tuple(sorted(keys)),
-        "candidates": tuple(one.candidates),
-    }
-
-
-def _envelope(
-    event: published.ConflictDetected | published.ConflictResolved, one: Conflict, turn: Turn
-) -> Envelope:
-    return Envelope.of(
-        event,
-        tenant_id=one.tenant_id,
-        aggregate_id=str(one.id),
-        sequence=one.sequence,
-        time=turn.now,
-    )

@@ -1,7 +1,7 @@
 """One contact or one person brought into step at once, because somebody asks for it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -111,7 +111,7 @@ class Fetching:
         where = connection.tenant_id, connection.id
         async with transaction(self._pool) as conn:
             turn = await Turn.begin(conn, connection.tenant_id, now=self._now())
-            before = await self._find(conn, connection, person.resource)
+            before = await self._find(turn, connection, person.resource)
             taken = await self._intake.take(
                 turn, connection, [person], origin=Origin.CRM, imports=True
             )
@@ -126,6 +126,15 @@ class Fetching:
         action = "created" if taken.added else "updated" if taken.changed else "unchanged"
         return Pulled(known.contact_id, known.resource, action)
 
-    async def _find(self, conn: Conn, connection: Connection, resource: str) -> Known | None:
-        found = await people.find_people(conn, connection.tenant_id, connection.id, [resource])
-        return found.get(resource)
+    async def _find(self, turn: Turn, connection: Connection, resource: str) -> Known | None:
+        """Return what is known of a person; if their contact was deleted, they are nobody's."""
+        where = turn.conn, turn.tenant_id
+        known = (await people.find_people(*where, connection.id, [resource])).get(resource)
+        if known is None or known.contact_id is None:
+            return known
+        contact = (await turn.find([known.contact_id])).get(known.contact_id)
+        if contact is None or contact.is_live or contact.merged_into is not None:
+            return known
+        free = replace(known, contact_id=None, etag="", made_by_us=False)
+        await people.put_people(*where, [free], now=turn.now)
+        return free

@@ -42,10 +42,9 @@ class Search:
         self._propagation = propagation
         self._now = now
 
-    async def look(self, steps: Sequence[Step]) -> Looked:
-        """Return what became of creations; each was asked for since its write is there."""
-        since = min(one.write.created_at for one in steps) - SKEW
-        found = await self._people({one.write.item for one in steps}, since)
+    async def look(self, steps: Sequence[Step], *, since: datetime) -> Looked:
+        """Return what became of creations; none was asked for before `since`."""
+        found = await self._people({one.write.item for one in steps}, since - SKEW)
         looked, now = Looked(), self._now()
         for one in steps:
             progress = one.write.progress

@@ -86,11 +86,11 @@ class _Carrier:
             try:
                 await self._send(connection, write)
             except REFUSED as exc:
-                await self._end(write, WriteState.FAILED, str(exc.data.get("reason") or exc.slug))
+                await self._fail(connection, write, str(exc.data.get("reason") or exc.slug))
             except Absent:
                 await self._give_way(connection, write)
             except NOT_DONE as exc:
-                await self._put_back(write, exc, settle=settle)
+                await self._put_back(connection, write, exc, settle=settle)
                 raise
 
     async def _send(self, connection: Connection, write: Write) -> None:
@@ -114,10 +114,25 @@ class _Carrier:
             with suppress(WriteLost):
                 await ledger.finish(conn, write, state, now=self._now(), reason=reason, answer={})
 
+    async def _fail(self, connection: Connection, write: Write, reason: str) -> None:
+        """End a write that Google refuses, and log that."""
+        line = Line(
+            connection_id=connection.id,
+            kind="group",
+            direction="to_google",
+            action="update",
+            status="error",
+            item_id=UUID(write.item),
+            error=reason,
+        )
+        async with transaction(self._pool) as conn:
+            await sync_logs.add_lines(conn, write.tenant_id, [line], now=self._now())
+        await self._end(write, WriteState.FAILED, reason)
+
     async def _give_way(self, connection: Connection, write: Write) -> None:
         """Let a write wait whose label is not there (any more), and have that read."""
         if write.attempts >= MOST_ATTEMPTS:
-            await self._end(write, WriteState.FAILED, "label-gone")
+            await self._fail(connection, write, "label-gone")
             return
         now = self._now()
         async with transaction(self._pool) as conn:
@@ -125,9 +140,11 @@ class _Carrier:
                 await ledger.postpone(conn, write, due_at=now + RETRY, reason="label-gone")
             await wake(conn, groups_address(connection.id), now=now)
 
-    async def _put_back(self, write: Write, exc: AppError, *, settle: bool) -> None:
+    async def _put_back(
+        self, connection: Connection, write: Write, exc: AppError, *, settle: bool
+    ) -> None:
         if write.attempts >= MOST_ATTEMPTS and isinstance(exc, Unreachable):
-            await self._end(write, WriteState.FAILED, "gave-up")
+            await self._fail(connection, write, "gave-up")
             return
         until = later(exc, self._now())
         async with transaction(self._pool) as conn:
@@ -200,7 +217,8 @@ class GroupCarrier(_Carrier):
                 await ledger.finish(conn, write, state, now=now, reason=error, answer={})
             line = _line(stand, action, wanted, error)
             await sync_logs.add_lines(conn, connection.tenant_id, [line], now=now)
-            turn.touch_group(stand.group.id)
+            if error is None:
+                turn.touch_group(stand.group.id)
             await turn.end()
 
     async def _refused(self, stand: _Stand, write: Write, action: str, reason: str) -> None:

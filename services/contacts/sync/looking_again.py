@@ -8,7 +8,7 @@ from libs.common.db import Pool, transaction
 from libs.common.events.base import Origin
 from libs.common.feeds import Lease
 from services.contacts.domain.connection import Connection
-from services.contacts.store import connections
+from services.contacts.store import connections, match_conflicts
 from services.contacts.store import people as store
 from services.contacts.sync.intake import Intake
 from services.contacts.sync.labelling import Labelling
@@ -34,7 +34,10 @@ class LookingAgain:
         """
         async with self._pool.acquire() as conn:
             current = await connections.find_connection(conn, connection.tenant_id, connection.id)
-        if current is None or current.looked_version == current.preferences_version:
+        if current is None:
+            return False
+        if current.looked_version == current.preferences_version:
+            await self._ask_again(lease, current)
             return False
         async with transaction(self._pool) as conn:
             turn = await Turn.begin(conn, current.tenant_id, now=self._now())
@@ -43,6 +46,23 @@ class LookingAgain:
                 return False
             await self._look(turn, lease, now_is)
         return True
+
+    async def _ask_again(self, lease: Lease, connection: Connection) -> None:
+        """Look at people of whom it is asked who they are, by candidates that are no more.
+
+        A bounded number; others are looked at when this runs again.
+        """
+        where = connection.tenant_id, connection.id
+        async with self._pool.acquire() as conn:
+            names = await match_conflicts.list_outdated(conn, *where, limit=CHUNK)
+        if not names:
+            return
+        async with transaction(self._pool) as conn:
+            turn = await Turn.begin(conn, connection.tenant_id, now=self._now())
+            known = await store.find_people(conn, *where, names)
+            await self._intake.relook(turn, connection, list(known.values()), origin=Origin.LIVE)
+            await turn.end()
+            await lease.advance(conn, cursor=lease.cursor or "")
 
     async def _look(self, turn: Turn, lease: Lease, connection: Connection) -> None:
         after = _place(lease.cursor, connection)

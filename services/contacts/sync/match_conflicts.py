@@ -65,6 +65,8 @@ class MatchConflicts:
         if standing is None or not standing.is_open:
             return
         turn = self._turn
+        for one in standing.candidates:
+            turn.touch(one)  # whoever it is not may be written there now
         ended = await store.end(turn.conn, turn.tenant_id, standing.id, now=turn.now)
         if ended is not None:
             await self._tell(published.ConflictResolved(origin=origin, **self._facts(ended)), ended)

@@ -1,7 +1,7 @@
 """Deciding what writes of contacts do: as contacts and people stand when they are carried."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -17,7 +17,7 @@ from services.contacts.domain.person import Known
 from services.contacts.domain.preferences import CrmDeletes
 from services.contacts.domain.pushing import Op, op_for
 from services.contacts.google import bodies
-from services.contacts.store import contacts, people
+from services.contacts.store import contacts, match_conflicts, people
 from services.contacts.store.groups import groups_of_contacts
 from services.contacts.sync.feeds import WRITE
 from services.contacts.sync.pushes import contact_id_of, person_in
@@ -49,9 +49,15 @@ async def plan(conn: Conn, connection: Connection, writes: Sequence[Write]) -> l
     found = await contacts.find_contacts(conn, connection.tenant_id, ids)
     known = await people.list_of_contacts(conn, connection.tenant_id, ids)
     groups = await groups_of_contacts(conn, connection.tenant_id, ids)
-    return [
+    asked = await match_conflicts.list_asked(conn, connection.tenant_id, connection.id, ids)
+    steps = [
         _step(connection, write, found.get(one), person_in(connection, known[one]), groups[one])
         for write, one in zip(writes, ids, strict=True)
+    ]
+    return [
+        # Whoever may be there already is not added before somebody has said who they are.
+        replace(step, op=Op.NOTHING) if step.op is Op.CREATE and one in asked else step
+        for step, one in zip(steps, ids, strict=True)
     ]
 
 

@@ -267,7 +267,10 @@ class _Run:
     async def _note(self, conn: Conn, page: PeoplePage) -> None:
         """Note who is gone, to be let go together, and who cannot be read."""
         feed = self._lease.feed
+        there = [one.resource for one in page.people if not one.is_deleted]
         gone = [one.resource for one in page.people if one.is_deleted]
+        if there and self.place.held_since is not None:
+            await snapshot.drop_items(conn, feed, there)  # they are back
         if gone:
             await snapshot.add_items(conn, feed, gone)
         for unreadable in page.unreadable:

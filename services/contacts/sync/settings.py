@@ -20,6 +20,7 @@ from services.contacts.store import connections as store
 from services.contacts.store import groups, labels, tenant_defaults
 from services.contacts.sync.feeds import open_all, wake, work_address
 from services.contacts.sync.looking_over import look_over
+from services.contacts.sync.redialling import redial
 
 
 class SettingsWriter:
@@ -54,10 +55,17 @@ class SettingsWriter:
         return after
 
     async def put_defaults(self, conn: Conn, tenant_id: str, wanted: TenantDefaults) -> None:
-        """Set what holds for all connections of a tenant; for what comes in from now on."""
+        """Set what holds for all connections of a tenant.
+
+        Numbers are understood anew at once; names hold for what comes in, and is told, from now on.
+        """
         await directory.lock_exclusive(conn, tenant_id)
-        if wanted != await tenant_defaults.find_defaults(conn, tenant_id):
-            await tenant_defaults.put_defaults(conn, tenant_id, wanted)
+        before = await tenant_defaults.find_defaults(conn, tenant_id)
+        if wanted == before:
+            return
+        await tenant_defaults.put_defaults(conn, tenant_id, wanted)
+        if wanted.region != before.region:
+            await redial(conn, tenant_id, wanted.region, now=self._now())
 
     async def _follow(self, conn: Conn, before: Connection, after: Connection) -> None:
         """Stop, open or wake feeds as the change means, and tell of it."""

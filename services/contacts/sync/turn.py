@@ -23,6 +23,7 @@ from services.contacts.domain.flat import changed_fields
 from services.contacts.domain.person import Known, Link
 from services.contacts.store import contacts as store
 from services.contacts.store import people, tenant_defaults
+from services.contacts.sync.conflict_facts import end_conflicts_of
 from services.contacts.sync.facts import contact_event
 from services.contacts.sync.group_pushes import queue_group_pushes
 from services.contacts.sync.pushes import queue_pushes
@@ -198,6 +199,7 @@ class Turn:
         await store.put_contacts(self.conn, self.tenant_id, kept)
         gone = [one.id for one in kept if not one.is_live]
         await store.forget_belongings(self.conn, self.tenant_id, gone)
+        await end_conflicts_of(self.conn, self.tenant_id, gone, now=self.now)
         known = list(self._people.values())
         await people.put_people(self.conn, self.tenant_id, known, now=self.now)
         await self._tell(told)

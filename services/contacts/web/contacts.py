@@ -78,7 +78,7 @@ async def create_contact(request: web.Request) -> web.Response:
             return answered
         defaults = await tenant_defaults.find_defaults(conn, who.tenant_id)
         new = NewContact(
-            owner_user_id=_owner(who, wanted.owner_user_id),
+            owner_user_id=owner_of(who, wanted.owner_user_id),
             entity_id=wanted.entity_id,
             card=wanted.card(Card(), region=defaults.region),
         )
@@ -173,7 +173,7 @@ async def _seen(turn: Turn, request: web.Request, contact_id: UUID, version: int
     return found
 
 
-def _owner(who: Caller, wanted: str | None) -> str | None:
+def owner_of(who: Caller, wanted: str | None) -> str | None:
     """Return whose a new contact is.
 
     Raises:

@@ -7,6 +7,7 @@ from libs.common import operations
 from services.contacts.web import (
     conflicts,
     contacts,
+    files,
     google,
     groups,
     nicknames,
@@ -21,6 +22,7 @@ ROUTES = (
     *sync.ROUTES,
     *google.ROUTES,
     *settings.ROUTES,
+    *files.ROUTES,
     *operations.routes("contacts"),
     *groups.ROUTES,
     *contacts.ROUTES,

@@ -14,6 +14,8 @@ from services.contacts.web.settings_models import (
 )
 
 MAX_BODY = 131_072
+TIMEOUT_S = 120.0
+"""Another region means another look at every number."""
 
 WRITER = web.AppKey("settings_writer", SettingsWriter)
 
@@ -95,6 +97,7 @@ ROUTES = (
         body=TenantSettings,
         max_body=MAX_BODY,
         returns=TenantSettings,
+        timeout_s=TIMEOUT_S,
         tags=("connections",),
     ),
 )

@@ -1,6 +1,6 @@
 """Contacts under test: the whole service on a loopback port, auth, Google and a broker around."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -47,6 +47,11 @@ LIVE_FEEDS = ("contacts.people", "contacts.groups")
 FEEDS = """
 SELECT kind, state, reason, last_sync_at FROM feeds
  WHERE connection_id = $1 AND kind = ANY($2::text[]) AND state <> 'closed'
+"""
+WAITING = """
+SELECT NOT s.running AND s.due_at > $3 AS waits
+  FROM signals s JOIN feeds f ON f.tenant_id = s.tenant_id AND f.id = s.feed_id
+ WHERE f.connection_id = $1 AND f.kind = ANY($2::text[])
 """
 READ_AT = "SELECT read_at FROM connections WHERE connection_id = $1"
 BUSY = """
@@ -204,23 +209,16 @@ class Stand(ServiceStand):
 
     async def look(self, connection_id: str) -> None:
         """Let an address book and its labels be read now, and wait until both were."""
-        before = {row["kind"]: row["last_sync_at"] for row in await self._feeds(connection_id)}
+        given = UUID(connection_id)
         async with transaction(self.app[POOL]) as conn:
-            given = UUID(connection_id)
             await wake(conn, groups_address(given), people_address(given), now=clock.now())
 
         async def both() -> bool:
-            rows = await self._feeds(connection_id)
-            return all(
-                row["last_sync_at"] is not None
-                and (before[row["kind"]] is None or row["last_sync_at"] > before[row["kind"]])
-                for row in rows
-            )
+            # Whatever ran when it was woken is due again at once.
+            rows = await self.fetch(WAITING, given, list(LIVE_FEEDS), clock.now())
+            return len(rows) == len(LIVE_FEEDS) and all(row["waits"] for row in rows)
 
         await eventually(both, what="read once more")
-
-    async def _feeds(self, connection_id: str) -> Sequence[Any]:
-        return await self.fetch(FEEDS, UUID(connection_id), list(LIVE_FEEDS))
 
     async def feed(self, kind: str = "contacts.people", connection_id: str | None = None) -> Any:
         """Return the one feed of a kind (of one connection)."""

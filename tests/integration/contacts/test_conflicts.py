@@ -84,6 +84,14 @@ async def test_what_was_chosen_is_not_chosen_again(asked: Stand) -> None:
     assert refused["type"].endswith("conflict-resolved")
 
 
+async def test_there_is_nothing_to_choose_of_a_contact_that_is_gone(asked: Stand) -> None:
+    made, _ = await clash(asked)
+    answer = await asked.call("DELETE", f"/v1/contacts/{made['id']}")
+    assert answer.status == 204, answer
+    assert await conflicts(asked) == []
+    await eventually(lambda: len(asked.events("contacts.conflict.resolved")) == 1)
+
+
 async def test_every_value_needs_a_choice_and_no_other_has_one(asked: Stand) -> None:
     _, conflict = await clash(asked)
     await resolve(asked, conflict, status=400, choice={})

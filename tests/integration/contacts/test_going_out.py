@@ -277,6 +277,30 @@ async def test_a_creation_that_was_never_heard_is_made_once(hasty: Stand) -> Non
     assert len(await hasty.at_google()) == 1
 
 
+async def test_who_nobody_knows_to_be_there_is_looked_for_before_the_next_try(
+    hasty: Stand,
+) -> None:
+    await hasty.connect(confirmed=True)
+    await faults(hasty, path_contains=":createContact", times=3, drop=True)
+    made = await hasty.make(given_name="Ada")
+
+    async def is_given_up() -> bool:
+        return await ended(hasty) == [("unknown", "not-found")]
+
+    await eventually(is_given_up, timeout_s=60)
+    await hasty.add(
+        human("Ada", clientData=[{"key": "causeway", "value": made["id"]}])
+    )  # as if one of them had been heard after all
+    await hasty.change(made["id"], title="Countess")
+
+    async def is_written() -> bool:
+        (found,) = await hasty.at_google()
+        return "organizations" in found
+
+    await eventually(is_written)
+    assert "create" not in await requests(hasty)
+
+
 async def test_lists_that_lag_behind_make_no_double(hasty: Stand) -> None:
     await hasty.connect(confirmed=True)
     await hasty.google_settings(contact_list_delay_s=0.7)
@@ -365,11 +389,15 @@ async def test_many_deletions_wait_until_a_person_says_yes(asked: Stand) -> None
     (hold,) = await eventually(lambda: holds(asked), what="a hold")
     assert (hold["affected"], hold["total"]) == (60, 60)
     assert len(await asked.at_google()) == 60
+    await asked.quiet()
+    assert (await asked.feed("contacts.write"))["reason"] == "held-writes"
 
     answer = await asked.call("POST", f"/v1/contacts/holds/{hold['id']}/approve")
     assert answer.status == 200, answer
     await there_are(asked, 0)
+    await asked.quiet()
     assert (await requests(asked))["delete_many"] == 1
+    assert (await asked.feed("contacts.write"))["reason"] is None
 
 
 async def test_many_deletions_that_are_refused_leave_people_as_the_persons_own(

@@ -8,6 +8,8 @@ from libs.common.events.base import Origin
 from services.contacts.domain.card import Card, Email, Phone
 from services.contacts.domain.contact import Contact, NewContact
 from services.contacts.domain.items import led_card
+from services.contacts.store.matching import MOST_CANDIDATES
+from services.contacts.sync.feeds import wake, work_address
 from services.contacts.sync.turn import Turn
 from tests.integration.contacts.stand import Stand, human
 from tests.support import caller_token, eventually
@@ -239,3 +241,82 @@ async def test_a_contact_deleted_on_our_side_does_not_come_back_with_an_edit(
     await contacts.edit(made["resourceName"], "change", changes=changes)
     await contacts.look(connection)
     assert await ids(contacts) == []
+
+
+async def write_of(stand: Stand, contact: Contact) -> str | None:
+    """Return how the newest write of a contact stands."""
+    rows = await stand.fetch(
+        "SELECT state FROM writes WHERE item = $1 ORDER BY created_at DESC LIMIT 1",
+        str(contact.id),
+    )
+    return rows[0]["state"] if rows else None
+
+
+async def test_a_contact_who_is_in_the_address_book_already_is_not_added_to_it(
+    contacts: Stand,
+) -> None:
+    made = await contacts.add(human("Ada Byron", "ada@example.org"))
+    await contacts.connect(preferences={"imports": "none"}, confirmed=True)
+    ours = await known(contacts, email="ada@example.org", owner="ada")
+
+    async def is_linked() -> bool:
+        (person,) = await contacts.people()
+        return bool(person["contact_id"] == ours.id)
+
+    await eventually(is_linked)
+    await contacts.quiet()
+    assert [one["resourceName"] for one in await contacts.at_google()] == [made["resourceName"]]
+
+
+async def test_who_may_be_there_already_is_not_added_before_somebody_has_said_who_they_are(
+    contacts: Stand,
+) -> None:
+    await contacts.add(human("Ada Byron", "ada@example.org"))
+    await contacts.connect(preferences={"imports": "none"}, confirmed=True)
+    async with transaction(contacts.app[POOL]) as conn:
+        turn = await Turn.begin(conn, "acme", now=clock.now())
+        card = led_card(Card(given_name="Ada", emails=(Email(address="ada@example.org"),)))
+        new = NewContact(owner_user_id="ada", card=card)
+        both = [turn.create(new, origin=Origin.CRM) for _ in range(2)]
+        await turn.end()
+
+    async def are_over() -> bool:
+        return {await write_of(contacts, one) for one in both} == {"done"}
+
+    await eventually(are_over)
+    assert len(await contacts.at_google()) == 1
+    await eventually(lambda: contacts.events("contacts.conflict.detected"))
+
+
+async def test_a_question_of_which_one_answer_is_left_answers_itself(contacts: Stand) -> None:
+    first = await known(contacts, "First", email="ada@example.org")
+    second = await known(contacts, "Second", email="ada@example.org")
+    await contacts.add(human("Ada Byron", "ada@example.org"))
+    connection = await contacts.connect()
+    async with transaction(contacts.app[POOL]) as conn:
+        turn = await Turn.begin(conn, "acme", now=clock.now())
+        turn.delete((await turn.find([second.id]))[second.id], origin=Origin.CRM)
+        await turn.end()
+        await wake(conn, work_address(UUID(connection)), now=clock.now())
+
+    async def is_linked() -> bool:
+        (person,) = await contacts.people()
+        return bool(person["contact_id"] == first.id)
+
+    await eventually(is_linked)
+    await eventually(lambda: contacts.events("contacts.conflict.resolved"))
+
+
+async def test_a_number_that_very_many_share_is_asked_about_by_a_few_of_them(
+    contacts: Stand,
+) -> None:
+    await contacts.google.add_person("alice.private@example.com")
+    await contacts.add(human("Office", phone="+55 11 3333-4444"), count=60)
+    await contacts.connect()
+    await contacts.fetch("UPDATE contacts SET entity_id = 'e-' || id")
+    await contacts.add(
+        human("Somebody", phone="+55 11 3333-4444"), person="alice.private@example.com"
+    )
+    await contacts.connect(person="alice.private@example.com")
+    (told,) = await eventually(lambda: contacts.events("contacts.conflict.detected"))
+    assert len(told.data["candidates"]) == MOST_CANDIDATES

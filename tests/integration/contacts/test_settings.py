@@ -209,3 +209,25 @@ async def test_a_label_that_is_not_there_cannot_be_imported(contacts: Stand) -> 
     assert (unknown.status, unknown.fields) == (400, ["import_labels[0]"])
     given = {"imports": "labels", "import_labels": [label["resourceName"]]}
     assert (await put(contacts, connection_id, **given))["imports"] == "labels"
+
+
+async def test_another_region_understands_all_numbers_anew_and_writes_nothing(
+    contacts: Stand,
+) -> None:
+    await contacts.add(human("Eve Doe", "eve@x.example", phone="06 12 34 56 78"))
+    await contacts.add(human("Not Imported", phone="06 98 76 54 32"))
+    await contacts.connect(confirmed=True)
+    eve = await contacts.named("Eve Doe")
+    assert eve["phones"] == []
+    before = await contacts.at_google()
+    answer = await contacts.call("PUT", "/v1/contacts/settings", {"region": "FR"}, token=SERVICE)
+    assert answer.status == 200, answer
+    assert (await contacts.named("Eve Doe"))["phones"] == ["+33612345678"]
+    assert sorted(row["phones"][0] for row in await contacts.people()) == [
+        "+33612345678",
+        "+33698765432",
+    ]
+    await contacts.quiet()
+    assert contacts.told_of(eve["id"]) == ["created", "updated"]
+    assert await contacts.at_google() == before
+    assert await contacts.fetch("SELECT 1 FROM writes") == []

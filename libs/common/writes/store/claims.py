@@ -3,6 +3,7 @@
 A row that is `sending` changes under its epoch only.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from libs.common.db import Connection
@@ -107,16 +108,26 @@ async def take_over(
 
 NEXT_DUE = """
 SELECT min(CASE WHEN state = 'sending' THEN deadline ELSE due_at END) AS due,
-       COALESCE(max((progress->>'lost')::integer), 0) AS lost
+       COALESCE(max((progress->>'lost')::integer), 0) AS lost,
+       max(reason) FILTER (WHERE state = 'queued' AND starts_with(reason, 'held-')) AS held
   FROM writes
  WHERE tenant_id = $1 AND connection_id = $2 AND finished_at IS NULL
 """
 
 
-async def next_due(conn: Connection, feed: Feed) -> tuple[datetime | None, int]:
-    """Return when the connection's next write, or its settling, is due (None: there is none).
+@dataclass(frozen=True, slots=True)
+class Next:
+    """What of a connection's writes is still to be done."""
 
-    And how many answers to one of them were lost, one after the other (`lost` in its progress).
-    """
+    due: datetime | None
+    """When the next one, or its settling, is due; None: there is none."""
+    lost: int
+    """Answers to one of them that were lost, one after the other (`lost` in its progress)."""
+    held: str | None
+    """Why some wait for a person: a reason that begins with `held-`; None: none do."""
+
+
+async def next_due(conn: Connection, feed: Feed) -> Next:
+    """Return when the connection's next write is due, and how those that wait stand."""
     (row,) = await conn.fetch(NEXT_DUE, feed.tenant_id, feed.connection_id)
-    return row["due"], row["lost"]
+    return Next(row["due"], row["lost"], row["held"])

@@ -331,18 +331,22 @@ async def hasten(
 
 
 LIST_UNKNOWN = """
-SELECT DISTINCT item FROM writes
+SELECT item, min(created_at) AS since FROM writes
  WHERE tenant_id = $1 AND connection_id = $2 AND kind = $3 AND item = ANY($4::text[])
    AND state = 'unknown'
+ GROUP BY item
 """
 
 
 async def list_unknown(
     conn: Connection, tenant_id: str, connection_id: UUID, *, kind: str, items: Sequence[str]
-) -> frozenset[str]:
-    """Return those of these items of which a write ended without anybody knowing its effect."""
+) -> dict[str, datetime]:
+    """Return those of these items of which a write ended without anybody knowing its effect.
+
+    With when the first such write was queued: it had none before.
+    """
     rows = await conn.fetch(LIST_UNKNOWN, tenant_id, connection_id, kind, list(items))
-    return frozenset(row["item"] for row in rows)
+    return {row["item"]: row["since"] for row in rows}
 
 
 LIST_GROUP = """
