@@ -37,6 +37,9 @@ NAMES = (
     "calendar-latency",
     "calendar-window",
     "calendar-write",
+    "contacts-sync",
+    "contacts-delta",
+    "contacts-push",
 )
 """Every bench, in the order in which they run and stand in the table."""
 ROUNDS = 5

@@ -29,8 +29,9 @@ class Stub:
         self._calls = 0
         self._changes = Counter[str]()
 
-    def answer(self, target: str, head: bytes) -> bytes:
+    def answer(self, target: str, head: bytes, body: bytes) -> bytes:
         """Return the whole response to a request for `target`."""
+        del body
         url = urlsplit(target)
         if url.path == EVENTS:
             self._calls += 1

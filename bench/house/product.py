@@ -116,6 +116,22 @@ class House:
             "CAUSEWAY_CALENDAR_PROJECT_REQUESTS_PER_DAY": PLENTY,
         }
 
+    def contacts(self, database: str, *, google: str, auth: str, port: int) -> dict[str, str]:
+        """Return the environment of a contacts process that no budget paces."""
+        return {
+            **self.environment(google=google, auth=auth, port=port),
+            "CAUSEWAY_CONTACTS_DATABASE_URL": database,
+            "CAUSEWAY_CONTACTS_PORT": str(port),
+            "CAUSEWAY_CONTACTS_REQUESTS_PER_MINUTE": PLENTY,
+            "CAUSEWAY_CONTACTS_CRITICAL_READS_PER_MINUTE": PLENTY,
+            "CAUSEWAY_CONTACTS_CRITICAL_WRITES_PER_MINUTE": PLENTY,
+            "CAUSEWAY_CONTACTS_PROJECT_REQUESTS_PER_MINUTE": PLENTY,
+            "CAUSEWAY_CONTACTS_PROJECT_WRITES_PER_DAY": PLENTY,
+            # Nobody is asked but for what is measured.
+            "CAUSEWAY_CONTACTS_SHORTEST_POLL": "3600",
+            "CAUSEWAY_CONTACTS_LONGEST_POLL": "3600",
+        }
+
     def _key(self, name: str) -> str:
         return self.keys.setdefault(name, base64.b64encode(secrets.token_bytes(48)).decode())
 

@@ -66,8 +66,9 @@ class Stub:
         self._refusal = response(b'{"error": {"code": 404, "message": "no"}}', "404 Not Found")
         self._nobody = response(b'{"items": [], "next_cursor": null}')
 
-    def answer(self, target: str, head: bytes) -> bytes:
+    def answer(self, target: str, head: bytes, body: bytes) -> bytes:
         """Return the whole response to a request for `target`."""
+        del body
         if target.startswith("/gmail/v1/users/me/messages/"):
             return self._message(target[28:44])
         url = urlsplit(target)
@@ -101,7 +102,7 @@ class Stub:
 class Answering(Protocol):
     """Whoever answers requests."""
 
-    def answer(self, target: str, head: bytes) -> bytes:
+    def answer(self, target: str, head: bytes, body: bytes) -> bytes:
         """Return the whole response to a request for `target`."""
 
 
@@ -125,10 +126,11 @@ class Door(asyncio.Protocol):
             length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0] or b"0")
             if len(self._held) < end + 4 + length:
                 return
+            body = self._held[end + 4 : end + 4 + length]
             self._held = self._held[end + 4 + length :]
             target = head.split(b" ", 2)[1].decode()
             if self._transport is not None:
-                self._transport.write(self._stub.answer(target, head))
+                self._transport.write(self._stub.answer(target, head, body))
 
 
 async def serve(stub: Answering, port: int) -> None:

@@ -11,6 +11,7 @@ import asyncpg
 from cli.local.process import free_ports
 from services.auth.app import migrations as auth_migrations
 from services.calendar.app import migrations as calendar_migrations
+from services.contacts.app import migrations as contacts_migrations
 from services.mail.app import migrations as mail_migrations
 from tests import messaging
 from tests.databases import NewDatabase
@@ -23,27 +24,47 @@ from tests.integration.auth import stand as auth_stand
 from tests.integration.mail.stand import AUDIENCE, HASH_KEY, PUSHER, TOPIC, subscribe
 from tests.support import CALLER_AUDIENCE, CALLER_ISSUER, CALLER_KEY, SERVICE_KEY
 
-ROLES = {
-    "auth": ("auth", "web"),
-    "auth-worker": ("auth", "worker,relay"),
-    "web": ("mail", "web"),
-    "worker": ("mail", "worker"),
-    "relay": ("mail", "relay"),
-    "consumer": ("mail", "consumer"),
+AUTH_ROLES = {"auth": ("auth", "web"), "auth-worker": ("auth", "worker,relay")}
+HOUSES = {
+    "mail": {
+        **AUTH_ROLES,
+        "web": ("mail", "web"),
+        "worker": ("mail", "worker"),
+        "relay": ("mail", "relay"),
+        "consumer": ("mail", "consumer"),
+    },
+    "calendar": {
+        **AUTH_ROLES,
+        "calendar-web": ("calendar", "web"),
+        "calendar-worker": ("calendar", "worker"),
+        "calendar-relay": ("calendar", "relay"),
+        "calendar-consumer": ("calendar", "consumer"),
+    },
+    "contacts": {
+        **AUTH_ROLES,
+        "contacts-web": ("contacts", "web"),
+        "contacts-worker": ("contacts", "worker"),
+        "contacts-relay": ("contacts", "relay"),
+        "contacts-consumer": ("contacts", "consumer"),
+    },
 }
-"""The processes of a house, by name: service and roles."""
-CALENDAR_ROLES = {
-    "auth": ("auth", "web"),
-    "auth-worker": ("auth", "worker,relay"),
-    "calendar-web": ("calendar", "web"),
-    "calendar-worker": ("calendar", "worker"),
-    "calendar-relay": ("calendar", "relay"),
-    "calendar-consumer": ("calendar", "consumer"),
+"""The processes of a house by what people connect there: by name, service and roles."""
+ROLES = HOUSES["mail"]
+DOORS = {
+    "mail": ("auth", "web"),
+    "calendar": ("auth", "calendar-web"),
+    "contacts": ("auth", "contacts-web"),
 }
-"""The processes of a house of calendars; nobody has mail there."""
-DOORS = ("auth", "web")
 """Those that are called; what calls several alike comes through one door."""
+GENEROUS = {
+    "contact_critical_reads_per_minute": 1_000_000,
+    "contact_critical_writes_per_minute": 1_000_000,
+    "contact_full_syncs_per_minute": 1_000_000,
+}
+"""Google's quotas of contacts: one person does in minutes what others do in days."""
 TIMEOUT = aiohttp.ClientTimeout(total=30)
+PLENTY = "1000000"
+"""Of requests: what is too much, Google says."""
 FIXED = {
     "PATH": "/usr/bin:/bin",
     "CAUSEWAY_SERVICE_KEY": SERVICE_KEY,
@@ -71,6 +92,15 @@ FIXED = {
     "CAUSEWAY_CALENDAR_AUDIT_INTERVAL": "864000",
     "CAUSEWAY_CALENDAR_WRITE_TIMEOUT": "2",
     "CAUSEWAY_CALENDAR_SETTLE_AFTER": "0.5",
+    # Address books are looked at when somebody asks for it (`House.look`).
+    "CAUSEWAY_CONTACTS_SHORTEST_POLL": "3600",
+    "CAUSEWAY_CONTACTS_LONGEST_POLL": "3600",
+    "CAUSEWAY_CONTACTS_AUDIT_INTERVAL": "864000",
+    "CAUSEWAY_CONTACTS_WRITE_TIMEOUT": "2",
+    "CAUSEWAY_CONTACTS_SETTLE_AFTER": "0.5",
+    "CAUSEWAY_CONTACTS_REQUESTS_PER_MINUTE": PLENTY,
+    "CAUSEWAY_CONTACTS_CRITICAL_READS_PER_MINUTE": PLENTY,
+    "CAUSEWAY_CONTACTS_CRITICAL_WRITES_PER_MINUTE": PLENTY,
     "CAUSEWAY_LOG_FORMAT": "json",
 }
 
@@ -83,6 +113,7 @@ async def built(
     wired: tuple[str, ...] = (),
     replicas: int = 1,
     calendars: bool = False,
+    contacts: bool = False,
     environment: Mapping[str, str] | None = None,
     **more: str,
 ) -> AsyncIterator[House]:
@@ -94,6 +125,7 @@ async def built(
         wired: the processes that have wires; others speak to their servers directly.
         replicas: how many of each role there are; the second is called `worker-2`.
         calendars: calendars are connected in it, not mailboxes.
+        contacts: address books are.
         environment: settings that differ, by name.
         more: likewise.
     """
@@ -101,16 +133,10 @@ async def built(
         google = await stack.enter_async_context(running_emulator())
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="causeway-house-")))
         zygote = await stack.enter_async_context(Zygote.running())
-        targets = {
-            "CAUSEWAY_AUTH_DATABASE_URL": await new_database(*auth_migrations()),
-            "CAUSEWAY_MAIL_DATABASE_URL": await new_database(*mail_migrations()),
-            "CAUSEWAY_AMQP_URL": amqp_url,
-            "CAUSEWAY_GOOGLE_ORIGIN": google.origin,
-        }
-        if calendars:
-            targets["CAUSEWAY_CALENDAR_DATABASE_URL"] = await new_database(*calendar_migrations())
-        roles = CALENDAR_ROLES if calendars else ROLES
-        doors = ("auth", "calendar-web") if calendars else DOORS
+        kind = "calendar" if calendars else "contacts" if contacts else "mail"
+        roles, doors = HOUSES[kind], DOORS[kind]
+        targets = await _targets(new_database, kind)
+        targets |= {"CAUSEWAY_AMQP_URL": amqp_url, "CAUSEWAY_GOOGLE_ORIGIN": google.origin}
         programs = _programs(roles, home, zygote, replicas)
         watches = {name: Watch(program.kill) for name, program in programs.items()}
         wires = {}
@@ -156,27 +182,43 @@ async def built(
             mail_db=await stack.enter_async_context(
                 asyncpg.create_pool(targets["CAUSEWAY_MAIL_DATABASE_URL"], min_size=1, max_size=3)
             ),
-            calendar_db=await _calendar_pool(stack, targets),
+            calendar_db=await _pool(stack, targets, "CALENDAR"),
+            contacts_db=await _pool(stack, targets, "CONTACTS"),
             amqp_url=amqp_url,
             published=await stack.enter_async_context(messaging.listening(amqp_url)),
         )
         await google.control("PUT", "settings", {"notification_interval_s": 0})
-        if not calendars:
+        if contacts:
+            await google.control("PUT", "settings", GENEROUS)
+        elif not calendars:
             await subscribe(google, f"{front['web']}/webhooks/google/gmail")
         yield house
 
 
+async def _targets(new_database: NewDatabase, kind: str) -> dict[str, str]:
+    """Return the databases of a house, each by the setting that says where it is."""
+    wanted = {"AUTH": auth_migrations(), "MAIL": mail_migrations()}
+    if kind == "calendar":
+        wanted["CALENDAR"] = calendar_migrations()
+    if kind == "contacts":
+        wanted["CONTACTS"] = contacts_migrations()
+    return {
+        f"CAUSEWAY_{service}_DATABASE_URL": await new_database(*sets)
+        for service, sets in wanted.items()
+    }
+
+
 def _public(program: Program, front: Mapping[str, str], *, replicas: int) -> str:
     """Return where others reach what a process speaks for."""
-    if program.service == "calendar":  # Google is told so by the worker
-        return front["calendar-web"]
+    if program.service in ("calendar", "contacts"):  # Google is told so by the worker
+        return front[f"{program.service}-web"]
     return front["auth"] if replicas > 1 else program.origin
 
 
-async def _calendar_pool(
-    stack: AsyncExitStack, targets: dict[str, str]
+async def _pool(
+    stack: AsyncExitStack, targets: dict[str, str], service: str
 ) -> "asyncpg.Pool[asyncpg.Record] | None":
-    url = targets.get("CAUSEWAY_CALENDAR_DATABASE_URL")
+    url = targets.get(f"CAUSEWAY_{service}_DATABASE_URL")
     if url is None:
         return None
     return await stack.enter_async_context(asyncpg.create_pool(url, min_size=1, max_size=3))

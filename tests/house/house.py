@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from types import SimpleNamespace
 from typing import Any, cast
@@ -15,8 +16,11 @@ from aio_pika.abc import AbstractIncomingMessage
 from aiohttp import web
 
 from libs.common.events.envelope import Envelope
+from libs.common.feeds.store import raise_signals
 from services.auth.settings import AuthSettings
 from services.calendar.consumers import DIRECTORY_QUEUE as CALENDAR_QUEUE
+from services.contacts.consumers import CONTACTS_QUEUE
+from services.contacts.sync.feeds import groups_address, people_address
 from services.mail.consumers import DIRECTORY_QUEUE
 from tests import messaging
 from tests.emulated import Emulated
@@ -45,7 +49,15 @@ SELECT (SELECT count(*) FROM signals WHERE running OR due_at <= now()) AS feeds,
        (SELECT count(*) FROM outbox) AS outbox
 """
 FEEDS = "SELECT kind, state, last_sync_at FROM feeds WHERE connection_id = $1"
-QUEUES = {"consumer": DIRECTORY_QUEUE, "calendar-consumer": CALENDAR_QUEUE}
+BOOKS = "SELECT read_at FROM connections WHERE connection_id = $1"
+CONFIRM = """
+UPDATE connections SET confirmed_at = now(), confirmed_by = user_id WHERE connection_id = $1
+"""
+QUEUES = {
+    "consumer": DIRECTORY_QUEUE,
+    "calendar-consumer": CALENDAR_QUEUE,
+    "contacts-consumer": CONTACTS_QUEUE,
+}
 
 
 @dataclass
@@ -67,10 +79,14 @@ class House:
     """Whatever left through the broker."""
     calendar_db: "asyncpg.Pool[asyncpg.Record] | None" = None
     """None: there are no calendars in this house."""
+    contacts_db: "asyncpg.Pool[asyncpg.Record] | None" = None
+    """None: there are no address books in this house."""
     mailboxes: dict[str, str] = field(default_factory=dict)
     """Addresses of those that are connected, by connection id."""
     agendas: dict[str, str] = field(default_factory=dict)
     """Addresses of whose calendars are connected, by connection id."""
+    books: dict[str, str] = field(default_factory=dict)
+    """Addresses of whose contacts are connected, by connection id."""
     invited: list[str] = field(default_factory=list)
     """Whom somebody wanted to be invited, once for each time."""
     read: list[Envelope] = field(default_factory=list, repr=False)
@@ -122,6 +138,51 @@ class House:
         read = [row for row in rows if row["kind"] == "calendar.events"]
         return bool(read) and all(row["last_sync_at"] and row["state"] == "active" for row in read)
 
+    async def connect_contacts(
+        self, email: str, *, tenant: str = "acme", user: str = "ada", settled: bool = True
+    ) -> str:
+        """Connect somebody's contacts, who is made if need be; return the connection's id.
+
+        Once they are read, somebody says yes to what is written first (`settled` only).
+        """
+        await self.google.add_person(email, name=email.partition("@")[0])
+        token = caller_token(tenant=tenant, user=user)
+        wish = [{"name": "contacts", "access": "write"}]
+        connection = await self._auth().connect(person=email, token=token, products=wish)
+        self.books[connection["id"]] = email
+        if settled:
+            await eventually(lambda: self.book_in_step(connection["id"]), timeout_s=60)
+            await self.confirm(connection["id"])
+        return str(connection["id"])
+
+    async def book_in_step(self, connection_id: str) -> bool:
+        """Say whether somebody's contacts are read, and are well."""
+        assert self.contacts_db
+        rows = await self.contacts_db.fetch(FEEDS, UUID(connection_id))
+        read = [row for row in rows if row["kind"] in ("contacts.people", "contacts.groups")]
+        is_read = await self.contacts_db.fetchval(BOOKS, UUID(connection_id))
+        return (
+            len(read) == 2
+            and bool(is_read)
+            and all(row["last_sync_at"] and row["state"] == "active" for row in read)
+        )
+
+    async def confirm(self, connection_id: str) -> None:
+        """Let somebody have said yes to what is written into an address book first."""
+        assert self.contacts_db
+        await self.contacts_db.execute(CONFIRM, UUID(connection_id))
+
+    async def look(self) -> None:
+        """Let every address book, and its labels, be looked at now."""
+        assert self.contacts_db
+        async with self.contacts_db.acquire() as conn, conn.transaction():
+            addresses = [
+                address
+                for one in self.books
+                for address in (groups_address(UUID(one)), people_address(UUID(one)))
+            ]
+            await raise_signals(conn, addresses, now=datetime.now(UTC), timeout_s=5)
+
     async def reconnect(
         self, connection_id: str, email: str, *, tenant: str = "acme", user: str = "ada"
     ) -> None:
@@ -147,6 +208,7 @@ class House:
         answer = await self._auth().call("DELETE", path, token=token)
         assert answer.status < 300, answer
         self.mailboxes.pop(connection_id, None)
+        self.books.pop(connection_id, None)
 
     async def call_mail(
         self, method: str, path: str, body: Any = None, *, tenant: str = "acme", user: str = "ada"
@@ -167,6 +229,21 @@ class House:
     ) -> tuple[int, Any]:
         """Call the calendar service's API; return status and JSON."""
         url = f"{origin or self.doors['calendar-web']}{path}"
+        return await self._call(method, url, body, tenant, user, key=key)
+
+    async def call_contacts(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        tenant: str = "acme",
+        user: str = "ada",
+        key: str = "",
+        origin: str = "",
+    ) -> tuple[int, Any]:
+        """Call the contacts service's API; return status and JSON."""
+        url = f"{origin or self.doors['contacts-web']}{path}"
         return await self._call(method, url, body, tenant, user, key=key)
 
     async def call_auth(
@@ -224,7 +301,8 @@ class House:
     @property
     def _feeding(self) -> "list[asyncpg.Pool[asyncpg.Record]]":
         """The databases that have feeds."""
-        return [self.mail_db] if self.calendar_db is None else [self.mail_db, self.calendar_db]
+        all_of_them = (self.mail_db, self.calendar_db, self.contacts_db)
+        return [one for one in all_of_them if one is not None]
 
     async def quiet(self, *, timeout_s: float = 60) -> None:
         """Wait until nothing is to be done."""
@@ -252,6 +330,7 @@ class House:
         """Begin anew: no mailboxes, and nothing was told yet."""
         self.mailboxes.clear()
         self.agendas.clear()
+        self.books.clear()
         self.published.clear()
         self.read.clear()
 

@@ -17,6 +17,7 @@ import uuid_utils
 
 import services.auth.app
 import services.calendar.app
+import services.contacts.app
 import services.mail.app  # noqa: F401 - imported for the children's sake
 
 PR_SET_PDEATHSIG = 1

@@ -26,7 +26,10 @@ def led(items: Iterable[I]) -> tuple[I, ...]:
     first = next((one for one in kept_items if one.primary), None)
     if first is None and kept_items:
         first = kept_items[0]
-    return tuple(replace(one, primary=one is first) for one in kept_items)
+    return tuple(
+        one if one.primary is (one is first) else replace(one, primary=one is first)
+        for one in kept_items
+    )
 
 
 def main_item(items: Sequence[I], fits: Callable[[I], bool]) -> I | None:

@@ -21,6 +21,7 @@ from services.contacts.domain.naming import (
     NAME,
     PARTS,
     claimed_types,
+    names_by_list,
     names_of,
     target_of,
 )
@@ -42,13 +43,15 @@ def crm_fields(card: Card, defaults: TenantDefaults) -> dict[str, Any]:
         name = names.get(f"{CUSTOM}/{own}", own)
         if target_of(name, defaults)[1] == f"{CUSTOM}/{own}":
             found[name] = text
-    lists = card.stored()
-    for target, name in names.items():
-        if target == NOTES or (target == NAME and name not in defaults.mapping):
-            continue
-        value = lists.get(target) if target in LISTS else _shown(card, target, defaults)
-        if value:
-            found[name] = value
+    for target, value in card.stored().items():
+        if target not in (NOTES, CUSTOM) and target in names:
+            found[names[target]] = value
+    if names.get(NAME) in defaults.mapping and card.name:
+        found[names[NAME]] = card.name
+    for listed, parts in names_by_list(defaults).items():
+        if getattr(card, listed):
+            shown = ((name, _shown(card, target, defaults)) for target, name in parts)
+            found |= {name: text for name, text in shown if text}
     return found
 
 
@@ -208,16 +211,12 @@ def _parts_of(given: Mapping[str, Any], defaults: TenantDefaults) -> dict[str, A
 
 
 def _shown(card: Card, target: str, defaults: TenantDefaults) -> str:
-    """Return what a card has of a target that is a text."""
-    if target in (*SINGLE, NAME):
-        return str(getattr(card, target))
+    """Return what a card has of a target that is a part of one item."""
     head, _, kind = target.partition("/")
     fits = _fits("street" if head in PARTS else head, kind, defaults)
     if head in PARTS:
         address = main_item(card.addresses, fits)
         return str(getattr(address, head)) if address else ""
-    if head not in ITEM_LISTS:
-        return ""
     item: Email | Phone | Url | None = main_item(getattr(card, ITEM_LISTS[head]), fits)
     return "" if item is None else item.text
 

@@ -6,7 +6,9 @@ list (`phones`), or a field of the tenant's own (`custom/<name>`).
 """
 
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Final
 
 from services.contacts.domain.card import LISTS, SINGLE
@@ -145,18 +147,42 @@ def target_of(name: str, defaults: TenantDefaults) -> tuple[int, str]:
     return len(BY_LANGUAGE) + 2, f"{CUSTOM}/{name}"
 
 
-def names_of(defaults: TenantDefaults) -> dict[str, str]:
+def names_of(defaults: TenantDefaults) -> Mapping[str, str]:
     """Return by target what a tenant's CRM calls it; no name stands for two."""
+    return _names(defaults.language, tuple(defaults.mapping.items()))
+
+
+@lru_cache(maxsize=256)
+def _names(language: Language, own: tuple[tuple[str, str], ...]) -> Mapping[str, str]:
     found: dict[str, str] = {}
-    taken: set[str] = set(defaults.mapping)
-    for name, target in defaults.mapping.items():
+    taken = {name for name, _ in own}
+    for name, target in own:
         found.setdefault(target, name)
-    for names in (BY_LANGUAGE[defaults.language], OWN):
+    for names in (BY_LANGUAGE[language], OWN):
         for name, target in names.items():
             if target not in found and name not in taken:
                 found[target] = name
                 taken.add(name)
-    return found
+    return MappingProxyType(found)
+
+
+def names_by_list(defaults: TenantDefaults) -> Mapping[str, Sequence[tuple[str, str]]]:
+    """Return by list of a card what a tenant's CRM has of one item of it: targets, and names."""
+    return _parts(defaults.language, tuple(defaults.mapping.items()))
+
+
+@lru_cache(maxsize=256)
+def _parts(
+    language: Language, own: tuple[tuple[str, str], ...]
+) -> Mapping[str, Sequence[tuple[str, str]]]:
+    found: dict[str, list[tuple[str, str]]] = {name: [] for name in LISTS}
+    for target, name in _names(language, own).items():
+        head = target.partition("/")[0]
+        if head in PARTS:
+            found["addresses"].append((target, name))
+        elif head in ITEM_LISTS:
+            found[ITEM_LISTS[head]].append((target, name))
+    return MappingProxyType(found)
 
 
 def is_target(text: str) -> bool:

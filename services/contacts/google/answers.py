@@ -6,6 +6,7 @@ from typing import Any, Final, TypeVar
 
 import structlog
 from pydantic import TypeAdapter, ValidationError
+from pydantic.alias_generators import to_snake
 
 from libs.common.google.answers import next_page, parsed, places_of, storable
 from libs.common.google.wire import AnswerUnreadable
@@ -50,6 +51,13 @@ LONGEST_NAME: Final = 256
 MONTHS: Final = 12
 DAYS: Final = 31
 GONE: Final = 404
+
+ATTRIBUTES: Final = {
+    theirs: to_snake(theirs)
+    for parts in (NAME_PARTS, JOB_PARTS, ADDRESS_PARTS)
+    for theirs in parts.values()
+}
+"""What Google's names are in our models."""
 
 PERSON = TypeAdapter(PersonAnswer)
 GROUP = TypeAdapter(GroupAnswer)
@@ -264,9 +272,10 @@ def _main(items: Sequence[I]) -> I | None:
     return next((one for one in own if one.metadata.primary), own[0] if own else None)
 
 
-def _parts(item: OrganizationAnswer | NameAnswer, parts: Mapping[str, str]) -> dict[str, str]:
-    shown = item.model_dump(by_alias=True)
-    return {ours: shown[theirs] for ours, theirs in parts.items()}
+def _parts(
+    item: OrganizationAnswer | NameAnswer | AddressAnswer, parts: Mapping[str, str]
+) -> dict[str, str]:
+    return {ours: getattr(item, ATTRIBUTES[theirs]) for ours, theirs in parts.items()}
 
 
 def _name(item: NameAnswer) -> dict[str, str]:
@@ -286,8 +295,7 @@ def _birthday(item: BirthdayAnswer) -> str:
 
 def _address(item: AddressAnswer) -> Address | None:
     """Return an address; what Google made of it as a whole is its street if there is no more."""
-    shown = item.model_dump(by_alias=True)
-    parts = {ours: shown[theirs] for ours, theirs in ADDRESS_PARTS.items()}
+    parts = _parts(item, ADDRESS_PARTS)
     if not any(parts.values()):
         parts["street"] = item.formatted_value
     if not any(parts.values()):

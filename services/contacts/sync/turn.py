@@ -20,7 +20,7 @@ from libs.common.ids import new_id
 from services.contacts.domain.card import Card
 from services.contacts.domain.contact import Contact, NewContact
 from services.contacts.domain.flat import changed_fields
-from services.contacts.domain.person import Known
+from services.contacts.domain.person import Known, Link
 from services.contacts.store import contacts as store
 from services.contacts.store import people, tenant_defaults
 from services.contacts.sync.conflict_facts import end_conflicts_of
@@ -213,8 +213,7 @@ class Turn:
         """Append the events of contacts: as they were, None for new ones, and as they are."""
         if not told:
             return
-        ids = [after.id for _, after in told]
-        links = await people.list_links(self.conn, self.tenant_id, ids)
+        links = await self._links(told)
         defaults = await tenant_defaults.find_defaults(self.conn, self.tenant_id)
         envelopes = [
             envelope
@@ -230,6 +229,17 @@ class Turn:
             )
         ]
         await outbox.append(self.conn, *envelopes)
+
+    async def _links(
+        self, told: Sequence[tuple[Contact | None, Contact]]
+    ) -> dict[UUID, list[Link]]:
+        """Return where contacts are at Google; of one that is new that is known without asking."""
+        found: dict[UUID, list[Link]] = {after.id: [] for _, after in told}
+        for one in self._people.values():
+            if one.is_live and one.contact_id in found:
+                found[one.contact_id].append(Link(one.connection_id, one.resource))
+        ids = [after.id for before, after in told if before is not None]
+        return found | await people.list_links(self.conn, self.tenant_id, ids)
 
     def _becomes(self, before: Contact | None, after: Contact, origin: Origin) -> Contact:
         self._before.setdefault(after.id, before)

@@ -1,0 +1,1 @@
+"""What address books cost: the first reading, a change, and pushing many."""
