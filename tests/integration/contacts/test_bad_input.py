@@ -121,7 +121,13 @@ async def test_a_contact_with_a_bad_field_is_not_changed(contacts: Stand) -> Non
 
 
 async def test_a_contact_that_says_nothing_is_not_made(contacts: Stand) -> None:
-    for body in ({}, {"entity_id": "e1"}, {"given_name": " "}, {"emails": [], "notes": ""}):
+    nothing: Sequence[Json] = [
+        {},
+        {"entity_id": "e1"},
+        {"given_name": " "},
+        {"emails": [], "notes": ""},
+    ]
+    for body in nothing:
         assert refused(await make(contacts, body), "body") is None, body
     assert await kept(contacts) == NOTHING
 
