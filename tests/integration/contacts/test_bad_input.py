@@ -134,7 +134,8 @@ async def test_a_contact_that_says_nothing_is_not_made(contacts: Stand) -> None:
 
 async def test_what_is_no_json_is_refused(contacts: Stand) -> None:
     headers = {"Idempotency-Key": "k"}
-    for body in ([], "x", 7, None):
+    bodies: Sequence[Any] = [[], "x", 7, None]
+    for body in bodies:
         answer = await contacts.call("POST", CONTACTS, body, headers=headers)
         assert answer.status in (400, 415), answer
     assert await kept(contacts) == NOTHING
