@@ -7,13 +7,18 @@ others have read is theirs. The caller has the tenant's lock, shared at least.
 from libs.common.db import Connection as Conn
 from services.contacts.domain.connection import Connection
 
-_FORMER = """
+
+def _from_former(statement: str) -> str:
+    """Return a statement on what ended connections of the same user's account know."""
+    return f"""
 WITH former AS (
     SELECT connection_id FROM connections
      WHERE tenant_id = $1 AND account_id = $2 AND user_id = $3 AND connection_id <> $4
        AND state = 'disconnected' AND purge = 'none' AND erased_at IS NULL
-)"""
-ADOPT_PEOPLE = f"""{_FORMER}, newest AS (
+), {statement}"""  # noqa: S608 - constants
+
+
+ADOPT_PEOPLE = _from_former("""newest AS (
     SELECT DISTINCT ON (p.resource) p.connection_id, p.resource
       FROM people p JOIN former f USING (connection_id)
      WHERE p.tenant_id = $1 AND p.account_id = $2
@@ -32,8 +37,8 @@ UPDATE people p SET connection_id = $4
                     WHERE o.tenant_id = $1 AND o.connection_id = $4
                       AND (o.resource = p.resource
                            OR (o.contact_id = p.contact_id AND o.gone_at IS NULL)))
-"""  # noqa: S608 - constants
-ADOPT_LABELS = f"""{_FORMER}, newest AS (
+""")
+ADOPT_LABELS = _from_former("""newest AS (
     SELECT DISTINCT ON (l.resource) l.connection_id, l.resource
       FROM labels l JOIN former f USING (connection_id)
      WHERE l.tenant_id = $1
@@ -52,8 +57,8 @@ UPDATE labels l SET connection_id = $4
                     WHERE o.tenant_id = $1 AND o.connection_id = $4
                       AND (o.resource = l.resource
                            OR (o.group_id = l.group_id AND o.gone_at IS NULL)))
-"""  # noqa: S608 - constants
-ADOPT_CONFLICTS = f"""{_FORMER}, newest AS (
+""")
+ADOPT_CONFLICTS = _from_former("""newest AS (
     SELECT DISTINCT ON (c.resource, c.kind) c.id
       FROM conflicts c JOIN former f USING (connection_id)
      WHERE c.tenant_id = $1 AND c.state = 'open'
@@ -65,7 +70,7 @@ UPDATE conflicts c SET connection_id = $4
    AND NOT EXISTS (SELECT FROM conflicts o
                     WHERE o.tenant_id = $1 AND o.connection_id = $4 AND o.resource = c.resource
                       AND o.kind = c.kind AND o.state = 'open')
-"""  # noqa: S608 - constants
+""")
 
 
 async def adopt(conn: Conn, connection: Connection) -> None:

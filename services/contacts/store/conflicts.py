@@ -3,15 +3,20 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 from libs.common.db import Connection as Conn
 
-FIELDS = "fields"
-"""Both sides changed the same value."""
-MATCH = "match"
-"""A person may be more than one contact."""
+
+class ConflictKind(StrEnum):
+    """What has to be chosen."""
+
+    FIELDS = "fields"
+    """Both sides changed the same value."""
+    MATCH = "match"
+    """A person may be more than one contact."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

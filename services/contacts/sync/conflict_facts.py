@@ -13,7 +13,7 @@ from libs.common.events.envelope import Envelope
 from services.contacts.domain.connection import Connection
 from services.contacts.store import conflicts as store
 from services.contacts.store import connections
-from services.contacts.store.conflicts import FIELDS, Conflict
+from services.contacts.store.conflicts import Conflict, ConflictKind
 
 
 async def end_conflicts_of(
@@ -33,7 +33,7 @@ async def end_conflicts_of(
 
 def conflict_facts(connection: Connection, one: Conflict) -> dict[str, Any]:
     """Return what is told of a conflict."""
-    keys = one.ours.keys() | one.theirs.keys() if one.kind == FIELDS else ()
+    keys = one.ours.keys() | one.theirs.keys() if one.kind == ConflictKind.FIELDS else ()
     return {
         "conflict_id": one.id,
         "kind": one.kind,

@@ -21,7 +21,7 @@ from services.contacts.domain.merging import MergedCard
 from services.contacts.domain.person import Known
 from services.contacts.store import conflicts as store
 from services.contacts.store import labels, people
-from services.contacts.store.conflicts import FIELDS, Conflict
+from services.contacts.store.conflicts import Conflict, ConflictKind
 from services.contacts.sync.conflict_facts import conflict_envelope, conflict_facts
 from services.contacts.sync.grouping import Grouping
 from services.contacts.sync.intake import Intake
@@ -60,7 +60,7 @@ class FieldConflicts:
         keys = sorted(merged.conflicts)
         if not keys:
             return
-        found = await _newest(turn, connection, FIELDS, resource)
+        found = await _newest(turn, connection, ConflictKind.FIELDS, resource)
         before = found if found is not None and found.state == "open" else None
         sides: dict[str, Any] = {
             name: {
@@ -74,7 +74,7 @@ class FieldConflicts:
         new = Conflict(
             tenant_id=turn.tenant_id,
             id=new_id(),
-            kind=FIELDS,
+            kind=ConflictKind.FIELDS,
             connection_id=connection.id,
             resource=resource,
             contact_id=contact.id,

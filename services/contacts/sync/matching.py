@@ -9,6 +9,7 @@ from services.contacts.domain.card import Card
 from services.contacts.domain.connection import Connection
 from services.contacts.domain.contact import Contact
 from services.contacts.domain.matching import candidates
+from services.contacts.store import matching as store
 from services.contacts.store import people
 from services.contacts.sync.turn import Turn
 
@@ -36,18 +37,21 @@ class Matcher:
         """Return what is needed to match these people of an address book."""
         if not unmatched:
             return cls({}, {})
-        marked = await turn.find({found for one in unmatched for found in _ids(one.our_ids)})
-        sharing = await turn.find_by_keys(*(one.card for one in unmatched))
-        found = {one.id: one for one in (*marked.values(), *sharing)}
-        linked = await people.list_of_contacts(turn.conn, turn.tenant_id, list(found))
+        marked = {found for one in unmatched for found in _ids(one.our_ids)}
+        sharing = await store.find_candidates(
+            turn.conn,
+            connection,
+            emails=sorted({key for one in unmatched for key in one.card.email_keys}),
+            phones=sorted({key for one in unmatched for key in one.card.phone_keys}),
+        )
+        found = await turn.find({*marked, *sharing})
+        links = await people.list_links(turn.conn, turn.tenant_id, list(found))
         free = {
             one.id: one
             for one in found.values()
             if one.is_live
             and one.is_visible_to(connection.user_id)
-            and not any(
-                known.is_live and known.connection_id == connection.id for known in linked[one.id]
-            )
+            and all(link.connection_id != connection.id for link in links[one.id])
         }
         by_key: dict[str, list[UUID]] = defaultdict(list)
         for one in free.values():

@@ -24,7 +24,7 @@ from libs.common.web import (
 )
 from services.contacts.store import conflicts as store
 from services.contacts.store import connections
-from services.contacts.store.conflicts import FIELDS
+from services.contacts.store.conflicts import ConflictKind
 from services.contacts.sync.conflicts import resolve_fields, resolve_match
 from services.contacts.sync.intake import Intake
 from services.contacts.sync.turn import Turn
@@ -126,7 +126,7 @@ async def resolve_conflict(request: web.Request) -> web.Response:
             conn, who.tenant_id, found.connection_id, user_id=seen_by(who)
         )
         by = f"{who.kind}:{who.subject}"
-        if found.kind == FIELDS:
+        if found.kind == ConflictKind.FIELDS:
             if wanted.choice is None:
                 raise InvalidInput.field("choice", "is needed for a conflict of fields")
             ended = await resolve_fields(turn, connection, found, wanted.choice, by=by)

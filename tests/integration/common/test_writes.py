@@ -222,3 +222,60 @@ async def test_tenants_do_not_see_each_others_writes(pool: Pool) -> None:
         assert await ledger.find(conn, "umbrella", write_id) is None
         assert await ledger.list_group(conn, "umbrella", write_id) == []
         assert await ledger.find(conn, feed.tenant_id, uuid4()) is None
+
+
+async def test_of_writes_that_end_together_those_of_others_stay_theirs(pool: Pool) -> None:
+    feed = await opened(pool)
+    first, second = await queued(pool, wish(feed), wish(feed, "two"))
+    mine, other = await claimed(pool, feed)
+    assert other.deadline is not None
+    await taken_over(pool, feed, 2, at=other.deadline)
+    async with transaction(pool) as conn:
+        (again,) = await ledger.take_over(
+            conn,
+            feed,
+            3,
+            kind="test",
+            limit=1,
+            now=clock.now() + 3 * MINUTE,
+            deadline=clock.now() + 4 * MINUTE,
+        )
+    assert again.id == first
+    endings = [
+        ledger.Ending(again, WriteState.DONE, answer={"ok": True}),
+        ledger.Ending(other, WriteState.FAILED, "refused"),
+    ]
+    async with transaction(pool) as conn:
+        gone = await ledger.finish_all(conn, feed.tenant_id, endings, now=clock.now())
+    assert gone == {first}
+    ended = await found(pool, feed, mine.id)
+    assert (ended.state, ended.answer) == (WriteState.DONE, {"ok": True})
+    assert (await found(pool, feed, second)).state is WriteState.SENDING
+
+
+async def test_writes_that_wait_for_a_person_go_on_when_there_is_a_word(pool: Pool) -> None:
+    feed = await opened(pool)
+    await queued(pool, wish(feed), wish(feed, "two"))
+    held, other = await claimed(pool, feed)
+    tomorrow = clock.now() + timedelta(days=1)
+    async with transaction(pool) as conn:
+        await ledger.postpone(conn, held, due_at=tomorrow, reason="held-writes")
+        await ledger.postpone(conn, other, due_at=tomorrow, reason="rate-limited")
+        assert (await ledger.next_due(conn, feed)).held == "held-writes"
+        where = feed.tenant_id, feed.connection_id
+        now = clock.now()
+        assert await ledger.hasten(conn, *where, reason="held-writes", items=[], now=now) == 0
+        assert await ledger.hasten(conn, *where, reason="held-writes", now=now) == 1
+    assert [one.id for one in await claimed(pool, feed)] == [held.id]
+
+
+async def test_what_is_of_unknown_fate_is_known_to_be(pool: Pool) -> None:
+    feed = await opened(pool)
+    await queued(pool, wish(feed), wish(feed, "two"))
+    lost, _ = await claimed(pool, feed)
+    await finish(pool, lost, WriteState.UNKNOWN)
+    async with pool.acquire() as conn:
+        doubted = await ledger.list_unknown(
+            conn, feed.tenant_id, feed.connection_id, kind="test", items=["one", "two"]
+        )
+    assert doubted == {"one": lost.created_at}

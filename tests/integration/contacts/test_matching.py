@@ -8,6 +8,7 @@ from libs.common.events.base import Origin
 from services.contacts.domain.card import Card, Email, Phone
 from services.contacts.domain.contact import Contact, NewContact
 from services.contacts.domain.items import led_card
+from services.contacts.store.matching import MOST_CANDIDATES
 from services.contacts.sync.feeds import wake, work_address
 from services.contacts.sync.turn import Turn
 from tests.integration.contacts.stand import Stand, human
@@ -304,3 +305,18 @@ async def test_a_question_of_which_one_answer_is_left_answers_itself(contacts: S
 
     await eventually(is_linked)
     await eventually(lambda: contacts.events("contacts.conflict.resolved"))
+
+
+async def test_a_number_that_very_many_share_is_asked_about_by_a_few_of_them(
+    contacts: Stand,
+) -> None:
+    await contacts.google.add_person("alice.private@example.com")
+    await contacts.add(human("Office", phone="+55 11 3333-4444"), count=60)
+    await contacts.connect()
+    await contacts.fetch("UPDATE contacts SET entity_id = 'e-' || id")
+    await contacts.add(
+        human("Somebody", phone="+55 11 3333-4444"), person="alice.private@example.com"
+    )
+    await contacts.connect(person="alice.private@example.com")
+    (told,) = await eventually(lambda: contacts.events("contacts.conflict.detected"))
+    assert len(told.data["candidates"]) == MOST_CANDIDATES

@@ -15,6 +15,7 @@ from libs.common.jobs import (
     advance_job,
     finish_jobs,
     get_job,
+    list_open_jobs,
     purge_jobs,
     wait_for_job,
 )
@@ -96,3 +97,15 @@ async def test_old_jobs_are_forgotten_and_open_ones_never(pool: Pool) -> None:
     with pytest.raises(NotFound):
         await now(pool, ended)
     assert await now(pool, open_one) == open_one
+
+
+async def test_jobs_of_another_kind_are_left_alone(pool: Pool) -> None:
+    feed = await opened(pool)
+    job = await added(pool, feed)
+    async with transaction(pool) as conn:
+        other = await add_job(conn, feed, kind="count", now=clock.now())
+        await advance_job(conn, feed, done=1, total=2, kind="count")
+        assert [one.id for one in await list_open_jobs(conn, feed, kind="count")] == [other.id]
+    await finish(pool, feed, kind="count")
+    assert (await now(pool, other)).state is JobState.DONE
+    assert (await now(pool, job)).state is JobState.QUEUED
