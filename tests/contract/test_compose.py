@@ -195,6 +195,17 @@ def test_the_proxy_leads_nobody_to_what_is_ours(path: str) -> None:
     assert backends(path) == []
 
 
+def test_what_no_rule_names_is_nowhere() -> None:
+    config = (FOLDER / "haproxy.cfg").read_text()
+    assert re.findall(r"^\s*default_backend (\w+)$", config, re.MULTILINE) == ["nothing"]
+    sections = re.split(r"^backend ", config, flags=re.MULTILINE)[1:]
+    served = {
+        one.split()[0]: re.findall(r"server-template \S+ \d+ (\S+):", one) for one in sections
+    }
+    assert len(served) == len(sections)
+    assert served == {**{one: [f"{one}-web"] for one in ROUTES}, "nothing": []}
+
+
 def largest_body(path: str) -> int:
     """Return how long a body haproxy.cfg lets through to a path may say it is."""
     config = (FOLDER / "haproxy.cfg").read_text()
