@@ -14,6 +14,7 @@ from services.contacts.sync.carrier import PersonCarrier
 from services.contacts.sync.group_carrier import GroupCarrier, MembersCarrier
 from services.contacts.sync.intake import Intake
 from services.contacts.sync.queueing import HELD
+from services.contacts.sync.underway import Terms
 
 
 def carriers(
@@ -23,13 +24,15 @@ def carriers(
     patience = Patience(timeout_s=settings.write_timeout, settle_after_s=settings.settle_after)
     return [
         PersonCarrier(
-            pool,
-            google,
-            intake,
-            patience=patience,
-            propagation=timedelta(seconds=settings.propagation),
-            at_once=settings.batch_size,
-            now=clock.now,
+            Terms(
+                pool=pool,
+                google=google,
+                intake=intake,
+                patience=patience,
+                propagation=timedelta(seconds=settings.propagation),
+                at_once=settings.batch_size,
+                now=clock.now,
+            )
         ),
         GroupCarrier(pool, google, patience=patience, now=clock.now),
         MembersCarrier(pool, google, patience=patience, now=clock.now),

@@ -10,8 +10,11 @@ from services.contacts.domain.connection import Connection
 MOST_CANDIDATES: Final = 20
 """Contacts that are looked at for one address or number: thousands may share a switchboard's."""
 
-# An aggregate, and no LIMIT: that could be taken for a reason to walk all contacts in order.
-_SHARING = """
+
+def _sharing(column: str, place: int) -> str:
+    """Return the part of the statement that goes by the keys of a column."""
+    # An aggregate, and no LIMIT: that could be taken for a reason to walk all contacts in order.
+    return f"""
 SELECT unnest((SELECT (array_agg(c.id ORDER BY c.id))[1:$6]
                  FROM contacts c
                 WHERE c.tenant_id = $1 AND c.deleted_at IS NULL AND c.{column} @> ARRAY[k.key]
@@ -20,10 +23,10 @@ SELECT unnest((SELECT (array_agg(c.id ORDER BY c.id))[1:$6]
                                    WHERE p.tenant_id = $1 AND p.contact_id = c.id
                                      AND p.connection_id = $2 AND p.gone_at IS NULL))) AS id
   FROM unnest(${place}::text[]) AS k (key)
-"""
-FIND = " UNION ".join(
-    _SHARING.format(column=column, place=place) for column, place in (("emails", 4), ("phones", 5))
-)
+"""  # noqa: S608 - constants
+
+
+FIND = " UNION ".join((_sharing("emails", 4), _sharing("phones", 5)))
 
 
 async def find_candidates(

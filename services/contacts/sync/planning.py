@@ -42,6 +42,23 @@ class Step:
     change: bodies.Change | None = None
     """Of an update; one without a mask says that there is nothing that could be written."""
 
+    @property
+    def resource(self) -> str:
+        """Return the person that an update or a deletion is of."""
+        if self.known is None:
+            raise LookupError("nobody is known")
+        return self.known.resource
+
+    @property
+    def written(self) -> bodies.Change:
+        """Return what an update writes."""
+        return self.change or bodies.Change({}, ())
+
+    @property
+    def is_agreed(self) -> bool:
+        """Say whether both sides say the same, in their own ways."""
+        return self.op is Op.UPDATE and not self.written.mask
+
 
 async def plan(conn: Conn, connection: Connection, writes: Sequence[Write]) -> list[Step]:
     """Return what writes are to do now, in their order; the caller has the tenant's lock."""

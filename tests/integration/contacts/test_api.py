@@ -345,7 +345,7 @@ async def test_two_people_of_ones_own_address_book_that_are_merged_become_one_th
     async def merged() -> bool:
         found = await contacts.at_google()
         assert len(found) == 1, found
-        return found[0]["phoneNumbers"][0]["value"] == "+55 11 98765-4321"
+        return bool(found[0]["phoneNumbers"][0]["value"] == "+55 11 98765-4321")
 
     await eventually(merged, what="one person at Google")
     await contacts.quiet()

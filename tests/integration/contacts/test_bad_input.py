@@ -121,14 +121,21 @@ async def test_a_contact_with_a_bad_field_is_not_changed(contacts: Stand) -> Non
 
 
 async def test_a_contact_that_says_nothing_is_not_made(contacts: Stand) -> None:
-    for body in ({}, {"entity_id": "e1"}, {"given_name": " "}, {"emails": [], "notes": ""}):
+    nothing: Sequence[Json] = [
+        {},
+        {"entity_id": "e1"},
+        {"given_name": " "},
+        {"emails": [], "notes": ""},
+    ]
+    for body in nothing:
         assert refused(await make(contacts, body), "body") is None, body
     assert await kept(contacts) == NOTHING
 
 
 async def test_what_is_no_json_is_refused(contacts: Stand) -> None:
     headers = {"Idempotency-Key": "k"}
-    for body in ([], "x", 7, None):
+    bodies: Sequence[Any] = [[], "x", 7, None]
+    for body in bodies:
         answer = await contacts.call("POST", CONTACTS, body, headers=headers)
         assert answer.status in (400, 415), answer
     assert await kept(contacts) == NOTHING
