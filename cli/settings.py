@@ -7,7 +7,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT = Path(__file__).resolve().parent.parent
-SERVICES = ("auth", "mail", "calendar")
+SERVICES = ("auth", "mail", "calendar", "contacts")
 
 
 class StackSettings(BaseSettings):

@@ -16,6 +16,7 @@ class Stage:
         auth_url: where callers reach auth.
         mail_url: where callers reach mail.
         calendar_url: where callers reach the calendar.
+        contacts_url: where callers reach contacts; None: it has none.
         logs: the folder of its processes' logs, if there is one.
     """
 
@@ -23,6 +24,7 @@ class Stage:
     auth_url: str
     mail_url: str
     calendar_url: str
+    contacts_url: str | None = None
     logs: Path | None = None
 
     @classmethod
@@ -37,6 +39,7 @@ class Stage:
             auth_url=state.url("auth", "web"),
             mail_url=state.url("mail", "web"),
             calendar_url=state.url("calendar", "web"),
+            contacts_url=state.url("contacts", "web"),
             logs=home.logs,
         )
 

@@ -16,7 +16,7 @@ PULL: Final = {
     "CAUSEWAY_GMAIL_SUBSCRIPTION": "the subscription to pull from",
 }
 # The redirect URI registered with Google and the push subscription name them.
-PORTS: Final = {"auth": "8081", "mail": "8082", "calendar": "8083"}
+PORTS: Final = {"auth": "8081", "mail": "8082", "calendar": "8083", "contacts": "8084"}
 # What nobody at Google can own or sign: Gmail refuses the watch, and mailboxes are polled.
 NO_PUSH: Final = {
     "CAUSEWAY_GMAIL_TOPIC": "projects/-/topics/none",
