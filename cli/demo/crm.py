@@ -29,20 +29,26 @@ class Crm:
         auth_url: str,
         mail_url: str,
         calendar_url: str,
+        contacts_url: str | None = None,
         token: str,
     ) -> None:
         self._session = session
         self.connections_url = f"{auth_url}/v1/connections"
         self._mail_url = mail_url
         self._calendar_url = calendar_url
+        self.contacts_url = contacts_url
         self._headers = {"Authorization": f"Bearer {token}"}
 
     async def start_connection(self, *, return_url: str, login_hint: str | None) -> str:
-        """Ask for mail and calendars; return the URL the person's browser must open."""
+        """Ask for mail, calendars and, if they are served, contacts; return the URL.
+
+        It is for the browser of the person whose they are.
+        """
         body = {
             "products": [
                 {"name": "mail", "access": "write"},
                 {"name": "calendar", "access": "write"},
+                *([{"name": "contacts", "access": "write"}] if self.contacts_url else []),
             ],
             "return_url": return_url,
             **({"login_hint": login_hint} if login_hint else {}),
@@ -123,6 +129,47 @@ class Crm:
         url = f"{self._calendar_url}/v1/calendar/events?wait={SEND_WAIT_S}"
         made: dict[str, Any] = await self._call("POST", url, event, key=secrets.token_hex(8))
         return made
+
+    async def has_read_contacts(self, connection_id: str) -> bool:
+        """Say whether an address book was read in full."""
+        page = await self._call("GET", f"{self.contacts_url}/v1/contacts/status")
+        mine = [one for one in page["items"] if one["connection_id"] == connection_id]
+        return any(one["read_at"] is not None for one in mine)
+
+    async def try_contacts(self, connection_id: str) -> dict[str, Any]:
+        """Count what would be written into an address book; return the job that did."""
+        return await self._sync_contacts(connection_id, "&dry_run=true")
+
+    async def sync_contacts(self, connection_id: str) -> dict[str, Any]:
+        """Bring an address book into step; return the job that did."""
+        return await self._sync_contacts(connection_id, "")
+
+    async def confirm_contacts(self, connection_id: str) -> None:
+        """Say yes to what is written into an address book first."""
+        url = f"{self.contacts_url}/v1/contacts/connections/{connection_id}/confirm"
+        await self._call("POST", url)
+
+    async def make_client(self, contact: dict[str, Any]) -> dict[str, Any]:
+        """Make a contact."""
+        url = f"{self.contacts_url}/v1/contacts"
+        made: dict[str, Any] = await self._call("POST", url, contact, key=secrets.token_hex(8))
+        return made
+
+    async def change_client(self, contact_id: str, changes: dict[str, Any]) -> None:
+        """Change some fields of a contact."""
+        await self._call("PATCH", f"{self.contacts_url}/v1/contacts/{contact_id}", changes)
+
+    async def client(self, contact_id: str) -> dict[str, Any]:
+        """Return a contact."""
+        url = f"{self.contacts_url}/v1/contacts/{contact_id}"
+        found: dict[str, Any] = await self._call("GET", url)
+        return found
+
+    async def _sync_contacts(self, connection_id: str, more: str) -> dict[str, Any]:
+        query = f"connection_id={connection_id}&wait={SEND_WAIT_S}{more}"
+        url = f"{self.contacts_url}/v1/contacts/sync?{query}"
+        job: dict[str, Any] = await self._call("POST", url)
+        return job
 
     async def stored(self, connection_id: str) -> set[str]:
         """Return Google's ids of the mailbox's messages that the CRM can read."""

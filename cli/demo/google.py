@@ -98,6 +98,16 @@ class Person:
         found: list[dict[str, Any]] = (await self._get(url))["invitations"]
         return found
 
+    async def contacts(self) -> list[dict[str, Any]]:
+        """Return the people in the person's address book."""
+        found: list[dict[str, Any]] = (await self._get(f"{self._mine}/contacts"))["contacts"]
+        return found
+
+    async def edit_contact(self, resource: str, changes: dict[str, Any]) -> None:
+        """Change somebody, as one does in Google Contacts."""
+        body = {"contact": resource, "action": "change", "changes": changes}
+        await self._post(f"{self._mine}/contact-edits", body)
+
     async def _message(self, way: dict[str, Any], letter: Letter) -> Change:
         body = {**way, "subject": letter.subject, "text": letter.text}
         answer = await self._post(f"{self._mine}/messages", body)

@@ -147,6 +147,7 @@ def _cast(
             auth_url=stage.auth_url,
             mail_url=stage.mail_url,
             calendar_url=stage.calendar_url,
+            contacts_url=stage.contacts_url,
             token=token,
         ),
         person=Person(session, origin, person),

@@ -10,6 +10,7 @@ from pathlib import Path
 from cli.demo import mailbag
 from cli.demo.account import Account, Filled
 from cli.demo.browser import consent
+from cli.demo.clients import Clients
 from cli.demo.crm import Crm
 from cli.demo.errors import StoryError
 from cli.demo.google import Change, Person
@@ -92,6 +93,8 @@ class Story:
         await view.drain()
         cast = self._cast
         await Meetings(cast.crm, person, cast.listener, view, cast.user_id).play()
+        if cast.crm.contacts_url is not None:
+            await Clients(cast.crm, person, view, connection_id).play()
         self._sum_up(account, seconds)
 
     async def _fill(self) -> Filled:

@@ -104,6 +104,7 @@ def _about(data: dict[str, Any]) -> str:
     removed = [f"-{label}" for label in data.get("labels_removed", ())]
     return str(
         data.get("subject")
+        or data.get("name")
         or data.get("title")
         or data.get("cause")
         or " ".join([*added, *removed])

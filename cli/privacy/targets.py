@@ -7,7 +7,7 @@ from pathlib import Path
 from cli import compose, tokens
 from cli.local.process import LocalStackError
 from cli.local.state import Environments, StateDirectory
-from cli.settings import SERVICES, StackSettings
+from cli.settings import StackSettings
 
 PREFIXES = {
     "auth": "/v1/connections/privacy",
@@ -51,7 +51,7 @@ def targets(where: Where, settings: StackSettings, home: StateDirectory) -> list
         LocalStackError: nothing runs, or no token can be had.
     """
     if where.url is not None:
-        origins = dict.fromkeys(SERVICES, where.url.rstrip("/"))
+        origins = dict.fromkeys(PREFIXES, where.url.rstrip("/"))
         token = _given(where.token_file)
     elif where.on_compose:
         stage = compose.stage(settings.environment())
@@ -66,9 +66,9 @@ def targets(where: Where, settings: StackSettings, home: StateDirectory) -> list
         state = home.running()
         if state is None:
             raise LocalStackError("nothing is running: start it with `make up`")
-        origins = {name: state.url(name, "web") for name in SERVICES}
+        origins = {name: state.url(name, "web") for name in PREFIXES}
         token = _issued(home.environments(), where.tenant)
-    return [Target(name, origins[name] + PREFIXES[name], origins[name], token) for name in SERVICES]
+    return [Target(name, origins[name] + PREFIXES[name], origins[name], token) for name in PREFIXES]
 
 
 def _issued(environments: Environments, tenant: str) -> str:

@@ -39,6 +39,8 @@ class Path:
     """Says what is wrong when nothing is left to do."""
     calendars: bool = False
     """It is played in a house of calendars."""
+    contacts: bool = False
+    """It is played in a house of address books."""
     environment: dict[str, str] = field(default_factory=dict)
     """Settings that differ."""
 

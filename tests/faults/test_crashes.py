@@ -32,6 +32,7 @@ async def test_a_killed_process_loses_and_doubles_nothing(
         amqp_url,
         wired=(path.program,),
         calendars=path.calendars,
+        contacts=path.contacts,
         environment=path.environment,
     ) as house:
         await path.stage(house)

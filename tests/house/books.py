@@ -49,6 +49,11 @@ SELECT resource, group_id, name FROM labels
 OPEN = (
     "SELECT resource, kind, contact_id FROM conflicts WHERE connection_id = $1 AND state = 'open'"
 )
+IGNORED = """
+SELECT resource FROM conflicts
+ WHERE connection_id = $1 AND kind = 'match' AND state = 'resolved'
+   AND choice ->> 'contact' = 'ignore'
+"""
 LEFT_OVER = {
     "events nobody could publish": "SELECT count(*) AS n FROM outbox_dead",
     "events not published": "SELECT count(*) AS n FROM outbox",
@@ -95,6 +100,8 @@ class Book:
     groups: dict[UUID, Any]
     labels: dict[str, Any]
     conflicts: list[Any]
+    ignored: set[str]
+    """Whom somebody said to be nobody's contact."""
 
     @classmethod
     async def seen(cls, google: Emulated, fetch: Fetch, connection_id: str, email: str) -> "Book":
@@ -118,6 +125,7 @@ class Book:
             groups={row["id"]: row for row in await fetch(GROUPS, tenant)},
             labels={row["resource"]: row for row in await fetch(LABELS, given)},
             conflicts=list(await fetch(OPEN, given)),
+            ignored={row["resource"] for row in await fetch(IGNORED, given)},
         )
 
     def differences(self) -> list[str]:
@@ -182,7 +190,7 @@ def _links(book: Book) -> Iterable[str]:
     for name, row in book.people.items():
         if not row["live"]:
             continue
-        if row["contact_id"] is None and name not in asked:
+        if row["contact_id"] is None and name not in asked | book.ignored:
             yield f"{name} is nobody's contact, and nobody was asked"
         if row["contact_id"] is not None and row["contact_id"] not in book.contacts:
             yield f"{name} is a contact that is not there"

@@ -35,11 +35,11 @@ LEASES_PASS = """
 WITH feed AS (
     UPDATE feeds SET lease_until = lease_until - interval '1 minute'
      WHERE lease_until IS NOT NULL
-), watch AS (
-    UPDATE watches SET lease_until = lease_until - interval '1 minute'
-     WHERE isfinite(lease_until)
 )
 UPDATE signals SET due_at = due_at - interval '1 minute' WHERE running
+"""
+WATCHES_PASS = """
+UPDATE watches SET lease_until = lease_until - interval '1 minute' WHERE isfinite(lease_until)
 """
 REFRESHES_PASS = """
 UPDATE accounts SET lease_until = lease_until - interval '1 minute' WHERE lease_until IS NOT NULL
@@ -50,9 +50,6 @@ SELECT (SELECT count(*) FROM signals WHERE running OR due_at <= now()) AS feeds,
 """
 FEEDS = "SELECT kind, state, last_sync_at FROM feeds WHERE connection_id = $1"
 BOOKS = "SELECT read_at FROM connections WHERE connection_id = $1"
-CONFIRM = """
-UPDATE connections SET confirmed_at = now(), confirmed_by = user_id WHERE connection_id = $1
-"""
 QUEUES = {
     "consumer": DIRECTORY_QUEUE,
     "calendar-consumer": CALENDAR_QUEUE,
@@ -152,7 +149,7 @@ class House:
         self.books[connection["id"]] = email
         if settled:
             await eventually(lambda: self.book_in_step(connection["id"]), timeout_s=60)
-            await self.confirm(connection["id"])
+            await self.confirm(connection["id"], tenant=tenant, user=user)
         return str(connection["id"])
 
     async def book_in_step(self, connection_id: str) -> bool:
@@ -167,10 +164,11 @@ class House:
             and all(row["last_sync_at"] and row["state"] == "active" for row in read)
         )
 
-    async def confirm(self, connection_id: str) -> None:
-        """Let somebody have said yes to what is written into an address book first."""
-        assert self.contacts_db
-        await self.contacts_db.execute(CONFIRM, UUID(connection_id))
+    async def confirm(self, connection_id: str, *, tenant: str = "acme", user: str = "ada") -> None:
+        """Let somebody say yes to what is written into an address book first."""
+        path = f"/v1/contacts/connections/{connection_id}/confirm"
+        status, said = await self.call_contacts("POST", path, tenant=tenant, user=user)
+        assert status == 200, said
 
     async def look(self) -> None:
         """Let every address book, and its labels, be looked at now."""
@@ -318,6 +316,8 @@ class House:
         """Let the leases that a killed process left run out now, not in half a minute."""
         for pool in self._feeding:
             await pool.execute(LEASES_PASS)
+            if pool is not self.contacts_db:  # Google tells nobody of contacts
+                await pool.execute(WATCHES_PASS)
         await self.auth_db.execute(REFRESHES_PASS)
 
     def events(self, kind: str = "") -> list[Envelope]:

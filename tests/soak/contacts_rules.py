@@ -162,9 +162,8 @@ async def resolve(stage: ContactsStage, step: Step) -> None:
         return
     one = answer.body["items"][step.which % len(answer.body["items"])]
     if one["kind"] == "match":
-        candidates = one["candidates"]
-        chosen = candidates[step.how % len(candidates)] if candidates and step.who else None
-        body: Json = {"contact_id": chosen["id"] if isinstance(chosen, dict) else chosen}
+        chosen = [*one["candidates"], "new", "ignore"]
+        body: Json = {"contact": chosen[step.how % len(chosen)]}
     else:
         body = {"choice": ("crm", "google")[step.how % 2]}
     await _ask(stage, "POST", f"{CONTACTS}/conflicts/{one['id']}/resolve", body)

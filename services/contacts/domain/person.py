@@ -31,6 +31,12 @@ class Person:
     """What was written into its `clientData`: ids of contacts, of whichever tenants."""
     is_deleted: bool = False
 
+    @property
+    def source_id(self) -> str:
+        """Return the id of the contact behind it, which its names come and go with; "": unknown."""
+        sources = self.items.get("metadata", {}).get("sources", ())
+        return str(sources[0].get("id", "")) if sources else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Link:

@@ -107,6 +107,10 @@ CREATE TABLE people (
 
 CREATE UNIQUE INDEX people_contact ON people (tenant_id, contact_id, connection_id)
  WHERE contact_id IS NOT NULL AND gone_at IS NULL;
+-- Who was read under another name.
+CREATE INDEX people_source
+ ON people (tenant_id, connection_id, (person #>> '{metadata,sources,0,id}'))
+ WHERE gone_at IS NULL;
 CREATE INDEX people_account ON people (tenant_id, account_id, resource);
 CREATE INDEX people_emails ON people USING gin (emails) WHERE gone_at IS NULL;
 CREATE INDEX people_phones ON people USING gin (phones) WHERE gone_at IS NULL;

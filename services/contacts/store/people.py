@@ -94,6 +94,21 @@ async def find_people(
     return {row["resource"]: known_of(row) for row in rows}
 
 
+FIND_SOURCES = """
+SELECT person #>> '{metadata,sources,0,id}' AS source, resource FROM people
+ WHERE tenant_id = $1 AND connection_id = $2 AND gone_at IS NULL
+   AND person #>> '{metadata,sources,0,id}' = ANY($3::text[])
+"""
+
+
+async def find_by_sources(
+    conn: Conn, tenant_id: str, connection_id: UUID, sources: Sequence[str]
+) -> dict[str, str]:
+    """Return the names under which contacts of an address book are known, by their ids."""
+    rows = await conn.fetch(FIND_SOURCES, tenant_id, connection_id, list(sources))
+    return {row["source"]: row["resource"] for row in rows}
+
+
 LIST_LINKS = """
 SELECT contact_id, connection_id, resource FROM people
  WHERE tenant_id = $1 AND contact_id = ANY($2::uuid[]) AND gone_at IS NULL

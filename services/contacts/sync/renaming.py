@@ -32,11 +32,34 @@ class Renaming:
         found = list(people)
         names = {name for one in found for name in (one.resource, *one.former)}
         known = await store.find_people(*self._where, sorted(names))
+        others = await self._read_otherwise(one for one in found if one.resource not in known)
+        known |= await store.find_people(*self._where, sorted({*others.values()} - known.keys()))
         for one in found:
             for former in one.former:
                 if former in known and former != one.resource:
                     await self._follow(known, former, one.resource)
+            if one.resource in others and one.resource not in known:
+                await self._recognize(known, others[one.resource], one)
         return known
+
+    async def _recognize(self, known: dict[str, Known], other: str, person: Person) -> None:
+        """Let a person be who is known under another name, which may be the newer of the two."""
+        there = known.get(other)
+        if there is None:
+            return
+        if person.updated_at and there.google_updated and person.updated_at < there.google_updated:
+            known[person.resource] = there
+        else:
+            await self._follow(known, other, person.resource)
+
+    async def _read_otherwise(self, unknown: Iterable[Person]) -> dict[str, str]:
+        """Return under which names people are known of whose names nothing is.
+
+        Lists of all do not say what somebody was called before.
+        """
+        sources = {one.source_id: one.resource for one in unknown if one.source_id}
+        found = await store.find_by_sources(*self._where, sorted(sources)) if sources else {}
+        return {sources[source]: name for source, name in found.items()}
 
     async def _follow(self, known: dict[str, Known], former: str, now_called: str) -> None:
         """Let a person be known under another name, where there may be somebody already."""

@@ -311,6 +311,21 @@ async def test_lists_that_lag_behind_make_no_double(hasty: Stand) -> None:
     assert len(await hasty.at_google()) == 1
 
 
+async def test_lists_that_lag_behind_for_longer_than_the_first_look_make_no_double(
+    stand: Stand,
+) -> None:
+    soon = {"settle_after": 0.3, "write_timeout": 1.0, "propagation": 6.0, "shortest_poll": 3600}
+    stand.settings = stand.settings.model_copy(update=soon)
+    async with stand.serving():
+        await stand.connect(confirmed=True)
+        await stand.google_settings(contact_list_delay_s=3)
+        await faults(stand, path_contains=":createContact", times=1, lose_answer=True)
+        made = await stand.make(given_name="Ada")
+        await eventually(lambda: is_known(stand, made["id"]), timeout_s=15)
+        await stand.quiet()
+        assert len(await stand.at_google()) == 1
+
+
 async def test_a_lost_batch_makes_no_doubles(hasty: Stand) -> None:
     await hasty.connect(confirmed=True)
     await faults(hasty, path_contains=":batchCreateContacts", times=1, lose_answer=True)

@@ -124,6 +124,26 @@ async def test_a_person_under_another_name_is_the_same_contact(contacts: Stand) 
     assert contacts.told_of(row["id"]) == ["created"]
 
 
+async def test_a_person_under_another_name_is_the_same_contact_when_all_is_read_anew(
+    contacts: Stand,
+) -> None:
+    made = await contacts.add(human("Ada Byron", "ada@example.org"))
+    connection_id = await contacts.connect()
+    before = await contacts.named("Ada Byron")
+    renamed = await contacts.edit(made["resourceName"], "rename")
+    await contacts.expire_tokens()
+    await contacts.look(connection_id)
+
+    async def follows() -> bool:
+        return [one["resource"] for one in await contacts.people()] == [renamed["resourceName"]]
+
+    await eventually(follows)
+    await contacts.quiet()
+    assert (await contacts.named("Ada Byron"))["id"] == before["id"]
+    assert contacts.told_of(before["id"]) == ["created"]
+    assert len(contacts.events("contacts.contact.")) == 1
+
+
 async def test_an_edit_under_another_name_is_the_same_contacts(contacts: Stand) -> None:
     made = await contacts.add(human("Ada Byron"))
     connection = await contacts.connect()

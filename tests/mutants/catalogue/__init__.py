@@ -3,6 +3,7 @@
 from tests.mutants.catalogue import (
     auth,
     calendar,
+    contacts,
     doors,
     events,
     feeds,
@@ -20,6 +21,7 @@ MUTANTS = (
     *auth.MUTANTS,
     *mail.MUTANTS,
     *calendar.MUTANTS,
+    *contacts.MUTANTS,
     *writes.MUTANTS,
     *tenants.MUTANTS,
     *secrecy.MUTANTS,
