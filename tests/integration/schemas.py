@@ -63,9 +63,10 @@ async def check_statements(conn: "asyncpg.Connection[asyncpg.Record]", store: Mo
 
 
 def statements(store: ModuleType) -> Iterator[tuple[str, str]]:
-    """Yield the statements of every module of a package, by name; lists of columns are none."""
+    """Yield the statements of every module of a package, by name; parts of some are none."""
     for module_info in pkgutil.iter_modules(store.__path__, f"{store.__name__}."):
         module = importlib.import_module(module_info.name)
         for name, value in vars(module).items():
-            if name.isupper() and name != "COLUMNS" and isinstance(value, str):
+            is_part = name.startswith("_") or name == "COLUMNS"
+            if name.isupper() and not is_part and isinstance(value, str):
                 yield f"{module_info.name.rpartition('.')[2]}.{name}", value

@@ -17,7 +17,7 @@ from libs.common.events import crm
 from libs.common.events.envelope import Envelope
 from libs.common.web import ALL_ROLES
 from services.contacts.app import create_app
-from services.contacts.consumers import CONTACTS_QUEUE
+from services.contacts.consumers import CONTACTS_QUEUE, QUEUE
 from services.contacts.domain.preferences import preferences_of
 from services.contacts.settings import ContactsSettings
 from services.contacts.store import connections
@@ -53,7 +53,11 @@ SELECT NOT s.running AND s.due_at > $3 AS waits
   FROM signals s JOIN feeds f ON f.tenant_id = s.tenant_id AND f.id = s.feed_id
  WHERE f.connection_id = $1 AND f.kind = ANY($2::text[])
 """
-READ_AT = "SELECT read_at FROM connections WHERE connection_id = $1"
+TOLD_AND_READ = """
+SELECT event_sequence > 0 AND read_at IS NOT NULL AS told_and_read FROM connections
+ WHERE connection_id = $1
+"""
+SELDOM_S = 60
 BUSY = """
 SELECT (SELECT count(*) FROM signals WHERE running OR due_at <= $1)
        + (SELECT count(*) FROM outbox) AS busy
@@ -128,6 +132,7 @@ class Stand(ServiceStand):
         """
         wish.setdefault("products", CONTACTS)
         await self._begin_with(preferences or {})
+        await self._is_listened_to(QUEUE)
         connection = await self.auth.connect(person=person, **wish)
         found = str(connection["id"])
         await self.read_in_full(found)
@@ -137,7 +142,7 @@ class Stand(ServiceStand):
 
     async def is_known(self, connection_id: str) -> bool:
         """Say whether the service has heard of a connection."""
-        return bool(await self.fetch(READ_AT, UUID(connection_id)))
+        return bool(await self.fetch(TOLD_AND_READ, UUID(connection_id)))
 
     async def _begin_with(self, preferences: Mapping[str, Any]) -> None:
         """Let new connections have these preferences from the first moment on."""
@@ -169,13 +174,20 @@ class Stand(ServiceStand):
         await eventually(lambda: self.in_step(connection_id), what="contacts in step")
 
     async def in_step(self, connection_id: str) -> bool:
-        """Say whether the address book and its labels were read at least once."""
-        rows = await self.fetch(FEEDS, UUID(connection_id), list(LIVE_FEEDS))
-        read = await self.fetch(READ_AT, UUID(connection_id))
+        """Say whether the address book and its labels were read, and are not again at once.
+
+        What auth's list showed first is read once more when auth's event comes.
+        """
+        given, feeds = UUID(connection_id), list(LIVE_FEEDS)
+        rows = await self.fetch(FEEDS, given, feeds)
+        known = await self.fetch(TOLD_AND_READ, given)
+        polls_seldom = self.settings.shortest_poll >= SELDOM_S
+        waiting = await self.fetch(WAITING, given, feeds, clock.now()) if polls_seldom else []
         return (
             len(rows) == len(LIVE_FEEDS)
             and all(row["last_sync_at"] for row in rows)
-            and all(row["read_at"] for row in read)
+            and all(row["told_and_read"] for row in known)
+            and all(row["waits"] for row in waiting)
         )
 
     async def call(
@@ -313,10 +325,15 @@ class Stand(ServiceStand):
 
     async def crm_sends(self, *envelopes: Envelope) -> None:
         """Let the CRM publish events of contacts, once somebody listens."""
+        await self._is_listened_to(CONTACTS_QUEUE)
         url = self.settings.amqp_url.get_secret_value()
-        await eventually(lambda: messaging.listeners(url, CONTACTS_QUEUE), what="a consumer")
         for one in envelopes:
             await messaging.send(url, one.to_json(), key=one.type)
+
+    async def _is_listened_to(self, queue: str) -> None:
+        """Wait until what comes to a queue is taken in at once, and not when it is sent again."""
+        url = self.settings.amqp_url.get_secret_value()
+        await eventually(lambda: messaging.listeners(url, queue), what="a consumer")
 
     async def disconnect(self, connection_id: str, query: str = "") -> None:
         """End a connection, and wait until that was heard of."""

@@ -12,6 +12,10 @@ from tests.integration.contacts.stand import Stand, human
 from tests.support import eventually
 
 MANY = 60
+SOMEBODY_ELSE = """
+UPDATE people SET resource = 'people/c1',
+       person = jsonb_set(person, '{metadata,sources,0,id}', '"1"')
+"""
 
 
 async def compare(stand: Stand, connection_id: str) -> None:
@@ -68,7 +72,7 @@ async def test_a_comparison_finds_who_is_gone(contacts: Stand) -> None:
     await contacts.add(human("Ada Byron"))
     connection = await contacts.connect()
     row = await contacts.named("Ada Byron")
-    await contacts.fetch("UPDATE people SET resource = 'people/c1'")
+    await contacts.fetch(SOMEBODY_ELSE)
     await contacts.fetch("UPDATE people SET seen_at = seen_at - interval '1 hour'")
     await compare(contacts, connection)
     assert (await counts(contacts))["removed"] == 1
@@ -93,9 +97,8 @@ async def test_who_was_merged_without_a_trace_is_found_under_the_name_that_leads
 async def test_who_was_written_since_the_list_began_is_not_gone(contacts: Stand) -> None:
     await contacts.add(human("Ada Byron"))
     connection = await contacts.connect()
-    await contacts.fetch(
-        "UPDATE people SET resource = 'people/c1', seen_at = now() + interval '1 hour'"
-    )
+    await contacts.fetch(SOMEBODY_ELSE)
+    await contacts.fetch("UPDATE people SET seen_at = now() + interval '1 hour'")
     await compare(contacts, connection)
     await counts(contacts)
     (person,) = [row for row in await contacts.people() if row["resource"] == "people/c1"]
