@@ -60,7 +60,11 @@ LEFT_OVER = {
     "parked items": "SELECT count(*) AS n FROM dead_items",
     "leases": "SELECT count(*) AS n FROM feeds WHERE lease_until IS NOT NULL",
     "changes on their way": "SELECT count(*) AS n FROM writes WHERE finished_at IS NULL",
-    "changes of unknown fate": "SELECT count(*) AS n FROM writes WHERE state = 'unknown'",
+    # Who disconnects meanwhile leaves what nobody may look for any more.
+    "changes of unknown fate": """
+        SELECT count(*) AS n FROM writes w JOIN connections c USING (tenant_id, connection_id)
+         WHERE w.state = 'unknown' AND c.state <> 'disconnected'
+    """,
 }
 MINE = "contactGroups/myContacts"
 OURS = "causeway"

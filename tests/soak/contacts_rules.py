@@ -13,7 +13,7 @@ ACCEPTED = {200, 201, 202, 204}
 NOT_NOW = {400, 403, 404, 409, 412, 422, 429, 502, 503}
 """It may be gone, be another's, be out of reach, or not be so any more."""
 NAMES = ("Bia Ramos", "Zoë Lima", "Otávio Martin", "Grace Hopper")
-LABELS = ("Customers", "Friends", "Suppliers")
+LABELS = ("Customers", "Neighbours", "Suppliers")
 WAIT = {"Retry-After": "1"}
 FAULTS: tuple[Json, ...] = (
     {"lose_answer": True},
@@ -361,9 +361,10 @@ async def token(stage: ContactsStage, step: Step) -> None:
 
 
 async def look(stage: ContactsStage, step: Step) -> None:
-    """What was done until now is heard of on this side, more or less."""
-    del step
-    await stage.stand.quiet()
+    """The address book is looked at, and sometimes what comes next waits for what came of it."""
+    await stage.look()
+    if step.how % 3 == 0:
+        await stage.stand.quiet()
 
 
 async def restart(stage: ContactsStage, step: Step) -> None:
@@ -375,8 +376,7 @@ async def restart(stage: ContactsStage, step: Step) -> None:
 async def reconnect(stage: ContactsStage, step: Step) -> None:
     """The person disconnects, and connects again."""
     del step
-    await stage.stand.disconnect(stage.connection_id)
-    await stage.control("POST", "grants", {"action": "expire_access"})
+    await stage.disconnect()
     await stage.connect()
 
 
@@ -410,6 +410,7 @@ async def _do(stage: ContactsStage, one: Json, action: str, **how: Any) -> None:
 
 
 async def _try(stage: ContactsStage, method: str, path: str, body: Json | None = None) -> None:
+    """Let the person do something, if that can be done; the product may hear of it soon."""
     try:
         await stage.control(method, path, body)
     except AssertionError as exc:  # it is not there any more, or there is one of that name

@@ -6,8 +6,6 @@ from typing import Any
 from uuid import UUID
 
 from libs.common import clock
-from libs.common.db import POOL, transaction
-from services.contacts.sync.feeds import groups_address, people_address, wake
 from tests.house.books import (
     Book,
     contacts_told,
@@ -69,9 +67,7 @@ async def settle(stage: ContactsStage, *, timeout_s: float) -> None:
 
 
 async def _look(stage: ContactsStage, timeout_s: float) -> None:
-    async with transaction(stage.stand.app[POOL]) as conn:
-        given = UUID(stage.connection_id)
-        await wake(conn, groups_address(given), people_address(given), now=clock.now())
+    await stage.look()
     await eventually(lambda: _is_at_rest(stage), timeout_s=timeout_s, what="at rest")
 
 

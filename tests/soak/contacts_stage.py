@@ -4,16 +4,19 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from libs.common import clock
+from libs.common.db import POOL, transaction
+from services.contacts.sync.feeds import groups_address, people_address, wake
 from tests.house.books import Book
 from tests.integration.auth.stand import Answer
 from tests.integration.contacts.stand import Stand
 from tests.integration.service_stand import Json
-from tests.support import caller_token
+from tests.support import caller_token, eventually
 
 USER = "ada"
+STATE = "SELECT state FROM connections WHERE connection_id = $1"
 
 
 @dataclass
@@ -65,8 +68,30 @@ class ContactsStage:
     async def connect(self) -> None:
         """Connect the address book, wait until it is read, and say yes to writing."""
         self.connection_id = await self.stand.connect(
-            person=self.person, token=caller_token(tenant=self.tenant, user=USER), confirmed=True
+            person=self.person, token=caller_token(tenant=self.tenant, user=USER)
         )
+        path = f"/v1/contacts/connections/{self.connection_id}/confirm"
+        answer = await self.call("POST", path)
+        assert answer.status == 200, answer
+
+    async def look(self) -> None:
+        """Let the address book and its labels be looked at soon."""
+        given = UUID(self.connection_id)
+        async with transaction(self.stand.app[POOL]) as conn:
+            await wake(conn, groups_address(given), people_address(given), now=clock.now())
+
+    async def disconnect(self) -> None:
+        """End the connection, and wait until that was heard of."""
+        path = f"/v1/connections/{self.connection_id}"
+        answer = await self.stand.auth.call("DELETE", path, token=self.token)
+        assert answer.status == 200, answer
+
+        async def is_over() -> bool:
+            given = UUID(self.connection_id)
+            rows = await self.stand.fetch(STATE, given)
+            return [row["state"] for row in rows] == ["disconnected"]
+
+        await eventually(is_over, what="disconnected")
 
     async def call(self, method: str, path: str, body: Any = None) -> Answer:
         """Call the API as the address book's user."""

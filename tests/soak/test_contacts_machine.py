@@ -47,6 +47,9 @@ async def stand(
         write_timeout=1.0,
         settle_after=1.2,
         propagation=3.0,
+        # Address books are looked at when a story says so.
+        shortest_poll=600.0,
+        longest_poll=600.0,
     ) as made:
         await emulator.control("PUT", "settings", CALM)
         yield made
@@ -99,8 +102,9 @@ class Played:
         await self._stand.google.control("DELETE", "faults")
         await self._stand.google.control("PUT", "settings", CALM)
         await self._stand.fetch("DELETE FROM writes WHERE tenant_id = $1 RETURNING 1", stage.tenant)
+        # A run under way would have the next one come soon, were there a signal left.
         await self._stand.fetch(
-            "UPDATE signals SET due_at = 'infinity' WHERE tenant_id = $1 RETURNING 1", stage.tenant
+            "DELETE FROM signals WHERE tenant_id = $1 RETURNING 1", stage.tenant
         )
 
 
