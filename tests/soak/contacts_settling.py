@@ -90,7 +90,7 @@ async def _right(stage: ContactsStage) -> bool:
     wrong = [
         *book.differences(),
         *contacts_told(told, book.contacts),
-        *groups_told(told, book.groups),
+        *groups_told(told, book.groups, book.contacts),
         *orders(told),
         *echoed(told),
         *_lost(stage, book),
@@ -98,6 +98,7 @@ async def _right(stage: ContactsStage) -> bool:
         *[f"{one['kind']} is {one['state']} ({one['reason']})" for one in await _ill(stage)],
     ]
     if wrong:
+        await stage.look()  # what we wrote changed people's etags, too
         await asyncio.sleep(SETTLED_S)  # looking costs: let it work
     assert wrong == [], wrong
     return True
