@@ -33,6 +33,8 @@ SOON = """
 UPDATE signals SET due_at = now(), not_before = '-infinity'
  WHERE NOT running AND due_at > now() AND due_at < now() + interval '2 minutes' RETURNING 1
 """
+NO_PAUSES = "DELETE FROM quota_pauses RETURNING 1"
+"""What was refused a moment ago is not refused any more."""
 WRITES_SOON = """
 UPDATE writes SET due_at = now() WHERE state = 'queued' AND due_at > now() RETURNING 1
 """
@@ -57,7 +59,6 @@ async def settle(stage: ContactsStage, *, timeout_s: float) -> None:
     stage.faults.clear()
     await stage.stand.google.control("DELETE", "faults")
     await stage.stand.google_settings(**CALM)
-    await stage.stand.fetch("DELETE FROM quota_pauses RETURNING 1")
     await eventually(lambda: _is_seen(stage), what="all changes are seen in lists")
     await _look(stage, timeout_s)
     await eventually(lambda: _right(stage), timeout_s=timeout_s, what="right")
@@ -67,7 +68,7 @@ async def settle(stage: ContactsStage, *, timeout_s: float) -> None:
 
 
 async def _look(stage: ContactsStage, timeout_s: float) -> None:
-    await stage.look()
+    await stage.look(in_full=True)
     await eventually(lambda: _is_at_rest(stage), timeout_s=timeout_s, what="at rest")
 
 
@@ -76,6 +77,7 @@ async def _is_seen(stage: ContactsStage) -> bool:
 
 
 async def _is_at_rest(stage: ContactsStage) -> bool:
+    await stage.stand.fetch(NO_PAUSES)
     await stage.stand.fetch(SOON)
     await stage.stand.fetch(WRITES_SOON)
     (row,) = await stage.stand.fetch(BUSY, clock.now())
@@ -137,7 +139,11 @@ async def _ill(stage: ContactsStage) -> list[Any]:
 async def _deeds(stage: ContactsStage) -> tuple[int, int, int]:
     """Return how much was done: lines of the log, events, and changes at Google."""
     (row,) = await stage.stand.fetch(DEEDS, stage.tenant)
-    told = [one for one in stage.stand.events("contacts.") if one.tenantid == stage.tenant]
+    told = [
+        one
+        for one in stage.stand.events("contacts.")
+        if one.tenantid == stage.tenant and not one.type.startswith("contacts.feed.")
+    ]
     usage = await stage.stand.google.control("GET", "usage")
     mine = usage["people"].get(stage.person, {"methods": {}})["methods"]
     changes = sum(
