@@ -115,7 +115,7 @@ def _lost(stage: ContactsStage, book: Book) -> list[str]:
         email for one in book.contacts.values() if one["live"] for email in one["emails"]
     )
     waiting = {row["resource"] for row in book.conflicts if row["kind"] == "match"}
-    asked = {email for name in waiting for email in emails_of(book.at_google[name])}
+    asked = {email.casefold() for name in waiting for email in emails_of(book.at_google[name])}
     found = []
     for circle in stage.circles:
         if circle.let_go or circle.emails & asked:

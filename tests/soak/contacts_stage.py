@@ -142,9 +142,10 @@ class ContactsStage:
 
     def circle(self, *emails: str) -> Circle:
         """Return the circle that these addresses are in from now on, all of them in one."""
-        mine = [one for one in self.circles if one.emails & {*emails}]
+        given = {one.casefold() for one in emails}
+        mine = [one for one in self.circles if one.emails & given]
         found = Circle(
-            {*emails}.union(*(one.emails for one in mine)),
+            given.union(*(one.emails for one in mine)),
             let_go=any(one.let_go for one in mine),
             doubled=any(one.doubled for one in mine),
         )
