@@ -155,7 +155,7 @@ async def book_differences(house: House) -> list[str]:
         mine = [one for one in told if one.tenantid == tenant]
         found += book.differences()
         found += contacts_told(mine, book.contacts)
-        found += groups_told(mine, book.groups)
+        found += groups_told(mine, book.groups, book.contacts)
     found += orders(told)
     found += echoed(told)
     found += await left_over(fetch)
@@ -297,8 +297,14 @@ def contacts_told(told: Iterable[Envelope], contacts: Mapping[UUID, Any]) -> Ite
         yield f"contact {name} was told of and is not here"
 
 
-def groups_told(told: Iterable[Envelope], groups: Mapping[UUID, Any]) -> Iterable[str]:
-    """Every group was told of from its creation on, each change once, as it is now."""
+def groups_told(
+    told: Iterable[Envelope], groups: Mapping[UUID, Any], contacts: Mapping[UUID, Any]
+) -> Iterable[str]:
+    """Every group was told of from its creation on, each change once, as it is now.
+
+    Of a contact that is gone it is not told, too, that it is in no group any more.
+    """
+    there = {str(one["id"]) for one in contacts.values() if one["live"]}
     stories = _stories(told, "contacts.group.")
     for one in groups.values():
         events = stories.pop(str(one["id"]), [])
@@ -315,6 +321,7 @@ def groups_told(told: Iterable[Envelope], groups: Mapping[UUID, Any]) -> Iterabl
                 members |= {*event.data["added"]}
                 members -= {*event.data["removed"]}
         if one["live"]:
+            members &= there
             if members != {str(member) for member in one["members"]}:
                 yield f"{name}: told {len(members)} members, has {len(one['members'])}"
             if events and events[-1].data["name"] != one["name"]:
@@ -357,7 +364,9 @@ def facts_of(shown: Json) -> Json:
     found["addresses"] = {
         tuple(one.get(part, "") for part in ADDRESS.values()) for one in shown.get("addresses", [])
     }
-    found["custom"] = {one["key"]: one["value"] for one in shown.get("userDefined", [])}
+    # Of several under one key, as people have who were merged, the first counts.
+    pairs = reversed(shown.get("userDefined", []))
+    found["custom"] = {one["key"]: one["value"] for one in pairs}
     return {name: value for name, value in found.items() if value}
 
 

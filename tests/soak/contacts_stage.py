@@ -8,7 +8,12 @@ from uuid import UUID, uuid4
 
 from libs.common import clock
 from libs.common.db import POOL, transaction
-from services.contacts.sync.feeds import groups_address, people_address, wake
+from services.contacts.sync.feeds import (
+    audit_address,
+    groups_address,
+    people_address,
+    wake,
+)
 from tests.house.books import Book
 from tests.integration.auth.stand import Answer
 from tests.integration.contacts.stand import Stand
@@ -74,11 +79,16 @@ class ContactsStage:
         answer = await self.call("POST", path)
         assert answer.status == 200, answer
 
-    async def look(self) -> None:
-        """Let the address book and its labels be looked at soon."""
+    async def look(self, *, in_full: bool = False) -> None:
+        """Let the address book and its labels be looked at soon.
+
+        `in_full`: let it be compared, too: of some who are merged no list of changes tells.
+        """
         given = UUID(self.connection_id)
+        addresses = [groups_address(given), people_address(given)]
+        addresses += [audit_address(given)] if in_full else []
         async with transaction(self.stand.app[POOL]) as conn:
-            await wake(conn, groups_address(given), people_address(given), now=clock.now())
+            await wake(conn, *addresses, now=clock.now())
 
     async def disconnect(self) -> None:
         """End the connection, and wait until that was heard of."""
@@ -132,9 +142,10 @@ class ContactsStage:
 
     def circle(self, *emails: str) -> Circle:
         """Return the circle that these addresses are in from now on, all of them in one."""
-        mine = [one for one in self.circles if one.emails & {*emails}]
+        given = {one.casefold() for one in emails}
+        mine = [one for one in self.circles if one.emails & given]
         found = Circle(
-            {*emails}.union(*(one.emails for one in mine)),
+            given.union(*(one.emails for one in mine)),
             let_go=any(one.let_go for one in mine),
             doubled=any(one.doubled for one in mine),
         )

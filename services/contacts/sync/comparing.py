@@ -6,7 +6,7 @@ lacks is asked for before they go: they may be there under another name.
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
@@ -63,12 +63,22 @@ class Audits:
     """Runs feeds of the kind `contacts.audit`."""
 
     def __init__(
-        self, pool: Pool, google: GooglePeople, *, intake: Intake, now: Callable[[], datetime]
+        self,
+        pool: Pool,
+        google: GooglePeople,
+        *,
+        intake: Intake,
+        propagation: timedelta,
+        now: Callable[[], datetime],
     ) -> None:
-        """Compare through `google`, and take in what differs through `intake`."""
+        """Compare through `google`, and take in what differs through `intake`.
+
+        For `propagation` Google may not show what was written.
+        """
         self._pool = pool
         self._google = google
         self._intake = intake
+        self._propagation = propagation
         self._now = now
 
     async def run(self, lease: Lease) -> None:
@@ -120,6 +130,11 @@ class Audits:
     def pool(self) -> Pool:
         """Return the service's database."""
         return self._pool
+
+    @property
+    def propagation(self) -> timedelta:
+        """Return for how long Google may not show what was written."""
+        return self._propagation
 
     @property
     def google(self) -> GooglePeople:
@@ -191,11 +206,27 @@ class _Side:
         if not absent:
             return None
         answers = await self._box.get_people(absent)
-        gone = [name for name in absent if name in answers and answers[name] is None]
+        unknown = [name for name in absent if name in answers and answers[name] is None]
+        gone = await self._without_fresh(lease, unknown)
         there = [_as_asked(name, found) for name, found in answers.items() if found is not None]
         moved = standing.at(absent[-1], removed=len(gone), kept=len(there))
         await self._audits.take(one, lease, there, gone=gone, cursor=moved)
         return moved
+
+    async def _without_fresh(self, lease: Lease, unknown: Sequence[str]) -> list[str]:
+        """Return people without those we made so lately that Google may not show them yet."""
+        one, audits = self._connection, self._audits
+        async with audits.pool.acquire() as conn:
+            known = await store.find_people(conn, one.tenant_id, one.id, unknown)
+        since = audits.now() - audits.propagation
+        fresh = {
+            name
+            for name, found in known.items()
+            if found.made_by_us and found.google_updated and found.google_updated > since
+        }
+        if fresh:  # whether they are there is seen then
+            lease.poll_within(audits.propagation.total_seconds())
+        return [name for name in unknown if name not in fresh]
 
     async def finished(self, conn: Conn, lease: Lease, standing: Standing) -> None:
         """Tell what the comparison found."""

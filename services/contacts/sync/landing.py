@@ -114,7 +114,7 @@ def _kept(
         google_updated=person.updated_at,
         base=_base(one, contact.card, person, region),
         items=person.items,
-        groups=person.groups if before is None else before.groups,
+        groups=person.groups if before is None or not before.is_live else before.groups,
         made_by_us=step.op is Op.CREATE or (before is not None and before.made_by_us),
         gone_at=now if is_double else None,
     )

@@ -94,6 +94,19 @@ async def test_who_was_merged_without_a_trace_is_found_under_the_name_that_leads
     assert person["resource"] == countess["resourceName"]
 
 
+async def test_whom_we_made_a_moment_ago_is_not_gone_because_google_does_not_show_them_yet(
+    contacts: Stand,
+) -> None:
+    connection = await contacts.connect(confirmed=True)
+    await contacts.google_settings(contact_list_delay_s=60, contact_get_delay_s=60)
+    made = await contacts.make(given_name="Ada")
+    await eventually(lambda: contacts.people(connection))
+    await contacts.fetch("UPDATE people SET seen_at = seen_at - interval '1 hour'")
+    await compare(contacts, connection)
+    assert (await counts(contacts))["removed"] == 0
+    assert contacts.told_of(made["id"]) == ["created"]
+
+
 async def test_who_was_written_since_the_list_began_is_not_gone(contacts: Stand) -> None:
     await contacts.add(human("Ada Byron"))
     connection = await contacts.connect()
