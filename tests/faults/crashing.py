@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from tests.faults.paths import Path
 from tests.house.house import House
-from tests.house.points import Point
+from tests.house.points import Point, Watch
 from tests.support import eventually
 
 MEND_S = 60
@@ -40,6 +40,7 @@ async def survey(house: House, path: Path) -> list[Point]:
     """Return the messages of one undisturbed run."""
     watch = house.watches[path.program]
     begin = await path.prepare(house)
+    await _started(watch, path)
     watch.arm(None)
     done = await begin()
     await eventually(done, timeout_s=MEND_S, what=path.name)
@@ -65,8 +66,7 @@ async def break_at(
     """
     program, watch = house.programs[path.program], house.watches[path.program]
     begin = await path.prepare(house)
-    # What a process does for itself when it starts is over: what is counted is the path's.
-    await eventually(lambda: watch.is_silent(SILENCE_S), what=f"{path.program} is silent")
+    await _started(watch, path)
     watch.arm(number, only=only)
     done = await begin()
 
@@ -89,6 +89,11 @@ async def break_at(
     mended_s = time.monotonic() - begun
     await _right(house, path, f"{path.name} after {point} (#{number})")
     return Broken(point, mended_s)
+
+
+async def _started(watch: Watch, path: Path) -> None:
+    """Wait until what a process does for itself is over: what is counted is the path's."""
+    await eventually(lambda: watch.is_silent(SILENCE_S), what=f"{path.program} is silent")
 
 
 async def _right(house: House, path: Path, what: str = "undisturbed") -> None:

@@ -101,7 +101,7 @@ class House:
                 await eventually(partial(self._is_consuming, queue), timeout_s=60)
 
     async def _is_consuming(self, queue: str) -> bool:
-        return await messaging.depth(self.amqp_url, queue) >= 0
+        return await messaging.listeners(self.amqp_url, queue) > 0
 
     async def connect(
         self, email: str, *, tenant: str = "acme", user: str = "ada", settled: bool = True

@@ -14,6 +14,7 @@ from libs.common.db import POOL, Connection
 from libs.common.events.envelope import Envelope
 from libs.common.settings import ServiceSettings
 from libs.common.web import ALL_ROLES
+from tests import messaging
 from tests.emulated import Emulated
 from tests.integration.auth import stand as auth_stand
 from tests.support import bearer, caller_token, eventually
@@ -37,6 +38,8 @@ class ServiceStand:
     """The running services and those around them."""
 
     create: ClassVar[Callable[..., web.Application]]
+    queue: ClassVar[str]
+    """In which it hears of connections."""
     settings: ServiceSettings
     google: Emulated
     auth: auth_stand.Stand
@@ -44,6 +47,8 @@ class ServiceStand:
     published: list[AbstractIncomingMessage]
     """Whatever left through the broker."""
     apps: list[web.Application] = field(default_factory=list)
+    roles: frozenset[str] = ALL_ROLES
+    """What the service of the moment does."""
 
     @property
     def app(self) -> web.Application:
@@ -113,7 +118,17 @@ class ServiceStand:
         """Run the service until the block ends."""
         async with started(type(self).create, self.settings, roles) as app:
             self.apps.append(app)
+            self.roles = roles
             yield
+
+    async def hears(self, queue: str | None = None) -> None:
+        """Wait until what comes to a queue (of connections) is taken in at once.
+
+        What is published earlier is sent again half a minute later, in the midst of a test.
+        """
+        if "consumer" in self.roles:
+            url, name = self.settings.amqp_url.get_secret_value(), queue or self.queue
+            await eventually(lambda: messaging.listeners(url, name), what=f"a consumer of {name}")
 
     @asynccontextmanager
     async def beside(self) -> AsyncIterator[None]:

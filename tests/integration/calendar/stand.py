@@ -15,6 +15,7 @@ from libs.common.events import crm
 from libs.common.events.envelope import Envelope
 from libs.common.web import ALL_ROLES
 from services.calendar.app import create_app
+from services.calendar.consumers import QUEUE
 from services.calendar.settings import CalendarSettings
 from tests import messaging
 from tests.emulated import Emulated
@@ -112,11 +113,13 @@ class Stand(ServiceStand):
     """The running services and those around them."""
 
     create = staticmethod(create_app)
+    queue = QUEUE
     settings: CalendarSettings
 
     async def connect(self, *, person: str = ALICE, **wish: Any) -> str:
         """Connect somebody's calendars and wait until they are in step; return the id."""
         wish.setdefault("products", CALENDAR)
+        await self.hears()
         connection = await self.auth.connect(person=person, **wish)
         await eventually(lambda: self.in_step(connection["id"]), what="calendars in step")
         return str(connection["id"])

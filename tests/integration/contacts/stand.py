@@ -112,6 +112,7 @@ class Stand(ServiceStand):
     """The running services and those around them."""
 
     create = staticmethod(create_app)
+    queue = QUEUE
     settings: ContactsSettings
 
     async def connect(
@@ -132,7 +133,7 @@ class Stand(ServiceStand):
         """
         wish.setdefault("products", CONTACTS)
         await self._begin_with(preferences or {})
-        await self._is_listened_to(QUEUE)
+        await self.hears()
         connection = await self.auth.connect(person=person, **wish)
         found = str(connection["id"])
         await self.read_in_full(found)
@@ -325,15 +326,10 @@ class Stand(ServiceStand):
 
     async def crm_sends(self, *envelopes: Envelope) -> None:
         """Let the CRM publish events of contacts, once somebody listens."""
-        await self._is_listened_to(CONTACTS_QUEUE)
+        await self.hears(CONTACTS_QUEUE)
         url = self.settings.amqp_url.get_secret_value()
         for one in envelopes:
             await messaging.send(url, one.to_json(), key=one.type)
-
-    async def _is_listened_to(self, queue: str) -> None:
-        """Wait until what comes to a queue is taken in at once, and not when it is sent again."""
-        url = self.settings.amqp_url.get_secret_value()
-        await eventually(lambda: messaging.listeners(url, queue), what="a consumer")
 
     async def disconnect(self, connection_id: str, query: str = "") -> None:
         """End a connection, and wait until that was heard of."""

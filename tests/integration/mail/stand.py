@@ -14,6 +14,7 @@ from aiohttp import test_utils
 from libs.common.events.envelope import Envelope
 from libs.common.web import ALL_ROLES
 from services.mail.app import create_app
+from services.mail.consumers import QUEUE
 from services.mail.settings import MailSettings
 from tests import messaging
 from tests.emulated import Emulated
@@ -79,6 +80,7 @@ class Stand(ServiceStand):
     """The running services and those around them."""
 
     create = staticmethod(create_app)
+    queue = QUEUE
     settings: MailSettings
 
     @property
@@ -88,6 +90,7 @@ class Stand(ServiceStand):
 
     async def connect(self, *, person: str = ALICE, **wish: Any) -> str:
         """Connect a mailbox and wait until it is watched and in step; return the id."""
+        await self.hears()
         connection = await self.auth.connect(person=person, **wish)
         await eventually(lambda: self.in_step(connection["id"]))
         return str(connection["id"])

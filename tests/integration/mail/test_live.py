@@ -1,5 +1,7 @@
 """From a change in Gmail to rows and events."""
 
+import asyncio
+
 from tests.integration.mail.stand import Stand
 from tests.integration.service_stand import ALICE
 from tests.support import eventually
@@ -141,12 +143,11 @@ async def test_a_hundred_pushes_cost_few_runs(mail: Stand) -> None:
     await mail.connect()
     await mail.quiet()
     await mail.google.control("DELETE", "usage")
-    for _ in range(100):
-        assert await mail.forge() == 204
+    assert set(await asyncio.gather(*(mail.forge() for _ in range(100)))) == {204}
     await mail.quiet()
     usage = await mail.google.control("GET", "usage")
     calls = usage["people"][ALICE]["methods"]["gmail.users.history.list"]["calls"]
-    assert 1 <= calls <= 60
+    assert 1 <= calls <= 20
 
 
 async def test_a_push_during_a_run_is_not_swallowed(mail: Stand) -> None:
