@@ -5,6 +5,7 @@ Values, and their form in JSON: as columns, events and calls have them.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from typing import Any, Final
 
 from libs.common.addresses import fold_address
@@ -115,9 +116,12 @@ class Url:
 Item = Email | Phone | Address | Url
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Card:
-    """What is known of a person; of each list the items are in the person's own order."""
+    """What is known of a person; of each list the items are in the person's own order.
+
+    What follows from it is worked out once: a card is compared, kept and told of several times.
+    """
 
     prefix: str = ""
     given_name: str = ""
@@ -153,12 +157,12 @@ class Card:
             or next((one.number for one in self.phones), NAMELESS)
         )
 
-    @property
+    @cached_property
     def email_keys(self) -> tuple[str, ...]:
         """Return the addresses as they are compared, each once."""
         return tuple(dict.fromkeys(one.key for one in self.emails))
 
-    @property
+    @cached_property
     def phone_keys(self) -> tuple[str, ...]:
         """Return the numbers that are understood, as E.164, each once."""
         return tuple(dict.fromkeys(one.e164 for one in self.phones if one.e164))
@@ -171,8 +175,9 @@ class Card:
         words += [text for one in self.phones for text in (one.number, one.e164 or "")]
         return "\n".join(one for one in words if one).casefold()[:4000]
 
-    def stored(self) -> dict[str, Any]:
-        """Return it as a column keeps it: without what is empty."""
+    @cached_property
+    def stored(self) -> Mapping[str, Any]:
+        """Return it as a column keeps it, without what is empty; for reading only."""
         found: dict[str, Any] = {name: value for name in SINGLE if (value := getattr(self, name))}
         for name in LISTS:
             items = [parts_of(one) for one in getattr(self, name)]

@@ -31,7 +31,7 @@ def names_of(cards: Iterable[Card]) -> frozenset[str]:
 
 def without(card: Card, scrubber: Scrubber) -> Card:
     """Return a card without the person: not among its addresses, and in no text."""
-    return card_of(without_person(card.stored(), scrubber))
+    return card_of(without_person(card.stored, scrubber))
 
 
 def without_person(value: Any, scrubber: Scrubber) -> Any:

@@ -5,24 +5,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from services.contacts.domain.card import (
-    LISTS,
-    SINGLE,
-    Address,
-    Card,
-    Email,
-    Phone,
-    Url,
-)
+from services.contacts.domain.card import LISTS, SINGLE, Address, Card, Email, Item, Url
 from services.contacts.domain.items import NAMES, led, led_card, main_item, put_item
 from services.contacts.domain.naming import (
     CUSTOM,
     ITEM_LISTS,
     NAME,
     PARTS,
+    Single,
     claimed_types,
-    names_by_list,
     names_of,
+    singles_of,
     target_of,
 )
 from services.contacts.domain.phones import phone_of
@@ -43,16 +36,23 @@ def crm_fields(card: Card, defaults: TenantDefaults) -> dict[str, Any]:
         name = names.get(f"{CUSTOM}/{own}", own)
         if target_of(name, defaults)[1] == f"{CUSTOM}/{own}":
             found[name] = text
-    for target, value in card.stored().items():
+    for target, value in card.stored.items():
         if target not in (NOTES, CUSTOM) and target in names:
             found[names[target]] = value
     if names.get(NAME) in defaults.mapping and card.name:
         found[names[NAME]] = card.name
-    for listed, parts in names_by_list(defaults).items():
-        if getattr(card, listed):
-            shown = ((name, _shown(card, target, defaults)) for target, name in parts)
-            found |= {name: text for name, text in shown if text}
+    for listed, singles in singles_of(defaults).items():
+        if items := getattr(card, listed):
+            for single in singles:
+                found |= _shown(main_item(items, single.fits), single)
     return found
+
+
+def _shown(item: Item | None, single: Single) -> dict[str, str]:
+    """Return what a CRM has of the one item it knows, by its names."""
+    if item is None:
+        return {}
+    return {name: text for part, name in single.parts.items() if (text := getattr(item, part))}
 
 
 def card_of_crm(fields: Mapping[str, Any], card: Card, defaults: TenantDefaults) -> Card:
@@ -208,17 +208,6 @@ def _parts_of(given: Mapping[str, Any], defaults: TenantDefaults) -> dict[str, A
         if target in PART_NAMES:
             found.setdefault(target, _text(value))
     return found
-
-
-def _shown(card: Card, target: str, defaults: TenantDefaults) -> str:
-    """Return what a card has of a target that is a part of one item."""
-    head, _, kind = target.partition("/")
-    fits = _fits("street" if head in PARTS else head, kind, defaults)
-    if head in PARTS:
-        address = main_item(card.addresses, fits)
-        return str(getattr(address, head)) if address else ""
-    item: Email | Phone | Url | None = main_item(getattr(card, ITEM_LISTS[head]), fits)
-    return "" if item is None else item.text
 
 
 def _text(value: Any) -> str:

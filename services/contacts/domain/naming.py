@@ -6,12 +6,13 @@ list (`phones`), or a field of the tenant's own (`custom/<name>`).
 """
 
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
-from services.contacts.domain.card import LISTS, SINGLE
+from services.contacts.domain.card import LISTS, SINGLE, Item
 from services.contacts.domain.preferences import Language, TenantDefaults
 
 NAME: Final = "name"
@@ -166,23 +167,41 @@ def _names(language: Language, own: tuple[tuple[str, str], ...]) -> Mapping[str,
     return MappingProxyType(found)
 
 
-def names_by_list(defaults: TenantDefaults) -> Mapping[str, Sequence[tuple[str, str]]]:
-    """Return by list of a card what a tenant's CRM has of one item of it: targets, and names."""
-    return _parts(defaults.language, tuple(defaults.mapping.items()))
+@dataclass(frozen=True, slots=True)
+class Single:
+    """The one item of a list that a CRM knows: which it is, and what it has of it."""
+
+    kind: str
+    """Of the type it has; "": of any that no name of the tenant's own means."""
+    claimed: frozenset[str]
+    parts: dict[str, str] = field(default_factory=dict)
+    """Names by what they are of an item: `text`, `street`, ..."""
+
+    def fits(self, item: Item) -> bool:
+        """Say whether it can be this item."""
+        return item.type == self.kind if self.kind else item.type not in self.claimed
+
+
+def singles_of(defaults: TenantDefaults) -> Mapping[str, Sequence[Single]]:
+    """Return by list of a card which items of it a tenant's CRM knows by themselves."""
+    return _singles(defaults.language, tuple(defaults.mapping.items()))
 
 
 @lru_cache(maxsize=256)
-def _parts(
+def _singles(
     language: Language, own: tuple[tuple[str, str], ...]
-) -> Mapping[str, Sequence[tuple[str, str]]]:
-    found: dict[str, list[tuple[str, str]]] = {name: [] for name in LISTS}
+) -> Mapping[str, Sequence[Single]]:
+    found: dict[str, dict[tuple[str, str], Single]] = {name: {} for name in LISTS}
     for target, name in _names(language, own).items():
-        head = target.partition("/")[0]
-        if head in PARTS:
-            found["addresses"].append((target, name))
-        elif head in ITEM_LISTS:
-            found[ITEM_LISTS[head]].append((target, name))
-    return MappingProxyType(found)
+        head, _, kind = target.partition("/")
+        is_part = head in PARTS
+        if is_part or head in ITEM_LISTS:
+            claims = "street" if is_part else head
+            single = Single(kind, _claimed(claims, (meant for _, meant in own)))
+            listed = "addresses" if is_part else ITEM_LISTS[head]
+            kept = found[listed].setdefault((claims, kind), single)
+            kept.parts[head if is_part else "text"] = name
+    return MappingProxyType({name: tuple(singles.values()) for name, singles in found.items()})
 
 
 def is_target(text: str) -> bool:
@@ -203,12 +222,12 @@ def folded(name: str) -> str:
 
 def claimed_types(kind: str, defaults: TenantDefaults) -> frozenset[str]:
     """Return the types of items for which the tenant has names of their own."""
+    return _claimed(kind, defaults.mapping.values())
+
+
+def _claimed(kind: str, targets: Iterable[str]) -> frozenset[str]:
     prefix = f"{kind}/"
-    return frozenset(
-        target.removeprefix(prefix)
-        for target in defaults.mapping.values()
-        if target.startswith(prefix)
-    )
+    return frozenset(one.removeprefix(prefix) for one in targets if one.startswith(prefix))
 
 
 def _tables(defaults: TenantDefaults) -> Iterator[Mapping[str, str]]:

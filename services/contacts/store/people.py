@@ -68,15 +68,15 @@ def _record(one: Known) -> Mapping[str, Any]:
         "account_id": str(one.account_id),
         "contact_id": str(one.contact_id) if one.contact_id else None,
         "etag": one.etag,
-        "google_updated": one.google_updated.isoformat() if one.google_updated else None,
-        "base": one.base.stored(),
+        "google_updated": one.google_updated,
+        "base": one.base.stored,
         "person": one.items,
-        "emails": list(one.base.email_keys),
-        "phones": list(one.base.phone_keys),
-        "groups": list(one.groups),
+        "emails": one.base.email_keys,
+        "phones": one.base.phone_keys,
+        "groups": one.groups,
         "made_by_us": one.made_by_us,
-        "gone_at": one.gone_at.isoformat() if one.gone_at else None,
-        "erased_at": one.erased_at.isoformat() if one.erased_at else None,
+        "gone_at": one.gone_at,
+        "erased_at": one.erased_at,
     }
 
 

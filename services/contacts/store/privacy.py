@@ -113,7 +113,7 @@ async def rewrite_person(conn: Conn, known: Known, base: Card, items: Mapping[st
     """Keep of a person only so much; they still count as what Google has."""
     key = known.tenant_id, known.connection_id, known.resource
     keys = list(base.email_keys), list(base.phone_keys)
-    await conn.execute(REWRITE_PERSON, *key, base.stored(), dict(items), *keys)
+    await conn.execute(REWRITE_PERSON, *key, base.stored, dict(items), *keys)
 
 
 ERASE_PERSON = """

@@ -53,7 +53,7 @@ class MatchConflicts:
             resource,
             new_id=new_id(),
             candidates=ids,
-            theirs=card.stored(),
+            theirs=dict(card.stored),
             now=turn.now,
         )
         self._standing[resource] = opened

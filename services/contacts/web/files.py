@@ -138,7 +138,7 @@ def _checked(rows: Sequence[Row]) -> tuple[list[tuple[Row, Card]], list[RowError
             errors.append(_error(row, [FieldProblemOut(field="row", detail=row.problem)]))
             continue
         try:
-            NewContactIn.model_validate(row.card.stored())
+            NewContactIn.model_validate(row.card.stored)
         except ValidationError as exc:
             errors.append(_error(row, _wrong(exc)))
             continue
