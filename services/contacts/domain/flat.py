@@ -53,6 +53,16 @@ def field_of(key: str) -> str:
     return key.partition("/")[0].partition("!")[0]
 
 
+def filled_fields(card: Card) -> frozenset[str]:
+    """Return the fields in which a card differs from an empty one."""
+    lists = {name for name in LISTS if getattr(card, name)}
+    return frozenset(
+        lists
+        | {f"{CUSTOM}/{name}" for name in card.custom}
+        | {name for name in SINGLE if getattr(card, name)}
+    )
+
+
 def changed_fields(before: Card, after: Card) -> frozenset[str]:
     """Return the fields in which two cards differ; of `custom` as `custom/<name>`."""
     found = {name for name in (*SINGLE, *LISTS) if getattr(before, name) != getattr(after, name)}

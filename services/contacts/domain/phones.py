@@ -46,7 +46,9 @@ def phone_of(text: str, region: str, *, kind: str = "", primary: bool = False) -
 
 def dialled(card: Card, region: str) -> Card:
     """Return a card whose numbers are understood as a tenant of that region means them."""
-    phones = tuple(replace(one, e164=e164_of(one.number, region)) for one in card.phones)
+    phones = tuple(
+        phone_of(one.number, region, kind=one.type, primary=one.primary) for one in card.phones
+    )
     return card if phones == card.phones else replace(card, phones=phones)
 
 

@@ -61,6 +61,8 @@ class Matcher:
 
     def candidates(self, one: Unmatched) -> tuple[Contact, ...]:
         """Return who a person can be; see `domain.matching`."""
+        if not self._by_key:
+            return ()
         keys = (*one.our_ids, *one.card.email_keys, *one.card.phone_keys)
         ids = dict.fromkeys(found for key in keys for found in self._by_key.get(key, ()))
         contacts = [self._contacts[found] for found in sorted(ids) if found in self._contacts]

@@ -19,7 +19,7 @@ from libs.common.events.base import Origin
 from libs.common.ids import new_id
 from services.contacts.domain.card import Card
 from services.contacts.domain.contact import Contact, NewContact
-from services.contacts.domain.flat import changed_fields
+from services.contacts.domain.flat import changed_fields, filled_fields
 from services.contacts.domain.person import Known, Link
 from services.contacts.store import contacts as store
 from services.contacts.store import people, tenant_defaults
@@ -92,14 +92,13 @@ class Turn:
             origin: why it is there.
             at: when what it says was written; None: now.
         """
-        fields = changed_fields(Card(), new.card)
         contact = Contact(
             tenant_id=self.tenant_id,
             id=new_id(),
             owner_user_id=new.owner_user_id,
             entity_id=new.entity_id,
             card=new.card,
-            changed=dict.fromkeys(fields, at or self.now),
+            changed=dict.fromkeys(filled_fields(new.card), at or self.now),
             crm_version=new.crm_version,
             created_at=self.now,
             updated_at=self.now,
@@ -192,10 +191,10 @@ class Turn:
         """
         told = [
             (before, replace(self._contacts[one], sequence=self._contacts[one].sequence + 1))
-            for one, before in sorted(self._before.items(), key=lambda pair: pair[0])
+            for one, before in sorted(self._before.items(), key=lambda pair: pair[0].int)
         ]
         self._contacts |= {after.id: after for _, after in told}
-        kept = [self._contacts[one] for one in sorted({*self._before, *self._silent})]
+        kept = [self._contacts[one] for one in {**self._before, **dict.fromkeys(self._silent)}]
         await store.put_contacts(self.conn, self.tenant_id, kept)
         gone = [one.id for one in kept if not one.is_live]
         await store.forget_belongings(self.conn, self.tenant_id, gone)
