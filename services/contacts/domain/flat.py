@@ -54,13 +54,12 @@ def field_of(key: str) -> str:
 
 
 def filled_fields(card: Card) -> frozenset[str]:
-    """Return the fields in which a card differs from an empty one."""
-    lists = {name for name in LISTS if getattr(card, name)}
-    return frozenset(
-        lists
-        | {f"{CUSTOM}/{name}" for name in card.custom}
-        | {name for name in SINGLE if getattr(card, name)}
-    )
+    """Return the fields in which a card differs from an empty one, as `changed_fields` does."""
+    stored = card.stored
+    if not card.custom:
+        return frozenset(stored)
+    own = (f"{CUSTOM}/{name}" for name in card.custom)
+    return frozenset((*(name for name in stored if name != CUSTOM), *own))
 
 
 def changed_fields(before: Card, after: Card) -> frozenset[str]:
