@@ -1,6 +1,5 @@
 """Which contacts are written into which address book."""
 
-from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from enum import StrEnum
 from uuid import UUID
@@ -90,17 +89,3 @@ def op_for(
     if known is None:
         return Op.NOTHING if contact.card == Card() else Op.CREATE
     return Op.UPDATE if contact.is_live else Op.DELETE
-
-
-def came_from(known: Known, contact: Contact, links: Sequence[Known]) -> bool:
-    """Say whether a contact is there only because an address book has it.
-
-    Args:
-        known: the person it is in that address book.
-        contact: it.
-        links: all people that it is, in whichever address books.
-    """
-    is_elsewhere = any(one.is_live and one.connection_id != known.connection_id for one in links)
-    return (
-        contact.is_live and contact.entity_id is None and not known.made_by_us and not is_elsewhere
-    )

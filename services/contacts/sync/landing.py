@@ -65,6 +65,8 @@ async def land(
             kept = _kept(connection, one, mine, region=region, now=now)
             if kept is not None:
                 turn.keep_person(kept)
+            if contact is not None and one.step.op is Op.DELETE:
+                turn.touch(contact.id)  # it may be back already
             if kept is not None and one.step.op is Op.CREATE:
                 for group_id in one.step.groups:
                     turn.touch_group(group_id)
@@ -96,7 +98,8 @@ def _kept(
         return None
     before = next((known for known in mine if known.resource == _resource(one)), None)
     if step.op is Op.DELETE:
-        return None if before is None else replace(before, gone_at=now, groups=())
+        # Nobody's from now on: the contact may come back, and is to be written as anew then.
+        return None if before is None else replace(before, gone_at=now, groups=(), contact_id=None)
     if one.agreed:
         return None if before is None else replace(before, base=contact.card)
     if person is None or (before is not None and _is_older(person, before)):

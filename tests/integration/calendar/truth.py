@@ -111,7 +111,8 @@ async def crm_shows(stand: Stand, connection_id: str, *, tenant: str = "acme") -
         for one in page["items"]:
             (copy,) = one["copies"]
             name, key = copy["google_event_id"], one["occurrence"]
-            found[name if key is None or name.endswith(f"_{key}") else f"{name}_{key}"] = _of_crm(one)
+            is_whole = key is None or name.endswith(f"_{key}")
+            found[name if is_whole else f"{name}_{key}"] = _of_crm(one)
         if page["next_cursor"] is None:
             return found
         cursor = f"&cursor={page['next_cursor']}"

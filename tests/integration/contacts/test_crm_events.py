@@ -4,6 +4,7 @@ from typing import Any
 
 from libs.common import clock
 from libs.common.events import crm
+from tests.integration.contacts.outside import in_google
 from tests.integration.contacts.stand import Stand
 from tests.integration.service_stand import Json
 from tests.support import caller_token, eventually, service_caller_token
@@ -138,6 +139,38 @@ async def test_a_deleted_contact_is_gone_and_comes_back_with_a_newer_version(
 
     assert (back["id"], back["name"]) == (found["id"], "Back")
     await contacts.told(found["id"], "created", "deleted", "created")
+
+
+async def test_who_was_deleted_in_the_crm_and_comes_back_is_in_google_again(
+    contacts: Stand,
+) -> None:
+    await contacts.connect(confirmed=True)
+    await says(contacts, 1, owner_user_id="ada", **ZOE)
+    await in_google(contacts, givenName="Zoé")
+    await deletes(contacts, 2)
+    await eventually(lambda: is_nobody_at_google(contacts))
+    await contacts.quiet()
+    await says(contacts, 3, owner_user_id="ada", **ZOE)
+    await in_google(contacts, givenName="Zoé")
+
+
+async def test_who_comes_back_while_google_is_asked_to_delete_them_is_there_in_the_end(
+    contacts: Stand,
+) -> None:
+    await contacts.connect(confirmed=True)
+    await says(contacts, 1, owner_user_id="ada", **ZOE)
+    await in_google(contacts, givenName="Zoé")
+    slow = {"path_contains": ":deleteContact", "times": 1, "late_s": 1.0}
+    await contacts.google.control("PUT", "faults", {"rules": [slow]})
+    await deletes(contacts, 2)
+    await eventually(lambda: is_nobody_at_google(contacts))
+    await says(contacts, 3, owner_user_id="ada", **ZOE)
+    await contacts.quiet()
+    await in_google(contacts, givenName="Zoé")
+
+
+async def is_nobody_at_google(contacts: Stand) -> bool:
+    return await contacts.at_google() == []
 
 
 async def test_a_deletion_that_overtakes_the_contact_stays(contacts: Stand) -> None:

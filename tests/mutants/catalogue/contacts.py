@@ -246,6 +246,16 @@ MUTANTS = (
         ),
     ),
     mutant(
+        "back-but-not-in-google",
+        "A client whom the CRM deleted and has again is never written into Google again.",
+        f"{TOLD}::test_who_was_deleted_in_the_crm_and_comes_back_is_in_google_again",
+        edit=(
+            "services/contacts/sync/landing.py",
+            "replace(before, gone_at=now, groups=(), contact_id=None)",
+            "replace(before, gone_at=now, groups=())",
+        ),
+    ),
+    mutant(
         "googles-groups-imported",
         "Google's own groups become groups of the CRM.",
         "tests/unit/contacts/test_labelling.py::test_googles_own_groups_and_nameless_ones_never_do",
