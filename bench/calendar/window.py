@@ -30,9 +30,9 @@ from libs.common.db import transaction
 from libs.common.events.base import Origin
 from services.calendar.app import migrations
 from services.calendar.google.answers import event_of
-from services.calendar.sync.appointments_back import Back
-from services.calendar.sync.echoes import Echoes
-from services.calendar.sync.intake import Intake
+from services.calendar.sync.inward.appointments_back import Back
+from services.calendar.sync.inward.echoes import Echoes
+from services.calendar.sync.inward.intake import Intake
 from tests.servers import Servers
 from tests.support import bearer, caller_token
 

@@ -26,7 +26,7 @@ from services.contacts.domain.contact import NewContact
 from services.contacts.domain.phones import dialled
 from services.contacts.google.answers import people_page
 from services.contacts.store import connections
-from services.contacts.sync.turn import Turn
+from services.contacts.sync.changing.turn import Turn
 
 BATCH = 200
 Json = dict[str, Any]

@@ -9,9 +9,9 @@ from libs.common.directory import consuming, contacts
 from libs.common.errors import Conflict
 from libs.common.events import crm
 from libs.common.events.envelope import Envelope
-from services.calendar.sync.appointments import Appointments
-from services.calendar.sync.linking import Linker
-from services.calendar.sync.wanted import appointment_of
+from services.calendar.sync.inward.linking import Linker
+from services.calendar.sync.outward.appointments import Appointments
+from services.calendar.sync.outward.wanted import appointment_of
 
 log = structlog.get_logger(__name__)
 

@@ -7,8 +7,8 @@ from libs.common.bus import Subscription
 from libs.common.db import Pool, transaction
 from libs.common.events import crm
 from libs.common.events.envelope import Envelope
-from services.contacts.sync import crm_contacts
-from services.contacts.sync.turn import Turn
+from services.contacts.sync.changing import crm_contacts
+from services.contacts.sync.changing.turn import Turn
 
 log = structlog.get_logger(__name__)
 

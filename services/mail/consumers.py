@@ -3,7 +3,7 @@
 from libs.common.bus import Subscription
 from libs.common.db import Pool
 from libs.common.directory import consuming, contacts
-from services.mail.sync.linking import Linker
+from services.mail.sync.meaning.linking import Linker
 
 QUEUE = "mail.connections"
 DIRECTORY_QUEUE = "mail.directory"

@@ -15,8 +15,8 @@ from libs.common.feeds.store import list_feeds
 from libs.common.jobs import Job
 from services.calendar.domain.connection import Connection
 from services.calendar.store import calendars, connections
-from services.calendar.sync.comparing import open_comparison
 from services.calendar.sync.feeds import WORK, follow_choice, wake, work_address
+from services.calendar.sync.inward.comparing import open_comparison
 
 SYNC: Final = "calendar.sync"
 

@@ -19,8 +19,8 @@ from services.calendar.store import appointments, calendars, channels
 from services.calendar.store import connections as store
 from services.calendar.store import events as events_store
 from services.calendar.sync.feeds import LIST, open_all
-from services.calendar.sync.intake import Intake
-from services.calendar.sync.watching import Watching
+from services.calendar.sync.inward.intake import Intake
+from services.calendar.sync.inward.watching import Watching
 
 PURGED_AT_ONCE = 500
 

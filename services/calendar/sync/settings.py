@@ -24,7 +24,7 @@ from services.calendar.domain.preferences import (
 from services.calendar.store import calendars, tenant_defaults
 from services.calendar.store import connections as store
 from services.calendar.sync.feeds import begin_of, follow_choice, open_all, wake, work_address
-from services.calendar.sync.mirroring import look_again
+from services.calendar.sync.outward.mirroring import look_again
 
 LOOKS = frozenset(
     {

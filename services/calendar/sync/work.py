@@ -18,12 +18,12 @@ from services.calendar.store import events as events_store
 from services.calendar.store import meetings as meetings_store
 from services.calendar.sync.connections import remove_some
 from services.calendar.sync.feeds import AUDIT
-from services.calendar.sync.intake import Intake
-from services.calendar.sync.meetings import Meetings
-from services.calendar.sync.mirroring import Mirroring
+from services.calendar.sync.inward.intake import Intake
+from services.calendar.sync.inward.meetings import Meetings
+from services.calendar.sync.inward.replaying import Replays
+from services.calendar.sync.inward.watching import Watching
+from services.calendar.sync.outward.mirroring import Mirroring
 from services.calendar.sync.reminders import Reminders
-from services.calendar.sync.replaying import Replays
-from services.calendar.sync.watching import Watching
 
 AT_ONCE = 200
 MOST_TURNS = 50

@@ -21,7 +21,7 @@ from services.calendar.domain.meeting import Meeting, occurrence_id
 from services.calendar.store import meetings as store
 from services.calendar.store.events import list_copies
 from services.calendar.store.meetings import Link
-from services.calendar.sync.meetings import copy_of
+from services.calendar.sync.inward.meetings import copy_of
 from services.calendar.web.events import visible
 
 

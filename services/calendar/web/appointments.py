@@ -24,8 +24,8 @@ from libs.common.web import (
 )
 from services.calendar.store import appointments as store
 from services.calendar.store.appointments import StoredAppointment
-from services.calendar.sync.appointments import Appointments
-from services.calendar.sync.wanted import appointment_of
+from services.calendar.sync.outward.appointments import Appointments
+from services.calendar.sync.outward.wanted import appointment_of
 
 APPOINTMENTS = web.AppKey("appointments", Appointments)
 MAX_BODY = 65_536

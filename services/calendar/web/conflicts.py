@@ -25,7 +25,7 @@ from libs.common.web import (
 from services.calendar.domain.event import Notify
 from services.calendar.store import conflicts as store
 from services.calendar.store import connections
-from services.calendar.sync.conflicts import Conflicts
+from services.calendar.sync.outward.conflicts import Conflicts
 from services.calendar.web.events import visible
 
 CONFLICTS = web.AppKey("conflicts", Conflicts)

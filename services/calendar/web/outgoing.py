@@ -29,10 +29,10 @@ from services.calendar.domain.meeting import occurrence_id
 from services.calendar.domain.writing import wish_of
 from services.calendar.store import connections
 from services.calendar.store import events as events_store
-from services.calendar.sync.outgoing import Accepted, Outgoing
-from services.calendar.sync.picking import ChoiceNeeded
+from services.calendar.sync.outward.outgoing import Accepted, Outgoing
+from services.calendar.sync.outward.picking import ChoiceNeeded
+from services.calendar.sync.outward.targets import connection_for, target_of
 from services.calendar.sync.showing import find_shown
-from services.calendar.sync.targets import connection_for, target_of
 from services.calendar.web.events import found_etag, named, visible
 from services.calendar.web.outgoing_models import (
     EntityIn,

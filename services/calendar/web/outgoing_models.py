@@ -20,7 +20,7 @@ from libs.common.fields import plain_text
 from libs.common.waiting import LONGEST_WAIT_S
 from services.calendar.domain.event import Notify, Response
 from services.calendar.domain.times import Days, Span, stored
-from services.calendar.sync.scopes import Scope
+from services.calendar.sync.outward.scopes import Scope
 
 LONGEST_TITLE = 1_024
 LONGEST_DESCRIPTION = 8_192

@@ -7,7 +7,7 @@ from aiohttp import web
 from libs.common.errors import InvalidInput, Transient, Unauthenticated
 from libs.common.web import Access, Route
 from services.calendar.domain.channel import ChannelKey, Notice
-from services.calendar.sync.notices import LEFT, Notices
+from services.calendar.sync.inward.notices import LEFT, Notices
 
 MAX_BODY = 4096
 """Google sends none."""

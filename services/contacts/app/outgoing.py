@@ -10,11 +10,11 @@ from libs.common.writes.patience import Patience
 from services.contacts.domain.connection import Connection
 from services.contacts.google import GooglePeople
 from services.contacts.settings import ContactsSettings
-from services.contacts.sync.carrier import PersonCarrier
-from services.contacts.sync.group_carrier import GroupCarrier, MembersCarrier
-from services.contacts.sync.intake import Intake
-from services.contacts.sync.queueing import HELD
-from services.contacts.sync.underway import Terms
+from services.contacts.sync.inward.intake import Intake
+from services.contacts.sync.outward.carrier import PersonCarrier
+from services.contacts.sync.outward.group_carrier import GroupCarrier, MembersCarrier
+from services.contacts.sync.outward.queueing import HELD
+from services.contacts.sync.outward.underway import Terms
 
 
 def carriers(

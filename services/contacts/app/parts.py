@@ -25,21 +25,21 @@ from services.contacts.google.costs import Ledgers
 from services.contacts.settings import ContactsSettings
 from services.contacts.store.connections import ROWS
 from services.contacts.sync.asking import Asking, SyncJobs
-from services.contacts.sync.comparing import Audits
-from services.contacts.sync.conflicts import FieldConflicts
+from services.contacts.sync.changing.conflicts import FieldConflicts
 from services.contacts.sync.connections import Connections
-from services.contacts.sync.departures import Departures
+from services.contacts.sync.erasure.privacy import desk
 from services.contacts.sync.feeds import work_address
 from services.contacts.sync.fetching import Fetching
 from services.contacts.sync.housekeeping import chores
-from services.contacts.sync.intake import Intake
-from services.contacts.sync.listing import Labels
-from services.contacts.sync.looking_again import LookingAgain
-from services.contacts.sync.looking_over import LookingOver
-from services.contacts.sync.pacing import Pace
-from services.contacts.sync.privacy import desk
-from services.contacts.sync.reading import Reader
-from services.contacts.sync.replaying import Replays
+from services.contacts.sync.inward.comparing import Audits
+from services.contacts.sync.inward.departures import Departures
+from services.contacts.sync.inward.intake import Intake
+from services.contacts.sync.inward.listing import Labels
+from services.contacts.sync.inward.looking_again import LookingAgain
+from services.contacts.sync.inward.pacing import Pace
+from services.contacts.sync.inward.reading import Reader
+from services.contacts.sync.inward.replaying import Replays
+from services.contacts.sync.outward.looking_over import LookingOver
 from services.contacts.sync.settings import SettingsWriter
 from services.contacts.sync.work import Work
 from services.contacts.web.conflicts import INTAKE as CONFLICTS_INTAKE

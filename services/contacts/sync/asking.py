@@ -24,8 +24,8 @@ from services.contacts.sync.feeds import (
     people_address,
     wake,
 )
-from services.contacts.sync.looking_over import DRY_RUN, NAMES, look_over
-from services.contacts.sync.queueing import HELD
+from services.contacts.sync.outward.looking_over import DRY_RUN, NAMES, look_over
+from services.contacts.sync.outward.queueing import HELD
 
 SYNC: Final = "contacts.sync"
 """The kind of job that brings an address book into step."""

@@ -12,9 +12,9 @@ from libs.common.writes import store as ledger
 from services.contacts.domain.connection import Connection, updated
 from services.contacts.store import adopting, people
 from services.contacts.store import connections as store
+from services.contacts.sync.changing.turn import Turn
 from services.contacts.sync.feeds import PEOPLE, open_all
-from services.contacts.sync.parting import came_from
-from services.contacts.sync.turn import Turn
+from services.contacts.sync.inward.parting import came_from
 
 PURGED_AT_ONCE = 200
 

@@ -19,10 +19,10 @@ from services.contacts.domain.connection import Connection
 from services.contacts.domain.person import Known
 from services.contacts.google import GooglePeople
 from services.contacts.store import connections, people
-from services.contacts.sync.intake import Intake
-from services.contacts.sync.pushes import PERSON
-from services.contacts.sync.queueing import queue_wish
-from services.contacts.sync.turn import Turn
+from services.contacts.sync.changing.turn import Turn
+from services.contacts.sync.inward.intake import Intake
+from services.contacts.sync.outward.pushes import PERSON
+from services.contacts.sync.outward.queueing import queue_wish
 
 SHOWN: Final = frozenset({"created", "updated"})
 

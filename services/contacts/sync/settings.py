@@ -18,9 +18,9 @@ from services.contacts.domain.connection import Connection
 from services.contacts.domain.preferences import Preferences, TenantDefaults
 from services.contacts.store import connections as store
 from services.contacts.store import groups, labels, tenant_defaults
+from services.contacts.sync.changing.redialling import redial
 from services.contacts.sync.feeds import open_all, wake, work_address
-from services.contacts.sync.looking_over import look_over
-from services.contacts.sync.redialling import redial
+from services.contacts.sync.outward.looking_over import look_over
 
 
 class SettingsWriter:

@@ -25,9 +25,9 @@ from libs.common.web import (
 from services.contacts.store import conflicts as store
 from services.contacts.store import connections
 from services.contacts.store.conflicts import ConflictKind
-from services.contacts.sync.conflicts import resolve_fields, resolve_match
-from services.contacts.sync.intake import Intake
-from services.contacts.sync.turn import Turn
+from services.contacts.sync.changing.conflicts import resolve_fields, resolve_match
+from services.contacts.sync.changing.turn import Turn
+from services.contacts.sync.inward.intake import Intake
 from services.contacts.web.choosing import visible
 
 INTAKE = web.AppKey("conflicts_intake", Intake)

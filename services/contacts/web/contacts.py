@@ -27,10 +27,10 @@ from services.contacts.domain.card import Card
 from services.contacts.domain.contact import Contact, NewContact
 from services.contacts.store import contacts as store
 from services.contacts.store import groups, people, tenant_defaults
-from services.contacts.sync import keeping
-from services.contacts.sync.regrouping import get_group
-from services.contacts.sync.turn import Turn
-from services.contacts.sync.uniting import unite
+from services.contacts.sync.changing import keeping
+from services.contacts.sync.changing.regrouping import get_group
+from services.contacts.sync.changing.turn import Turn
+from services.contacts.sync.changing.uniting import unite
 from services.contacts.web.models import (
     ContactChange,
     ContactOut,

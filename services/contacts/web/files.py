@@ -30,9 +30,9 @@ from services.contacts.domain.sheets import NotCsv, Sheet, read_csv
 from services.contacts.domain.vcards import read_vcards, vcard_of
 from services.contacts.store import contacts as store
 from services.contacts.store import tenant_defaults
-from services.contacts.sync.importing import Outcome, take_cards
-from services.contacts.sync.regrouping import get_group
-from services.contacts.sync.turn import Turn
+from services.contacts.sync.changing.importing import Outcome, take_cards
+from services.contacts.sync.changing.regrouping import get_group
+from services.contacts.sync.changing.turn import Turn
 from services.contacts.web.contacts import owner_of
 from services.contacts.web.models import LONGEST_QUERY, FieldProblemOut, NewContactIn
 

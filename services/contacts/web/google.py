@@ -25,8 +25,8 @@ from libs.common.web import (
 )
 from services.contacts.google import GooglePeople
 from services.contacts.store import contacts, people
+from services.contacts.sync.changing.keeping import visible as visible_contact
 from services.contacts.sync.fetching import Fetching
-from services.contacts.sync.keeping import visible as visible_contact
 from services.contacts.web.choosing import chosen
 from services.contacts.web.queries import ConnectionQuery
 

@@ -24,8 +24,8 @@ from libs.common.web import (
 from libs.common.web.etags import etag
 from services.contacts.domain.group import Group
 from services.contacts.store import groups as store
-from services.contacts.sync import regrouping
-from services.contacts.sync.turn import Turn
+from services.contacts.sync.changing import regrouping
+from services.contacts.sync.changing.turn import Turn
 from services.contacts.web.group_models import (
     GroupChange,
     GroupIn,

@@ -26,8 +26,8 @@ from libs.common.web import (
 from services.contacts.domain.nickname import Nickname, Tone
 from services.contacts.store import contacts
 from services.contacts.store import nicknames as store
-from services.contacts.sync import keeping
-from services.contacts.sync.turn import Turn
+from services.contacts.sync.changing import keeping
+from services.contacts.sync.changing.turn import Turn
 
 LONGEST_NAME = 200
 LONGEST_CONTEXT = 1_000

@@ -27,34 +27,34 @@ from services.mail.google import Gmail
 from services.mail.settings import MailSettings
 from services.mail.store.connections import ROWS, find_connection
 from services.mail.store.returns import list_ours
-from services.mail.sync.aging import Aging
 from services.mail.sync.asking import Asking
-from services.mail.sync.background import Background
 from services.mail.sync.connections import Connections
-from services.mail.sync.downloads import GmailDownloader
-from services.mail.sync.drafting import DraftCarrier
+from services.mail.sync.erasure.privacy import desk
 from services.mail.sync.feeds import work_address
-from services.mail.sync.fetching import Fetcher
 from services.mail.sync.housekeeping import chores, chores_on_mail
-from services.mail.sync.intake import Intake
-from services.mail.sync.keep_work import KeepWorker, Refresh
-from services.mail.sync.keeper import Keeper
-from services.mail.sync.label_names import LabelNames
-from services.mail.sync.label_writes import LabelCarrier
-from services.mail.sync.labels import LabelWishes
-from services.mail.sync.link_work import LinkWork
-from services.mail.sync.linking import Linker
-from services.mail.sync.looking import Looking
-from services.mail.sync.mailbox import Mailbox
-from services.mail.sync.notices import Notices
-from services.mail.sync.overtaking import Overtaking
+from services.mail.sync.inward.aging import Aging
+from services.mail.sync.inward.background import Background
+from services.mail.sync.inward.downloads import GmailDownloader
+from services.mail.sync.inward.fetching import Fetcher
+from services.mail.sync.inward.intake import Intake
+from services.mail.sync.inward.keep_work import KeepWorker, Refresh
+from services.mail.sync.inward.keeper import Keeper
+from services.mail.sync.inward.label_names import LabelNames
+from services.mail.sync.inward.looking import Looking
+from services.mail.sync.inward.mailbox import Mailbox
+from services.mail.sync.inward.notices import Notices
+from services.mail.sync.inward.overtaking import Overtaking
+from services.mail.sync.inward.watching import Watching
+from services.mail.sync.meaning.link_work import LinkWork
+from services.mail.sync.meaning.linking import Linker
+from services.mail.sync.outward.drafting import DraftCarrier
+from services.mail.sync.outward.label_writes import LabelCarrier
+from services.mail.sync.outward.labels import LabelWishes
+from services.mail.sync.outward.sending import Sender
+from services.mail.sync.outward.submitting import Limits, Submissions
 from services.mail.sync.pausing import Pausing
-from services.mail.sync.privacy import desk
-from services.mail.sync.sending import Sender
 from services.mail.sync.settings import SettingsWriter
-from services.mail.sync.submitting import Limits, Submissions
 from services.mail.sync.visibility import Retellings
-from services.mail.sync.watching import Watching
 from services.mail.sync.work import Work
 from services.mail.web.attachments import DOWNLOADER
 from services.mail.web.connections import LEDGER

@@ -9,7 +9,7 @@ from libs.common import clock, db
 from libs.common.web import Health, background
 from libs.common.web.health import CHECKS
 from services.mail.app.parts import SETTINGS
-from services.mail.sync.pulling import Puller
+from services.mail.sync.inward.pulling import Puller
 from services.mail.web.push import NOTICES
 
 PULLER = web.AppKey("puller", Puller)

@@ -19,9 +19,9 @@ from services.mail.domain.message import Policy
 from services.mail.store import connections as store
 from services.mail.store import copies, keep_work, link_work, outgoing, watches
 from services.mail.store.pauses import find_tenant_pause
-from services.mail.sync.activities import Activities, copy_of
 from services.mail.sync.feeds import LIVE, new_feed, open_all
-from services.mail.sync.watching import Watching
+from services.mail.sync.inward.watching import Watching
+from services.mail.sync.meaning.activities import Activities, copy_of
 
 PURGED_AT_ONCE = 1_000
 

@@ -19,8 +19,8 @@ from libs.common.housekeeping import (
 from libs.common.writes import store as ledger
 from services.mail.settings import MailSettings
 from services.mail.store import messages, outgoing, privacy_rest
-from services.mail.sync.aging import Aging
-from services.mail.sync.keep_work import KeepWorker
+from services.mail.sync.inward.aging import Aging
+from services.mail.sync.inward.keep_work import KeepWorker
 
 BATCH = 1_000
 JOBS_KEPT = timedelta(days=30)

@@ -17,8 +17,8 @@ from services.mail.domain.preferences import Preferences
 from services.mail.domain.visibility import Visibility
 from services.mail.store import connections as store
 from services.mail.sync.feeds import WORK
-from services.mail.sync.keep_queue import queue_keeping
-from services.mail.sync.linking import Linker
+from services.mail.sync.inward.keep_queue import queue_keeping
+from services.mail.sync.meaning.linking import Linker
 from services.mail.sync.visibility import set_visibility
 
 KIND = "mail.settings"

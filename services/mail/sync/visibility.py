@@ -13,8 +13,8 @@ from services.mail.domain.connection import Connection
 from services.mail.domain.visibility import Visibility
 from services.mail.store import connections, copies
 from services.mail.store.copies import Retelling
-from services.mail.sync.activities import Activities, copy_of
 from services.mail.sync.feeds import work_address
+from services.mail.sync.meaning.activities import Activities, copy_of
 
 AT_ONCE = 100
 SIGNAL_TIMEOUT_S = 5.0

@@ -7,11 +7,11 @@ from libs.common.feeds.dead_items import fail_replay, list_replays, remove_dead_
 from services.mail.domain.connection import Connection
 from services.mail.domain.history import MOST_FETCHED, Change
 from services.mail.store import connections
-from services.mail.sync.fetching import Fetcher, Fetches
-from services.mail.sync.intake import Intake
-from services.mail.sync.keep_work import KeepWorker
-from services.mail.sync.link_work import LinkWork
-from services.mail.sync.overtaking import Overtaking
+from services.mail.sync.inward.fetching import Fetcher, Fetches
+from services.mail.sync.inward.intake import Intake
+from services.mail.sync.inward.keep_work import KeepWorker
+from services.mail.sync.inward.overtaking import Overtaking
+from services.mail.sync.meaning.link_work import LinkWork
 from services.mail.sync.visibility import Retellings
 
 

@@ -19,7 +19,7 @@ from services.mail.domain.message import Attachment
 from services.mail.store import connections
 from services.mail.store import reading as store
 from services.mail.store.reading import StoredMessage
-from services.mail.sync.downloads import Downloader, Spool
+from services.mail.sync.inward.downloads import Downloader, Spool
 from services.mail.web.models import AttachmentOut
 
 OPEN_S = 60.0

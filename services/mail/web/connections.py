@@ -21,7 +21,7 @@ from services.mail.store.connections import Counts
 from services.mail.store.send_limits import SentToday, count_sent
 from services.mail.store.watches import WatchRow
 from services.mail.sync.feeds import AUDIT, BACKFILL, LIVE, REPAIR
-from services.mail.sync.submitting import DAY, Limits
+from services.mail.sync.outward.submitting import DAY, Limits
 from services.mail.web.connection_models import (
     ConnectionStatus,
     FeedOut,

@@ -24,10 +24,10 @@ from libs.common.web.etags import (
 from libs.common.web.multipart import FORM
 from services.mail.domain.sending.outgoing import Outgoing, OutgoingState
 from services.mail.store import outgoing as store
-from services.mail.sync.enclosing import Enclosing
 from services.mail.sync.feeds import wake_writer
-from services.mail.sync.submitting import DailyLimit, queue_send
-from services.mail.sync.taking_back import discard_draft
+from services.mail.sync.outward.enclosing import Enclosing
+from services.mail.sync.outward.submitting import DailyLimit, queue_send
+from services.mail.sync.outward.taking_back import discard_draft
 from services.mail.web.messages import people
 from services.mail.web.models import EntityOut, PersonOut
 from services.mail.web.sending import (

@@ -25,7 +25,7 @@ from libs.common.web.requests import invalid
 from services.mail.domain.activities import Activity, Copy
 from services.mail.domain.links import participants
 from services.mail.store import activities as store
-from services.mail.sync.linking import Linker
+from services.mail.sync.meaning.linking import Linker
 from services.mail.web.entity_models import (
     ActivityOut,
     ActivityPage,

@@ -31,7 +31,7 @@ from services.mail.domain.message import Direction
 from services.mail.store import connections
 from services.mail.store import reading as store
 from services.mail.store.reading import StoredMessage
-from services.mail.sync.labels import LabelWishes, Wish
+from services.mail.sync.outward.labels import LabelWishes, Wish
 from services.mail.web.models import LabelId
 
 LABELS = web.AppKey("labels", LabelWishes)

@@ -7,7 +7,7 @@ from libs.common.errors import InvalidInput, NotFound, Transient
 from libs.common.google.oidc import PushVerifier
 from libs.common.web import Access, Route, read_bytes
 from services.mail.domain.push import Push
-from services.mail.sync.notices import Notices
+from services.mail.sync.inward.notices import Notices
 
 PUSH_MAX_BODY = 65_536
 PUSH_TIMEOUT_S = 8.0

@@ -19,9 +19,9 @@ from services.mail.domain.sending.letter import Letter
 from services.mail.domain.sending.outgoing import Enclosure, Outgoing, OutgoingState
 from services.mail.store import connections
 from services.mail.store import outgoing as store
-from services.mail.sync.enclosing import Enclosing
-from services.mail.sync.submitting import DailyLimit, Submission, Submissions
-from services.mail.sync.taking_back import cancel_send
+from services.mail.sync.outward.enclosing import Enclosing
+from services.mail.sync.outward.submitting import DailyLimit, Submission, Submissions
+from services.mail.sync.outward.taking_back import cancel_send
 from services.mail.web.messages import people
 from services.mail.web.models import EntityOut, PersonOut
 from services.mail.web.sending_models import (

@@ -10,7 +10,7 @@ from libs.common.errors import InvalidInput, TooLarge
 from libs.common.web import UnsupportedMediaType, iter_body
 from libs.common.web.multipart import FORM, Budget, iter_part, iter_parts
 from libs.common.web.requests import JSON, parse_json
-from services.mail.sync.enclosing import Enclosing
+from services.mail.sync.outward.enclosing import Enclosing
 
 MESSAGE = "message"
 ATTACHMENT = "attachment"

@@ -10,7 +10,7 @@ from libs.common.db import POOL, transaction
 from libs.common.events.base import Origin
 from services.contacts.domain.card import Card, Email
 from services.contacts.domain.contact import NewContact
-from services.contacts.sync.turn import Turn
+from services.contacts.sync.changing.turn import Turn
 from tests.integration.contacts.stand import Stand
 from tests.integration.service_stand import ALICE, Json
 from tests.support import eventually

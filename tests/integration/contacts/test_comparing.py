@@ -7,7 +7,7 @@ from libs.common import clock
 from libs.common.db import POOL, transaction
 from libs.common.feeds.compare import Reason
 from services.contacts.store import connections
-from services.contacts.sync.comparing import open_comparison
+from services.contacts.sync.inward.comparing import open_comparison
 from tests.integration.contacts.stand import Stand, human
 from tests.support import eventually
 

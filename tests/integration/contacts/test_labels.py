@@ -5,8 +5,8 @@ import pytest
 from libs.common import clock
 from libs.common.db import POOL, transaction
 from libs.common.events.base import Origin
-from services.contacts.sync.grouping import Grouping
-from services.contacts.sync.turn import Turn
+from services.contacts.sync.changing.grouping import Grouping
+from services.contacts.sync.changing.turn import Turn
 from tests.integration.contacts.stand import Stand, human
 from tests.integration.service_stand import ALICE
 from tests.support import eventually

@@ -9,8 +9,8 @@ from services.contacts.domain.card import Card, Email, Phone
 from services.contacts.domain.contact import Contact, NewContact
 from services.contacts.domain.items import led_card
 from services.contacts.store.matching import MOST_CANDIDATES
+from services.contacts.sync.changing.turn import Turn
 from services.contacts.sync.feeds import wake, work_address
-from services.contacts.sync.turn import Turn
 from tests.integration.contacts.stand import Stand, human
 from tests.support import caller_token, eventually
 

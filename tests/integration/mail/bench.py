@@ -23,14 +23,14 @@ from services.mail.domain.history import Change
 from services.mail.domain.message import Content, Fetched, Person, Policy
 from services.mail.store import connections
 from services.mail.store.messages import NewMessage, add_messages, add_traces, lock_known
-from services.mail.sync.activities import Activities
 from services.mail.sync.feeds import work_address
-from services.mail.sync.fetching import Fetches
-from services.mail.sync.keeper import Keeper
-from services.mail.sync.link_work import LinkWork
-from services.mail.sync.linking import Linker
-from services.mail.sync.overtaking import Overtaking
-from services.mail.sync.writes import Writes
+from services.mail.sync.inward.fetching import Fetches
+from services.mail.sync.inward.keeper import Keeper
+from services.mail.sync.inward.overtaking import Overtaking
+from services.mail.sync.inward.writes import Writes
+from services.mail.sync.meaning.activities import Activities
+from services.mail.sync.meaning.link_work import LinkWork
+from services.mail.sync.meaning.linking import Linker
 
 KEY = b"k" * 32
 SENT = datetime(2026, 1, 1, 12, tzinfo=UTC)

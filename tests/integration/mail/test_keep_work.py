@@ -18,10 +18,10 @@ from services.mail.domain.history import Change
 from services.mail.domain.keeping import reduced
 from services.mail.domain.message import Fetched, Keep, Policy
 from services.mail.domain.preferences import DEFAULT, Body, Preferences
-from services.mail.sync import keep_work
-from services.mail.sync.fetching import Fetches
-from services.mail.sync.intake import Intake
-from services.mail.sync.keep_work import KeepWorker
+from services.mail.sync.inward import keep_work
+from services.mail.sync.inward.fetching import Fetches
+from services.mail.sync.inward.intake import Intake
+from services.mail.sync.inward.keep_work import KeepWorker
 from services.mail.sync.settings import SettingsWriter
 from tests.databases import NewDatabase
 from tests.integration.mail.bench import Bench, message

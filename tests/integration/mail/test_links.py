@@ -17,9 +17,9 @@ from services.mail.app import migrations
 from services.mail.domain.connection import Connection
 from services.mail.domain.message import Policy
 from services.mail.sync.feeds import work_address
-from services.mail.sync.fetching import Fetches
-from services.mail.sync.link_work import LinkWork
-from services.mail.sync.linking import HOLD_KIND
+from services.mail.sync.inward.fetching import Fetches
+from services.mail.sync.meaning.link_work import LinkWork
+from services.mail.sync.meaning.linking import HOLD_KIND
 from tests.databases import NewDatabase
 from tests.integration.mail.bench import BOB, Bench, message
 from tests.support import eventually

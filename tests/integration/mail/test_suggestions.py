@@ -10,8 +10,8 @@ from services.mail.app import migrations
 from services.mail.domain.keeping import Rules
 from services.mail.domain.message import Policy
 from services.mail.domain.preferences import Preferences, Suggest
-from services.mail.sync.linking import Arrival
-from services.mail.sync.suggesting import suggest
+from services.mail.sync.meaning.linking import Arrival
+from services.mail.sync.meaning.suggesting import suggest
 from tests.databases import NewDatabase
 from tests.integration.mail.bench import Bench, message
 from tests.integration.mail.stand import Stand

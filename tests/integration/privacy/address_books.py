@@ -11,7 +11,7 @@ from libs.common.events.base import Origin
 from libs.common.ids import new_id
 from services.contacts.domain.card import Card, Email
 from services.contacts.domain.contact import NewContact
-from services.contacts.sync.turn import Turn
+from services.contacts.sync.changing.turn import Turn
 from tests.integration.contacts.stand import Stand, human
 from tests.integration.privacy.holding import ADDRESS, ALIAS, BEA, CARL, NAME, OTHERS, THIRD, WORD
 from tests.integration.service_stand import ALICE

@@ -9,11 +9,11 @@ from libs.common.privacy import Desk
 from services.auth.app import migrations as auth_migrations
 from services.auth.sync.privacy import DESK as AUTH
 from services.calendar.app import migrations as calendar_migrations
-from services.calendar.sync.privacy import desk as calendar_desk
+from services.calendar.sync.erasure.privacy import desk as calendar_desk
 from services.contacts.app import migrations as contacts_migrations
-from services.contacts.sync.privacy import desk as contacts_desk
+from services.contacts.sync.erasure.privacy import desk as contacts_desk
 from services.mail.app import migrations as mail_migrations
-from services.mail.sync.privacy import desk as mail_desk
+from services.mail.sync.erasure.privacy import desk as mail_desk
 from tests.databases import NewDatabase, connected
 from tests.integration.privacy.holding import TABLES
 

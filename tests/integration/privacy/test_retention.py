@@ -8,9 +8,9 @@ import pytest
 from libs.common import clock
 from libs.common.db import POOL
 from libs.common.housekeeping import Chore
-from services.mail.sync.aging import Aging
 from services.mail.sync.housekeeping import chores
-from services.mail.sync.keeper import Keeper
+from services.mail.sync.inward.aging import Aging
+from services.mail.sync.inward.keeper import Keeper
 from tests.chores import swept
 from tests.integration.mail.stand import Stand
 from tests.integration.privacy.holding import erased

@@ -2,12 +2,12 @@
 
 from tests.mutants.mutant import mutant
 
-INTAKE = "services/contacts/sync/intake.py"
-TURN = "services/contacts/sync/turn.py"
+INTAKE = "services/contacts/sync/inward/intake.py"
+TURN = "services/contacts/sync/changing/turn.py"
 BODIES = "services/contacts/google/bodies.py"
 MERGING = "services/contacts/domain/merging.py"
 PUSHING = "services/contacts/domain/pushing.py"
-PLANNING = "services/contacts/sync/planning.py"
+PLANNING = "services/contacts/sync/outward/planning.py"
 
 IN = "tests/integration/contacts/test_taking_in.py"
 OUT = "tests/integration/contacts/test_going_out.py"
@@ -33,7 +33,7 @@ MUTANTS = (
         f"{MATCH}::test_nobody_is_somebody_elses_private_contact",
         edit=(
             (
-                "services/contacts/sync/matching.py",
+                "services/contacts/sync/inward/matching.py",
                 "            and one.is_visible_to(connection.user_id)\n",
                 "",
             ),
@@ -103,7 +103,7 @@ MUTANTS = (
         "Who was called otherwise while the token was lost becomes a second contact.",
         f"{IN}::test_a_person_under_another_name_is_the_same_contact_when_all_is_read_anew",
         edit=(
-            "services/contacts/sync/renaming.py",
+            "services/contacts/sync/inward/renaming.py",
             "if sources else {}\n",
             "if not sources else {}\n",
         ),
@@ -124,7 +124,7 @@ MUTANTS = (
         "Whoever deletes somebody in Google deletes the CRM's contact.",
         f"{IN}::test_a_contact_that_the_crm_has_stays_when_its_person_goes",
         edit=(
-            "services/contacts/sync/parting.py",
+            "services/contacts/sync/inward/parting.py",
             "contact.entity_id is None or connection",
             "contact.id is not None or connection",
         ),
@@ -134,7 +134,7 @@ MUTANTS = (
         "A whole address book that is gone takes all contacts with it.",
         f"{IN}::test_a_wave_of_deletions_waits_for_a_person",
         edit=(
-            "services/contacts/sync/departures.py",
+            "services/contacts/sync/inward/departures.py",
             "if run.held_since is None and not holds.needs_hold(noted, held):",
             "if run.held_since is None:",
         ),
@@ -171,7 +171,7 @@ MUTANTS = (
         "A creation whose answer was lost is repeated before lists can show what became of it.",
         f"{OUT}::test_lists_that_lag_behind_for_longer_than_the_first_look_make_no_double",
         edit=(
-            "services/contacts/sync/finding.py",
+            "services/contacts/sync/outward/finding.py",
             "until = _until(progress) or now + self._propagation",
             "until = now",
         ),
@@ -240,7 +240,7 @@ MUTANTS = (
         "An older event of the CRM undoes a newer one.",
         f"{TOLD}::test_an_older_version_changes_nothing",
         edit=(
-            "services/contacts/sync/crm_contacts.py",
+            "services/contacts/sync/changing/crm_contacts.py",
             "found.crm_version >= event.version",
             "found.crm_version == event.version",
         ),
@@ -250,7 +250,7 @@ MUTANTS = (
         "A client whom the CRM deleted and has again is never written into Google again.",
         f"{TOLD}::test_who_was_deleted_in_the_crm_and_comes_back_is_in_google_again",
         edit=(
-            "services/contacts/sync/landing.py",
+            "services/contacts/sync/outward/landing.py",
             "replace(before, gone_at=now, groups=(), contact_id=None)",
             "replace(before, gone_at=now, groups=())",
         ),

@@ -2,10 +2,10 @@
 
 from tests.mutants.mutant import mutant
 
-INTAKE = "services/mail/sync/intake.py"
-COMPARING = "services/mail/sync/comparing.py"
-MAILBOX = "services/mail/sync/mailbox.py"
-FETCHING = "services/mail/sync/fetching.py"
+INTAKE = "services/mail/sync/inward/intake.py"
+COMPARING = "services/mail/sync/inward/comparing.py"
+MAILBOX = "services/mail/sync/inward/mailbox.py"
+FETCHING = "services/mail/sync/inward/fetching.py"
 CONNECTIONS = "services/mail/sync/connections.py"
 ROWS = "libs/common/connections/rows.py"
 KEEPING = "services/mail/domain/keeping.py"
@@ -217,7 +217,7 @@ MUTANTS = (
         "Settings that change act on what comes, and leave what is there as it is.",
         f"{SETTINGS}::test_what_a_policy_does_not_keep_goes_from_what_is_there",
         edit=(
-            "services/mail/sync/redacting.py",
+            "services/mail/sync/inward/redacting.py",
             "        if verdict.keep < one.kept\n",
             "        if verdict.keep < 0\n",
         ),
@@ -311,7 +311,7 @@ MUTANTS = (
         "An entity that matches half a mailbox is linked without asking.",
         f"{LINKS}::test_very_many_links_wait_for_a_yes",
         edit=(
-            "services/mail/sync/link_work.py",
+            "services/mail/sync/meaning/link_work.py",
             "            if hits <= self._most:\n",
             "            if hits >= 0:\n",
         ),
@@ -372,7 +372,7 @@ MUTANTS = (
         "A backfill commits what it fetched before the live feed went past it.",
         f"{OVERTAKING}::test_what_happens_to_a_message_between_its_fetch_and_its_commit_is_not_lost",
         edit=(
-            "services/mail/sync/comparing.py",
+            "services/mail/sync/inward/comparing.py",
             "await runs.hold_live_cursor(conn, lease.feed) <= seen:",
             "await runs.hold_live_cursor(conn, lease.feed) >= 0:",
         ),
@@ -383,7 +383,7 @@ MUTANTS = (
         f"{OVERTAKING}::"
         "test_a_missed_change_is_found_although_the_history_has_moved_the_message_on",
         edit=(
-            "services/mail/sync/comparing.py",
+            "services/mail/sync/inward/comparing.py",
             "            if answer is not None and answer.labels != known.labels\n",
             "            if answer is not None and answer.labels == known.labels\n",
         ),
@@ -413,7 +413,7 @@ MUTANTS = (
         "The event of a second copy does not name the first.",
         f"{COPIES}::test_the_second_copy_is_told_under_the_same_activity",
         edit=(
-            "services/mail/sync/activities.py",
+            "services/mail/sync/meaning/activities.py",
             "added if number.is_new else held",
             "added or held",
         ),
@@ -423,7 +423,7 @@ MUTANTS = (
         "Nothing is told of an activity when one of its copies is deleted.",
         f"{COPIES}::test_a_copy_that_is_deleted_leaves_the_others",
         edit=(
-            "services/mail/sync/writes.py",
+            "services/mail/sync/inward/writes.py",
             "            self._activities.change(self._gone(known), time=self.now)\n",
             "",
         ),

@@ -53,7 +53,7 @@ MUTANTS = (
         "A meeting that lost a guest to an erasure is not told again.",
         f"{MEETINGS}::test_consumers_are_told_of_meetings_and_activities_again",
         edit=(
-            "services/calendar/sync/erasing.py",
+            "services/calendar/sync/erasure/erasing.py",
             "                meetings.touch(stored.series_id, stored.occurrence, Origin.REPAIR)\n",
             "",
         ),

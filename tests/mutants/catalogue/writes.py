@@ -4,9 +4,9 @@ from tests.mutants.mutant import mutant
 
 LEDGER = "libs/common/writes/store/ledger.py"
 CLAIMS = "libs/common/writes/store/claims.py"
-SENDING = "services/mail/sync/sending.py"
-WRITES = "services/mail/sync/writes.py"
-ECHOES = "services/mail/sync/echoes.py"
+SENDING = "services/mail/sync/outward/sending.py"
+WRITES = "services/mail/sync/inward/writes.py"
+ECHOES = "services/mail/sync/outward/echoes.py"
 HISTORY = "services/mail/domain/history.py"
 RETURNS = "services/mail/store/returns.py"
 LETTER = "services/mail/domain/sending/letter.py"
@@ -169,7 +169,7 @@ MUTANTS = (
         "Label changes that were made before Google had enough are queued again.",
         f"{LABELS}::test_what_was_done_before_google_had_enough_is_done",
         edit=(
-            "services/mail/sync/label_writes.py",
+            "services/mail/sync/outward/label_writes.py",
             """\
                 # What was done before Google had enough is done.
                 await self._commit(connection, labels, asked, mark=mark)

@@ -14,7 +14,7 @@ from services.contacts.domain.card import Address, Card, Email, Phone
 from services.contacts.domain.contact import Contact
 from services.contacts.domain.person import Link
 from services.contacts.domain.preferences import TenantDefaults
-from services.contacts.sync.facts import MOST_LINKS, contact_event
+from services.contacts.sync.changing.facts import MOST_LINKS, contact_event
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 ID, OTHER = UUID(int=1), UUID(int=2)

@@ -5,7 +5,7 @@ from typing import Any, cast
 import pytest
 
 from libs.common.feeds import Lease
-from services.contacts.sync.pacing import Pace
+from services.contacts.sync.inward.pacing import Pace
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PACE = Pace(shortest_poll=30, longest_poll=3600, token_life=5 * 86400)

@@ -22,7 +22,7 @@ from services.mail.domain.sending.drafts import (
     reconcile,
 )
 from services.mail.domain.sending.outgoing import Enclosure, Head, Outgoing, OutgoingState
-from services.mail.sync.enclosing import MOST_ENCLOSURES, Enclosing
+from services.mail.sync.outward.enclosing import MOST_ENCLOSURES, Enclosing
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 BEFORE = NOW - timedelta(minutes=1)

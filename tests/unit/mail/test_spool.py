@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from services.mail.sync.spool import Spool
+from services.mail.sync.inward.spool import Spool
 
 
 def test_little_stays_in_memory() -> None:

@@ -1,0 +1,1 @@
+"""What calendars say, taken in: notified, read, compared, told."""

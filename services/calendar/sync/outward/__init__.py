@@ -1,0 +1,1 @@
+"""What the CRM wants of calendars, carried to Google."""

@@ -1,0 +1,1 @@
+"""Changes to contacts and groups, whoever makes them, a turn at a time."""

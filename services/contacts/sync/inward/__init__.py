@@ -1,0 +1,1 @@
+"""What address books say, taken in: read, compared, matched, let go."""

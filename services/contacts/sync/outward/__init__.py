@@ -1,0 +1,1 @@
+"""What differs, carried to Google: queued, planned, written, found again."""

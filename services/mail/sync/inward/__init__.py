@@ -1,0 +1,1 @@
+"""What a mailbox says, taken in: notified, read, compared, kept as its settings want."""

@@ -1,0 +1,1 @@
+"""What mail says to the CRM: whose it is, and what is told of it."""
