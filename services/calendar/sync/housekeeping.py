@@ -16,9 +16,10 @@ from libs.common.housekeeping import (
     privacy_chore,
     quota_chore,
 )
+from libs.common.sync_logs import purge_lines
 from libs.common.writes import store as ledger
 from services.calendar.settings import CalendarSettings
-from services.calendar.store import appointments, channels, conflicts, events, reminders, sync_logs
+from services.calendar.store import appointments, channels, conflicts, events, reminders
 
 BATCH = 1_000
 JOBS_KEPT = timedelta(days=30)
@@ -60,7 +61,7 @@ def _ended(settings: CalendarSettings, *, now: Callable[[], datetime]) -> tuple[
     dead_kept = timedelta(seconds=settings.dead_retention)
 
     async def log_lines(conn: Conn) -> int:
-        return await sync_logs.purge_lines(conn, before=now() - logs_kept, limit=BATCH)
+        return await purge_lines(conn, before=now() - logs_kept, limit=BATCH)
 
     async def told_reminders(conn: Conn) -> int:
         return await reminders.purge_told(conn, before=now() - logs_kept, limit=BATCH)

@@ -15,14 +15,16 @@ from libs.common.feeds import Feed
 from libs.common.feeds.store import list_feeds
 from libs.common.feeds.words import in_words
 from libs.common.operations.models import progress_of
+from libs.common.operations.rates import furthest_behind, rate_out
 from libs.common.quota import Ledger, Left
+from libs.common.sync_logs import Rate, list_rates
 from libs.common.web import Access, Route, caller, read_query, reply, seen_by
 from services.calendar.domain.connection import Connection
 from services.calendar.domain.words import REASONS
 from services.calendar.store import calendars, channels, connections, standing, sync_logs
 from services.calendar.store.calendars import Calendar
 from services.calendar.store.channels import WatchRow
-from services.calendar.store.sync_logs import Rate, WantedLines
+from services.calendar.store.sync_logs import WantedLines
 from services.calendar.sync.feeds import AUDIT, EVENTS
 from services.calendar.web.status_models import (
     ConnectionStatus,
@@ -32,7 +34,6 @@ from services.calendar.web.status_models import (
     LogPosition,
     LogQuery,
     QuotaOut,
-    RateOut,
     SettingsSummary,
     StatusOut,
     WatchedOut,
@@ -65,7 +66,7 @@ async def read_status(request: web.Request) -> web.Response:
             feeds=await list_feeds(conn, who.tenant_id, ids),
             watches=await channels.list_watches(conn, accounts),
             counts=await standing.count_held(conn, who.tenant_id, ids),
-            rates=await sync_logs.list_rates(conn, who.tenant_id, ids, since=now - DAY),
+            rates=await list_rates(conn, who.tenant_id, ids, since=now - DAY),
             left=await request.app[LEDGER].left(conn, accounts),
         )
     return reply(StatusOut(items=[_status(one, seen, now=now) for one in found]))
@@ -135,7 +136,7 @@ def _status(one: Connection, seen: _Seen, *, now: datetime) -> ConnectionStatus:
         open_conflicts=counts.conflicts,
         quota=None if left is None else QuotaOut(minute=left.minute, backfill_today=left.today),
         last_sync_at=_last_sync(feeds, read),
-        last_day=_rate(seen.rates.get(one.id)),
+        last_day=rate_out(seen.rates.get(one.id)),
     )
 
 
@@ -173,19 +174,7 @@ def _last_sync(feeds: Sequence[Feed], read: Sequence[Calendar]) -> datetime | No
     """Return when the calendar that is furthest behind was last in step; None: one never was."""
     at = {feed.resource: feed.last_sync_at for feed in feeds if feed.kind == EVENTS}
     moments = [at.get(calendar.google_id) for calendar in read]
-    known = [moment for moment in moments if moment is not None]
-    return min(known) if known and len(known) == len(moments) else None
-
-
-def _rate(rate: Rate | None) -> RateOut:
-    if rate is None:
-        return RateOut(succeeded=0, failed=0, success_rate=None)
-    ended = rate.succeeded + rate.failed
-    return RateOut(
-        succeeded=rate.succeeded,
-        failed=rate.failed,
-        success_rate=rate.succeeded / ended if ended else None,
-    )
+    return furthest_behind(moments)
 
 
 ROUTES = (

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from libs.common.moments import Moment
 from libs.common.operations.models import Progress
+from libs.common.operations.rates import RateOut
 from libs.common.pagination import Page, PageQuery
 from libs.common.writes import MergePolicy
 from services.calendar.domain.preferences import Direction
@@ -62,14 +63,6 @@ class QuotaOut(BaseModel):
 
     minute: int
     backfill_today: int
-
-
-class RateOut(BaseModel):
-    """How what went either way in the last 24 hours ended."""
-
-    succeeded: int
-    failed: int
-    success_rate: float | None = Field(description="0..1; null: nothing went either way")
 
 
 class ConnectionStatus(BaseModel):

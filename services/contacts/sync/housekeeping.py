@@ -15,9 +15,10 @@ from libs.common.housekeeping import (
     privacy_chore,
     quota_chore,
 )
+from libs.common.sync_logs import purge_lines
 from libs.common.writes import store as ledger
 from services.contacts.settings import ContactsSettings
-from services.contacts.store import conflicts, sync_logs, tombstones
+from services.contacts.store import conflicts, tombstones
 
 BATCH = 1_000
 JOBS_KEPT = timedelta(days=30)
@@ -74,7 +75,7 @@ def _ended(settings: ContactsSettings, *, now: Callable[[], datetime]) -> tuple[
     dead_kept = timedelta(seconds=settings.dead_retention)
 
     async def log_lines(conn: Conn) -> int:
-        return await sync_logs.purge_lines(conn, before=now() - logs_kept, limit=BATCH)
+        return await purge_lines(conn, before=now() - logs_kept, limit=BATCH)
 
     async def ended_conflicts(conn: Conn) -> int:
         return await conflicts.purge_resolved(conn, before=now() - logs_kept, limit=BATCH)

@@ -15,13 +15,15 @@ from libs.common.feeds import Feed
 from libs.common.feeds.store import list_feeds
 from libs.common.feeds.words import in_words
 from libs.common.operations.models import progress_of
+from libs.common.operations.rates import furthest_behind, rate_out
 from libs.common.quota import Left
+from libs.common.sync_logs import Rate, list_rates
 from libs.common.web import Access, Route, caller, read_query, reply, seen_by
 from services.contacts.domain.connection import Connection
 from services.contacts.domain.words import REASONS
 from services.contacts.google.costs import Ledgers
 from services.contacts.store import connections, standing, sync_logs
-from services.contacts.store.sync_logs import Rate, WantedLines
+from services.contacts.store.sync_logs import WantedLines
 from services.contacts.sync.feeds import AUDIT, GROUPS, PEOPLE
 from services.contacts.web.status_models import (
     ConnectionStatus,
@@ -33,7 +35,6 @@ from services.contacts.web.status_models import (
     LogPosition,
     LogQuery,
     QuotaOut,
-    RateOut,
     SettingsSummary,
     StatusOut,
     Totals,
@@ -68,7 +69,7 @@ async def read_status(request: web.Request) -> web.Response:
             counts=await standing.count_held(conn, who.tenant_id, ids),
             groups=await standing.list_groups(conn, who.tenant_id, ids),
             errors=await standing.list_errors(conn, who.tenant_id, ids, since=now - DAY),
-            rates=await sync_logs.list_rates(conn, who.tenant_id, ids, since=now - DAY),
+            rates=await list_rates(conn, who.tenant_id, ids, since=now - DAY),
             reads=await ledgers.reads.left(conn, accounts),
             writes=await ledgers.writes.left(conn, accounts),
         )
@@ -145,7 +146,7 @@ def _status(one: Connection, seen: _Seen) -> ConnectionStatus:
         if reads is None or writes is None
         else QuotaOut(reads=reads.minute, writes=writes.minute),
         last_sync_at=_last_sync([feed for feed in feeds if feed.kind in {PEOPLE, GROUPS}]),
-        last_day=_rate(seen.rates.get(one.id)),
+        last_day=rate_out(seen.rates.get(one.id)),
     )
 
 
@@ -171,19 +172,7 @@ def _feed(feed: Feed) -> FeedOut:
 def _last_sync(feeds: Sequence[Feed]) -> datetime | None:
     """Return when the one that is furthest behind was last in step; None: one never was."""
     moments = [feed.last_sync_at for feed in feeds]
-    known = [moment for moment in moments if moment is not None]
-    return min(known) if known and len(known) == len(moments) else None
-
-
-def _rate(rate: Rate | None) -> RateOut:
-    if rate is None:
-        return RateOut(succeeded=0, failed=0, success_rate=None)
-    ended = rate.succeeded + rate.failed
-    return RateOut(
-        succeeded=rate.succeeded,
-        failed=rate.failed,
-        success_rate=rate.succeeded / ended if ended else None,
-    )
+    return furthest_behind(moments)
 
 
 ROUTES = (

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from libs.common.moments import Moment
 from libs.common.operations.models import Progress
+from libs.common.operations.rates import RateOut
 from libs.common.pagination import Page, PageQuery
 from libs.common.writes import MergePolicy
 from services.contacts.domain.preferences import Import, Push
@@ -49,14 +50,6 @@ class QuotaOut(BaseModel):
 
     reads: int
     writes: int
-
-
-class RateOut(BaseModel):
-    """How what went either way in the last 24 hours ended."""
-
-    succeeded: int
-    failed: int
-    success_rate: float | None = Field(description="0..1; null: nothing went either way")
 
 
 class GroupStatus(BaseModel):
