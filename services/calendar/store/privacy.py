@@ -7,7 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from libs.common.db import Connection as Conn
+from libs.common.privacy import Person
+from libs.common.privacy.records import Records
 from libs.common.privacy.tables import NamedIn
+from libs.common.scrubbing import needles
 from services.calendar.domain.appointment import Appointment, appointment_of
 from services.calendar.domain.event import Event
 from services.calendar.domain.storing import body_of
@@ -182,12 +185,11 @@ async def lock_writes(
     *,
     after: UUID,
     limit: int,
-    needles: Sequence[str],
-    addresses: Sequence[str],
+    person: Person,
 ) -> list[Row]:
     """Return and lock the next changes with a needle, or for a client with such an address."""
-    rows = await conn.fetch(LOCK_WRITES, tenant_id, after, limit, list(needles), list(addresses))
-    return list(rows)
+    of = needles(person.addresses), list(person.addresses)
+    return list(await conn.fetch(LOCK_WRITES, tenant_id, after, limit, *of))
 
 
 async def rewrite_write(conn: Conn, tenant_id: str, write_id: UUID, left: Row) -> None:
@@ -221,12 +223,11 @@ async def lock_conflicts(
     *,
     after: UUID,
     limit: int,
-    needles: Sequence[str],
-    addresses: Sequence[str],
+    person: Person,
 ) -> list[Row]:
     """Return and lock the next conflicts with a needle, or on a client with such an address."""
-    rows = await conn.fetch(LOCK_CONFLICTS, tenant_id, after, limit, list(needles), list(addresses))
-    return list(rows)
+    of = needles(person.addresses), list(person.addresses)
+    return list(await conn.fetch(LOCK_CONFLICTS, tenant_id, after, limit, *of))
 
 
 async def rewrite_conflict(conn: Conn, tenant_id: str, conflict_id: UUID, left: Row) -> None:
@@ -234,6 +235,22 @@ async def rewrite_conflict(conn: Conn, tenant_id: str, conflict_id: UUID, left: 
     await conn.execute(
         REWRITE_CONFLICT, tenant_id, conflict_id, *(left[name] for name in CONFLICT_PARTS)
     )
+
+
+WRITES = Records(
+    name="writes",
+    called="changes",
+    columns=WRITE_PARTS,
+    lock=lock_writes,
+    rewrite=rewrite_write,
+)
+CONFLICTS = Records(
+    name="conflicts",
+    called="conflicts",
+    columns=CONFLICT_PARTS,
+    lock=lock_conflicts,
+    rewrite=rewrite_conflict,
+)
 
 
 COUNT_SOUGHT = """

@@ -10,7 +10,10 @@ from typing import Any
 from uuid import UUID
 
 from libs.common.db import Connection as Conn
+from libs.common.privacy import Person
+from libs.common.privacy.records import Records
 from libs.common.privacy.tables import NamedIn
+from libs.common.scrubbing import needles
 from services.contacts.domain.card import Card, card_of
 from services.contacts.domain.person import Known
 from services.contacts.store.people import COLUMNS, known_of
@@ -160,10 +163,15 @@ UPDATE writes SET base = $3, desired = $4, progress = $5, answer = $6
 
 
 async def lock_writes(
-    conn: Conn, tenant_id: str, *, after: UUID, limit: int, needles: Sequence[str]
+    conn: Conn,
+    tenant_id: str,
+    *,
+    after: UUID,
+    limit: int,
+    person: Person,
 ) -> list[Row]:
     """Return and lock the next changes with a needle."""
-    return list(await conn.fetch(LOCK_WRITES, tenant_id, after, limit, list(needles)))
+    return list(await conn.fetch(LOCK_WRITES, tenant_id, after, limit, needles(person.addresses)))
 
 
 async def rewrite_write(conn: Conn, tenant_id: str, write_id: UUID, left: Row) -> None:
@@ -188,10 +196,17 @@ UPDATE conflicts SET base = $3, ours = $4, theirs = $5, choice = $6
 
 
 async def lock_conflicts(
-    conn: Conn, tenant_id: str, *, after: UUID, limit: int, needles: Sequence[str]
+    conn: Conn,
+    tenant_id: str,
+    *,
+    after: UUID,
+    limit: int,
+    person: Person,
 ) -> list[Row]:
     """Return and lock the next conflicts with a needle."""
-    return list(await conn.fetch(LOCK_CONFLICTS, tenant_id, after, limit, list(needles)))
+    return list(
+        await conn.fetch(LOCK_CONFLICTS, tenant_id, after, limit, needles(person.addresses))
+    )
 
 
 async def rewrite_conflict(conn: Conn, tenant_id: str, conflict_id: UUID, left: Row) -> None:
@@ -199,6 +214,22 @@ async def rewrite_conflict(conn: Conn, tenant_id: str, conflict_id: UUID, left: 
     await conn.execute(
         REWRITE_CONFLICT, tenant_id, conflict_id, *(left[name] for name in CONFLICT_PARTS)
     )
+
+
+WRITES = Records(
+    name="writes",
+    called="changes",
+    columns=WRITE_PARTS,
+    lock=lock_writes,
+    rewrite=rewrite_write,
+)
+CONFLICTS = Records(
+    name="conflicts",
+    called="conflicts",
+    columns=CONFLICT_PARTS,
+    lock=lock_conflicts,
+    rewrite=rewrite_conflict,
+)
 
 
 CONFLICTS_OVER = """
@@ -241,10 +272,17 @@ UPDATE nicknames SET text = $3, keywords = $4, context = $5 WHERE tenant_id = $1
 
 
 async def lock_nicknames(
-    conn: Conn, tenant_id: str, *, after: UUID, limit: int, needles: Sequence[str]
+    conn: Conn,
+    tenant_id: str,
+    *,
+    after: UUID,
+    limit: int,
+    person: Person,
 ) -> list[Row]:
     """Return and lock the next nicknames with a needle."""
-    return list(await conn.fetch(LIST_NICKNAMES, tenant_id, after, limit, list(needles)))
+    return list(
+        await conn.fetch(LIST_NICKNAMES, tenant_id, after, limit, needles(person.addresses))
+    )
 
 
 async def rewrite_nickname(

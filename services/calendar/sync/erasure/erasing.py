@@ -4,7 +4,7 @@ Every event of the tenant is looked at, since what mentions an address is in no 
 in the request's row: a step that breaks off is done again, and finds what is left.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -15,6 +15,7 @@ from libs.common.directory import store as directory
 from libs.common.events.base import Origin
 from libs.common.privacy import Person, Request, Step
 from libs.common.privacy.parts import AT_ONCE, FIRST
+from libs.common.privacy.records import counted
 from libs.common.scrubbing import Scrubber, needles
 from services.calendar.domain.erasing import (
     names_of_client,
@@ -23,13 +24,12 @@ from services.calendar.domain.erasing import (
     without_person,
 )
 from services.calendar.store import privacy as store
-from services.calendar.store.privacy import CONFLICT_PARTS, WRITE_PARTS, HeldAppointment
+from services.calendar.store.privacy import HeldAppointment
 from services.calendar.sync.inward.intake import people_of
 from services.calendar.sync.inward.meetings import Meetings
 
 LOOKED_THROUGH = 200
 MOST_NAMES = 50
-UNDER_WAY_S = 2.0
 AT_GOOGLE = "events-stay-in-google"
 THEIR_CALENDAR = "their-calendar-is-read:"
 
@@ -47,7 +47,7 @@ class ErasedEvents:
         if not person.addresses:
             return Step()
         of, now = person.tenant_id, self._now()
-        place = request.place or await _begin(conn, person)
+        place = request.place or await begin(conn, person)
         await directory.lock_shared(conn, of)  # before any row is locked
         some = await store.lock_concerned(
             conn,
@@ -69,7 +69,7 @@ class ErasedEvents:
                 meetings.touch(stored.series_id, stored.occurrence, Origin.REPAIR)
         await meetings.tell()
         return Step(
-            found=_some("events", found),
+            found=counted("events", found),
             notes=[AT_GOOGLE] if found else [],
             place=None
             if some.last is None
@@ -77,7 +77,8 @@ class ErasedEvents:
         )
 
 
-async def _begin(conn: Conn, person: Person) -> Mapping[str, Any]:
+async def begin(conn: Conn, person: Person) -> Mapping[str, Any]:
+    """Return where a request begins: at the first row, with the names the person has here."""
     names = await store.list_names(conn, person.tenant_id, person.addresses, limit=MOST_NAMES)
     return {"calendar": str(store.NO_CALENDAR), "after": "", "id": str(FIRST), "names": names}
 
@@ -106,7 +107,7 @@ class ErasedAppointments:
                 await store.rewrite_appointment(conn, of, left)
         last = rows[-1].appointment.appointment_id if len(rows) == AT_ONCE else None
         return Step(
-            found=_some("appointments", found),
+            found=counted("appointments", found),
             place=None if last is None else {"after": last},
         )
 
@@ -118,71 +119,6 @@ def _without_client(held: HeldAppointment, person: Person) -> HeldAppointment:
         without_client(held.appointment, scrubber),
         None if held.wished is None else without_person(held.wished, scrubber),
     )
-
-
-class ErasedWrites:
-    """Changes that name the person go on without them; what is under way is waited for."""
-
-    name = "writes"
-
-    async def step(self, conn: Conn, request: Request, person: Person) -> Step:
-        """Look through the next changes."""
-        if not person.addresses:
-            return Step()
-        of, place = person.tenant_id, request.place or await _begin(conn, person)
-        scrubber = Scrubber(person.addresses, place["names"])
-        rows = await store.lock_writes(conn, of, **_next(place, person))
-        found = 0
-        for row in rows:
-            left = {name: without_person(row[name], scrubber) for name in WRITE_PARTS}
-            if all(left[name] == row[name] for name in WRITE_PARTS):
-                continue
-            if request.erases:
-                if row["under_way"]:  # those before it are done: the next step begins with it
-                    return Step(found=_some("changes", found), place=place, wait_s=UNDER_WAY_S)
-                await store.rewrite_write(conn, of, row["id"], left)
-            found += 1
-        return Step(found=_some("changes", found), place=_behind(place, rows))
-
-
-class ErasedConflicts:
-    """What both sides said of the fields that a person has to choose between."""
-
-    name = "conflicts"
-
-    async def step(self, conn: Conn, request: Request, person: Person) -> Step:
-        """Look through the next conflicts."""
-        if not person.addresses:
-            return Step()
-        of, place = person.tenant_id, request.place or await _begin(conn, person)
-        scrubber = Scrubber(person.addresses, place["names"])
-        rows = await store.lock_conflicts(conn, of, **_next(place, person))
-        found = 0
-        for row in rows:
-            left = {name: without_person(row[name], scrubber) for name in CONFLICT_PARTS}
-            if all(left[name] == row[name] for name in CONFLICT_PARTS):
-                continue
-            found += 1
-            if request.erases:
-                await store.rewrite_conflict(conn, of, row["id"], left)
-        return Step(found=_some("conflicts", found), place=_behind(place, rows))
-
-
-def _next(place: Mapping[str, Any], person: Person) -> dict[str, Any]:
-    return {
-        "after": UUID(place["id"]),
-        "limit": AT_ONCE,
-        "needles": needles(person.addresses),
-        "addresses": person.addresses,
-    }
-
-
-def _behind(place: Mapping[str, Any], rows: Sequence[Any]) -> Mapping[str, Any] | None:
-    return {**place, "id": str(rows[-1]["id"])} if len(rows) == AT_ONCE else None
-
-
-def _some(kind: str, count: int) -> dict[str, int]:
-    return {kind: count} if count else {}
 
 
 class ErasedSettings:

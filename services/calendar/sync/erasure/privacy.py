@@ -19,17 +19,18 @@ from libs.common.privacy.parts import (
     ErasedNames,
     Takes,
 )
+from libs.common.privacy.records import ErasedRecords
 from libs.common.scrubbing import Scrubber
+from services.calendar.domain.erasing import without_person
 from services.calendar.store import privacy as store
 from services.calendar.store.connections import ROWS
 from services.calendar.store.privacy_export import OF_A_CORRESPONDENT, OF_A_USER
 from services.calendar.sync.connections import purge_rest
 from services.calendar.sync.erasure.erasing import (
     ErasedAppointments,
-    ErasedConflicts,
     ErasedEvents,
     ErasedSettings,
-    ErasedWrites,
+    begin,
 )
 
 TOLD_AGAIN = frozenset(
@@ -113,8 +114,8 @@ def desk(takes: Takes, *, now: Callable[[], datetime]) -> Desk:
         parts=(
             ErasedConnections(takes, ROWS, Calendars(), now=now),
             ErasedNames(*store.NAMED_IN),
-            ErasedWrites(),
-            ErasedConflicts(),
+            ErasedRecords(store.WRITES, begin, without_person),
+            ErasedRecords(store.CONFLICTS, begin, without_person),
             ErasedEvents(now=now),
             ErasedAppointments(),
             ErasedSettings(),

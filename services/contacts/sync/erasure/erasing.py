@@ -16,7 +16,8 @@ from uuid import UUID
 from libs.common.db import Connection as Conn
 from libs.common.events.base import Origin
 from libs.common.privacy import Person, Request, Step
-from libs.common.privacy.parts import AT_ONCE, FIRST
+from libs.common.privacy.parts import FIRST
+from libs.common.privacy.records import UNDER_WAY_S, behind, counted, next_rows
 from libs.common.scrubbing import Scrubber, needles
 from libs.common.writes import store as ledger
 from services.contacts.domain.contact import Contact
@@ -24,71 +25,22 @@ from services.contacts.domain.erasing import is_theirs, names_of, without, witho
 from services.contacts.domain.person import Known
 from services.contacts.store import conflicts, connections, people
 from services.contacts.store import privacy as store
-from services.contacts.store.privacy import CONFLICT_PARTS, WRITE_PARTS
 from services.contacts.sync.changing.conflicts import end_conflict
 from services.contacts.sync.changing.turn import Turn
 
 LOOKED_THROUGH: Final = 500
 MOST_CARDS: Final = 50
-UNDER_WAY_S: Final = 2.0
 AT_GOOGLE: Final = "people-stay-in-google"
 TO_CRM: Final = "crm-entity:"
 BY: Final = "erasure"
 
 
-async def _begin(conn: Conn, person: Person) -> Mapping[str, Any]:
+async def begin(conn: Conn, person: Person) -> Mapping[str, Any]:
+    """Return where a request begins: at the first row, with the names the person has here."""
     cards = await store.list_cards(conn, person.tenant_id, person.addresses, limit=MOST_CARDS)
     addresses = frozenset(person.addresses)
     names = names_of(one for one in cards if is_theirs(one, addresses))
     return {"id": str(FIRST), "book": str(FIRST), "after": "", "names": sorted(names)}
-
-
-class ErasedWrites:
-    """Changes that name the person go on without them; what is under way is waited for."""
-
-    name = "writes"
-
-    async def step(self, conn: Conn, request: Request, person: Person) -> Step:
-        """Look through the next changes."""
-        if not person.addresses:
-            return Step()
-        of, place = person.tenant_id, request.place or await _begin(conn, person)
-        scrubber = Scrubber(person.addresses, place["names"])
-        rows = await store.lock_writes(conn, of, **_next(place, person))
-        found = 0
-        for row in rows:
-            left = {name: without_person(row[name], scrubber) for name in WRITE_PARTS}
-            if all(left[name] == row[name] for name in WRITE_PARTS):
-                continue
-            if request.erases:
-                if row["under_way"]:  # those before it are done: the next step begins with it
-                    return Step(found=_some("changes", found), place=place, wait_s=UNDER_WAY_S)
-                await store.rewrite_write(conn, of, row["id"], left)
-            found += 1
-        return Step(found=_some("changes", found), place=_behind(place, rows))
-
-
-class ErasedConflicts:
-    """What both sides said of what somebody has to choose."""
-
-    name = "conflicts"
-
-    async def step(self, conn: Conn, request: Request, person: Person) -> Step:
-        """Look through the next conflicts."""
-        if not person.addresses:
-            return Step()
-        of, place = person.tenant_id, request.place or await _begin(conn, person)
-        scrubber = Scrubber(person.addresses, place["names"])
-        rows = await store.lock_conflicts(conn, of, **_next(place, person))
-        found = 0
-        for row in rows:
-            left = {name: without_person(row[name], scrubber) for name in CONFLICT_PARTS}
-            if all(left[name] == row[name] for name in CONFLICT_PARTS):
-                continue
-            found += 1
-            if request.erases:
-                await store.rewrite_conflict(conn, of, row["id"], left)
-        return Step(found=_some("conflicts", found), place=_behind(place, rows))
 
 
 class ErasedNicknames:
@@ -100,9 +52,9 @@ class ErasedNicknames:
         """Look through the next nicknames."""
         if not person.addresses:
             return Step()
-        of, place = person.tenant_id, request.place or await _begin(conn, person)
+        of, place = person.tenant_id, request.place or await begin(conn, person)
         text = Scrubber(person.addresses, place["names"]).text
-        rows = await store.lock_nicknames(conn, of, **_next(place, person))
+        rows = await store.lock_nicknames(conn, of, **next_rows(place, person))
         for row in rows if request.erases else ():
             await store.rewrite_nickname(
                 conn,
@@ -112,7 +64,7 @@ class ErasedNicknames:
                 keywords=[text(one) for one in row["keywords"]],
                 context=text(row["context"]),
             )
-        return Step(found=_some("nicknames", len(rows)), place=_behind(place, rows))
+        return Step(found=counted("nicknames", len(rows)), place=behind(place, rows))
 
 
 class ErasedGroupNames:
@@ -133,7 +85,7 @@ class ErasedGroupNames:
             if request.erases:
                 mark = "" if row["id"] is None else f" {str(row['id'])[-6:]}"
                 await store.rename(conn, of, row, left + mark)
-        return Step(found=_some("names of groups", found))
+        return Step(found=counted("names of groups", found))
 
 
 class ErasedContacts:
@@ -148,7 +100,7 @@ class ErasedContacts:
         """Look through the next contacts."""
         if not person.addresses:
             return Step()
-        of, place = person.tenant_id, request.place or await _begin(conn, person)
+        of, place = person.tenant_id, request.place or await begin(conn, person)
         turn = await Turn.begin(conn, of, now=self._now())
         some = await store.look_through_contacts(
             conn,
@@ -176,7 +128,10 @@ class ErasedContacts:
             await turn.end()
         notes = [f"{TO_CRM}contact/{one.entity_id}" for one in contacts if one.entity_id]
         return Step(
-            found={**_some("contacts", len(contacts)), **_some("people of address books", held)},
+            found={
+                **counted("contacts", len(contacts)),
+                **counted("people of address books", held),
+            },
             notes=[*notes, *([AT_GOOGLE] if held else [])],
             place=None if some.last is None else {**place, "id": str(some.last)},
         )
@@ -194,7 +149,7 @@ class ErasedPeople:
         """Look through the next people."""
         if not person.addresses:
             return Step()
-        of, place = person.tenant_id, request.place or await _begin(conn, person)
+        of, place = person.tenant_id, request.place or await begin(conn, person)
         turn = await Turn.begin(conn, of, now=self._now())
         some, last = await store.look_through_people(
             conn,
@@ -220,7 +175,7 @@ class ErasedPeople:
             await _end_conflicts(turn, [], gone)
             await turn.end()
         return Step(
-            found=_some("people of address books", held),
+            found=counted("people of address books", held),
             notes=[AT_GOOGLE] if held else [],
             place=None if last is None else {**place, "book": str(last[0]), "after": last[1]},
         )
@@ -286,16 +241,3 @@ async def _end_conflicts(turn: Turn, contacts: Sequence[Contact], links: Sequenc
         )
         if connection is not None:
             await end_conflict(turn, connection, found, {}, by=BY, origin=Origin.REPAIR)
-
-
-def _next(place: Mapping[str, Any], person: Person) -> dict[str, Any]:
-    wanted = needles(person.addresses)
-    return {"after": UUID(place["id"]), "limit": AT_ONCE, "needles": wanted}
-
-
-def _behind(place: Mapping[str, Any], rows: Sequence[Any]) -> Mapping[str, Any] | None:
-    return {**place, "id": str(rows[-1]["id"])} if len(rows) == AT_ONCE else None
-
-
-def _some(kind: str, count: int) -> dict[str, int]:
-    return {kind: count} if count else {}

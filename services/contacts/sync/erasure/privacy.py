@@ -12,17 +12,18 @@ from libs.common.privacy import Coverage, Desk, Person, shown
 from libs.common.privacy.coverage import KERNEL
 from libs.common.privacy.outgoing_events import OutgoingEvents
 from libs.common.privacy.parts import ErasedDeadItems, ErasedNames, Takes
+from libs.common.privacy.records import ErasedRecords
 from libs.common.scrubbing import Scrubber
+from services.contacts.domain.erasing import without_person
 from services.contacts.store import privacy as store
 from services.contacts.store.connections import ROWS
 from services.contacts.store.privacy_export import OF_A_CORRESPONDENT, OF_A_USER
 from services.contacts.sync.erasure.erasing import (
-    ErasedConflicts,
     ErasedContacts,
     ErasedGroupNames,
     ErasedNicknames,
     ErasedPeople,
-    ErasedWrites,
+    begin,
 )
 from services.contacts.sync.erasure.erasing_users import (
     ErasedAddressBooks,
@@ -81,8 +82,8 @@ def desk(takes: Takes, *, now: Callable[[], datetime]) -> Desk:
             ErasedOwned(now=now),
             ErasedGroups(now=now),
             ErasedNames(*store.NAMED_IN, directory=False),
-            ErasedWrites(),
-            ErasedConflicts(),
+            ErasedRecords(store.WRITES, begin, without_person),
+            ErasedRecords(store.CONFLICTS, begin, without_person),
             ErasedNicknames(),
             ErasedGroupNames(),
             ErasedContacts(now=now),
