@@ -1,5 +1,6 @@
 from typing import Any
 
+import orjson
 import pytest
 
 from tests.integration.contacts.stand import Stand, human
@@ -333,6 +334,38 @@ async def test_who_cannot_be_read_is_left_behind_and_others_are_read(contacts: S
         return bool(await contacts.fetch("SELECT * FROM dead_items WHERE item = 'people/c1'"))
 
     await eventually(has_dead)
+
+
+async def test_who_could_not_be_read_is_asked_for_again_when_somebody_says_so(
+    asked: Stand,
+) -> None:
+    connection = await asked.connect()
+    made = await asked.add(human("Ada Byron"))
+    place = orjson.loads((await asked.feed())["cursor"])
+    page = {
+        "connections": [{**await asked.one_at_google(made["resourceName"]), "names": "what"}],
+        "nextSyncToken": place["token"],
+    }
+    rule = {
+        "path_prefix": "/v1/people/me/connections",
+        "times": 1,
+        "status": 200,
+        "body": page,
+    }
+    await asked.google.control("PUT", "faults", {"rules": [rule]})
+    await asked.look(connection)
+    (item,) = (await asked.get("/v1/contacts/dead-items"))["items"]
+    assert (item["item"], item["kind"], item["cause"]) == (
+        made["resourceName"],
+        "people.person",
+        "unreadable",
+    )
+    assert await asked.kept() == []
+
+    answer = await asked.call("POST", f"/v1/contacts/dead-items/{item['id']}/replay")
+    assert answer.status == 202, answer
+    await asked.named("Ada Byron")
+    assert (await asked.get("/v1/contacts/dead-items"))["items"] == []
 
 
 async def test_two_tenants_with_the_same_account_each_have_their_own(contacts: Stand) -> None:
