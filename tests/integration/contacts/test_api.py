@@ -107,7 +107,7 @@ async def test_a_change_to_what_it_is_changes_nothing(contacts: Stand) -> None:
 
     assert again == made
     await contacts.quiet()
-    assert contacts.told_of(made["id"]) == ["created"]
+    await contacts.told(made["id"], "created")
 
 
 async def test_a_deleted_contact_is_gone(contacts: Stand) -> None:

@@ -104,7 +104,7 @@ async def test_whom_we_made_a_moment_ago_is_not_gone_because_google_does_not_sho
     await contacts.fetch("UPDATE people SET seen_at = seen_at - interval '1 hour'")
     await compare(contacts, connection)
     assert (await counts(contacts))["removed"] == 0
-    assert contacts.told_of(made["id"]) == ["created"]
+    await contacts.told(made["id"], "created")
 
 
 async def test_who_was_written_since_the_list_began_is_not_gone(contacts: Stand) -> None:

@@ -85,7 +85,7 @@ async def test_a_forced_sync_mends_what_nobody_told_of(asked: Stand) -> None:
 
     await eventually(mended)
     assert await requests(asked) == {"create": 1}
-    assert asked.told_of(made["id"]) == ["created", "updated"]
+    await asked.told(made["id"], "created", "updated")
 
 
 async def test_a_forced_sync_of_what_is_in_step_changes_nothing(asked: Stand) -> None:

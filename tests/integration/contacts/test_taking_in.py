@@ -122,7 +122,7 @@ async def test_a_person_under_another_name_is_the_same_contact(contacts: Stand) 
 
     await eventually(is_known)
     assert [one["id"] for one in await contacts.kept()] == [row["id"]]
-    assert contacts.told_of(row["id"]) == ["created"]
+    await contacts.told(row["id"], "created")
 
 
 async def test_a_person_under_another_name_is_the_same_contact_when_all_is_read_anew(
@@ -141,7 +141,7 @@ async def test_a_person_under_another_name_is_the_same_contact_when_all_is_read_
     await eventually(follows)
     await contacts.quiet()
     assert (await contacts.named("Ada Byron"))["id"] == before["id"]
-    assert contacts.told_of(before["id"]) == ["created"]
+    await contacts.told(before["id"], "created")
     assert len(contacts.events("contacts.contact.")) == 1
 
 
@@ -203,7 +203,7 @@ async def test_what_lists_show_late_is_no_edit(contacts: Stand) -> None:
     await contacts.edit(made["resourceName"], "change", changes={"biographies": [{"value": "x"}]})
     await contacts.look(connection)
     await contacts.quiet()
-    assert contacts.told_of(row["id"]) == ["created"]
+    await contacts.told(row["id"], "created")
 
 
 async def test_nothing_is_told_twice_when_all_is_read_anew(contacts: Stand) -> None:
@@ -213,7 +213,7 @@ async def test_nothing_is_told_twice_when_all_is_read_anew(contacts: Stand) -> N
     await contacts.fetch("UPDATE feeds SET cursor = NULL WHERE kind = 'contacts.people'")
     await contacts.look(connection)
     await contacts.quiet()
-    assert contacts.told_of(row["id"]) == ["created"]
+    await contacts.told(row["id"], "created")
     assert len(await contacts.kept()) == 1
 
 
