@@ -92,7 +92,7 @@ def _wire(app: web.Application, pool: db.Pool, google: GooglePeople, auth: AuthC
     intake = app[INTAKE] = Intake(FieldConflicts(), propagation=propagation)
     departures = Departures(pool, now=now)
     app[READER] = Reader(pool, google, intake=intake, departures=departures, pace=pace, now=now)
-    app[LABELS] = Labels(pool, google, pace=pace, now=now)
+    app[LABELS] = Labels(pool, google, pace=pace, propagation=propagation, now=now)
     app[AUDITS] = Audits(pool, google, intake=intake, propagation=propagation, now=now)
     app[WORK] = Work(
         pool,

@@ -62,7 +62,7 @@ def read_csv(text: str, defaults: TenantDefaults) -> Iterator[Row]:
 
 def _header(reader: Any) -> list[str]:
     try:
-        header = [one.strip() for one in next(reader)]
+        header = [_plain(one) for one in next(reader)]
     except (StopIteration, csv.Error) as exc:
         raise NotCsv("has no header") from exc
     named = [one for one in header if one]
@@ -116,7 +116,7 @@ class Sheet:
 
     def header(self) -> str:
         """Return the first line."""
-        return _line(self._columns)
+        return _line([_guarded(one) for one in self._columns])
 
     def row(self, card: Card) -> str:
         """Return a contact's line; a cell with several texts has a line for each."""
@@ -133,13 +133,14 @@ def _cell(value: Any) -> str:
 
 def _guarded(text: str) -> str:
     """Return a cell that no spreadsheet takes for a formula."""
-    is_formula = text.startswith(FORMULA) and not NUMBER.fullmatch(text)
+    is_formula = text.lstrip().startswith(FORMULA) and not NUMBER.fullmatch(text)
     return f"{QUOTE}{text}" if is_formula else text
 
 
 def _plain(cell: str) -> str:
     text = cell.strip()
-    return text[1:] if text.startswith(QUOTE) and text[1:].startswith(FORMULA) else text
+    is_guarded = text.startswith(QUOTE) and text[1:].lstrip().startswith(FORMULA)
+    return text[1:] if is_guarded else text
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -24,6 +24,8 @@ KINDS: Final[Mapping[str, str]] = {"cell": "mobile"}
 WRITTEN_KINDS: Final[Mapping[str, str]] = {"mobile": "CELL", "home": "HOME", "work": "WORK"}
 NO_KINDS: Final = frozenset({"internet", "voice", "pref", "x400", "msg"})
 OWN: Final = "x-causeway-field"
+UNWRITABLE: Final = re.compile(r'["\x00-\x1f\x7f]+')
+"""What no parameter may hold. Source: RFC 6350, 3.3"""
 """A field of the tenant's own: `<name>=<value>`."""
 UNREADABLE: Final = (
     vobject.base.VObjectError,
@@ -225,7 +227,8 @@ def vcard_of(card: Card) -> str:
 def _add(made: Any, name: str, value: Any, item: Item) -> None:
     line = made.add(name)
     line.value = value
-    kinds = [WRITTEN_KINDS.get(item.type, item.type)] if item.type else []
+    kind = UNWRITABLE.sub(" ", WRITTEN_KINDS.get(item.type, item.type)).strip()
+    kinds = [kind] if kind else []
     if item.primary:
         kinds.append("PREF")
     if kinds:

@@ -57,6 +57,20 @@ async def list_labels(conn: Conn, tenant_id: str, connection_id: UUID) -> list[K
     return [label_of(row) for row in await conn.fetch(LIST, tenant_id, connection_id)]
 
 
+LIST_FRESH = """
+SELECT resource FROM labels
+ WHERE tenant_id = $1 AND connection_id = $2 AND gone_at IS NULL AND seen_at >= $3
+"""
+
+
+async def list_fresh(
+    conn: Conn, tenant_id: str, connection_id: UUID, *, since: datetime
+) -> frozenset[str]:
+    """Return the live labels of an address book that were read or written since then."""
+    rows = await conn.fetch(LIST_FRESH, tenant_id, connection_id, since)
+    return frozenset(row["resource"] for row in rows)
+
+
 LIST_OF_GROUPS = f"""
 SELECT {COLUMNS} FROM labels
  WHERE tenant_id = $1 AND group_id = ANY($2::uuid[]) AND gone_at IS NULL

@@ -15,6 +15,7 @@ from services.contacts.store import connections as store
 from services.contacts.sync.changing.turn import Turn
 from services.contacts.sync.feeds import PEOPLE, open_all
 from services.contacts.sync.inward.parting import came_from
+from services.contacts.sync.outward.looking_over import look_over
 
 PURGED_AT_ONCE = 200
 
@@ -32,6 +33,9 @@ class Connections(Following[Connection]):
         was_running = current is not None and current.state in RUNNING
         if new.state in RUNNING and not was_running:
             await adopting.adopt(conn, new)
+        if new.may_write and not (current is not None and current.may_write):
+            # What changed here meanwhile was queued for nobody.
+            await look_over(conn, new, now=self._now())
         return new
 
     async def open(self, conn: Conn, new: Connection) -> None:

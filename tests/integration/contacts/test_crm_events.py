@@ -5,7 +5,7 @@ from typing import Any
 from libs.common import clock
 from libs.common.events import crm
 from tests.integration.contacts.outside import in_google
-from tests.integration.contacts.stand import Stand
+from tests.integration.contacts.stand import Stand, human
 from tests.integration.service_stand import Json
 from tests.support import caller_token, eventually, service_caller_token
 
@@ -167,6 +167,44 @@ async def test_who_comes_back_while_google_is_asked_to_delete_them_is_there_in_t
     await says(contacts, 3, owner_user_id="ada", **ZOE)
     await contacts.quiet()
     await in_google(contacts, givenName="Zoé")
+
+
+async def test_who_comes_back_loses_nothing_of_what_the_person_has_in_google(
+    contacts: Stand,
+) -> None:
+    person = human("Zoé Martin", "zoe@example.org", phone="+55 11 91111-1111")
+    person["biographies"] = [{"value": "Likes tea"}]
+    await contacts.add(person)
+    await contacts.connect(confirmed=True)
+    await contacts.named("Zoé Martin")
+    await says(contacts, 1, owner_user_id="ada", prenom="Zoé", email="zoe@example.org")
+    await contacts.quiet()
+    await deletes(contacts, 2)
+    await contacts.quiet()
+    await says(
+        contacts, 3, owner_user_id="ada", prenom="Zoé", email="zoe@example.org", fonction="CEO"
+    )
+
+    async def is_written() -> bool:
+        (found,) = await contacts.at_google()
+        return bool("organizations" in found)
+
+    await eventually(is_written)
+    await contacts.quiet()
+    (found,) = await contacts.at_google()
+    assert found["biographies"][0]["value"] == "Likes tea"
+    assert found["phoneNumbers"][0]["value"] == "+55 11 91111-1111"
+
+
+async def test_a_contact_of_one_user_is_not_made_of_what_another_has_for_themselves(
+    contacts: Stand,
+) -> None:
+    await contacts.add(human("Zoé Private", "zoe@example.org"))
+    await contacts.connect()
+    await contacts.named("Zoé Private")
+    await says(contacts, 1, owner_user_id="bob", prenom="Zoé", email="zoe@example.org")
+    rows = {row["name"]: row["owner_user_id"] for row in await contacts.kept()}
+    assert rows == {"Zoé Private": "ada", "Zoé": "bob"}
 
 
 async def is_nobody_at_google(contacts: Stand) -> bool:

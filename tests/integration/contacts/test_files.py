@@ -145,6 +145,17 @@ async def test_services_say_whose_a_file_is(contacts: Stand) -> None:
     assert await names(contacts, token=caller_token(user="bob")) == ["Bobs", "Tenants"]
 
 
+async def test_the_tenants_file_goes_into_nobodys_private_contact(contacts: Stand) -> None:
+    await bring(contacts, "prenom,email\nAdas,zoe@x.example\n", key="a")
+    answer = await bring(
+        contacts, "prenom,email\nTenants,zoe@x.example\n", token=service_caller_token(), key="t"
+    )
+
+    assert answer.status == 200, answer
+    assert await names(contacts) == ["Adas", "Tenants"]
+    assert await names(contacts, token=caller_token(user="bob")) == ["Tenants"]
+
+
 async def test_what_is_taken_along_can_be_brought_in_elsewhere(contacts: Stand) -> None:
     await bring(contacts, CSV)
     await contacts.make(given_name="Full", urls=[{"value": "https://x.example"}], notes="a\nb")

@@ -268,6 +268,28 @@ async def test_a_creation_whose_answer_was_lost_makes_no_double(hasty: Stand) ->
     await hasty.told(made["id"], "created")
 
 
+async def test_who_was_deleted_while_nobody_knew_that_google_had_made_them_goes(
+    hasty: Stand,
+) -> None:
+    connection = await hasty.connect(confirmed=True)
+    await faults(hasty, path_contains=":createContact", times=1, lose_answer=True)
+    made = await hasty.make(given_name="Ada")
+
+    async def is_there() -> bool:
+        return len(await hasty.at_google()) == 1
+
+    await eventually(is_there)
+    await hasty.call("DELETE", f"/v1/contacts/{made['id']}")
+    await hasty.quiet()
+    await hasty.look(connection)
+
+    async def is_gone() -> bool:
+        return await hasty.at_google() == []
+
+    await eventually(is_gone)
+    assert await hasty.kept() == []
+
+
 async def test_a_creation_that_was_never_heard_is_made_once(hasty: Stand) -> None:
     await hasty.connect(confirmed=True)
     await faults(hasty, path_contains=":createContact", times=1, drop=True)

@@ -122,8 +122,23 @@ async def test_a_label_that_is_gone_when_all_are_listed_anew_takes_its_group_alo
     key = label["resourceName"].removeprefix("contactGroups/")
     await asked.google.control("DELETE", f"people/{ALICE}/contact-groups/{key}")
     await asked.expire_tokens()
+    await asked.fetch("UPDATE labels SET seen_at = seen_at - interval '1 hour' RETURNING 1")
     await asked.look(connection)
     assert await group_names(asked) == []
+
+
+async def test_a_label_that_a_list_may_not_have_yet_keeps_its_group(asked: Stand) -> None:
+    await asked.label("Clients")
+    connection = await asked.connect()
+    await asked.expire_tokens()
+    old = {"contactGroups": [], "nextSyncToken": "t"}
+    rules = [
+        {"path_prefix": "/v1/contactGroups", "times": 1, "status": 400, "reason": "badRequest"},
+        {"path_prefix": "/v1/contactGroups", "times": 1, "status": 200, "body": old},
+    ]
+    await asked.google.control("PUT", "faults", {"rules": rules})
+    await asked.look(connection)
+    assert await group_names(asked) == ["Clients"]
 
 
 async def test_a_label_called_as_a_group_is_that_group(contacts: Stand) -> None:

@@ -1,5 +1,11 @@
 import pytest
 
+from libs.common import clock
+from libs.common.events import auth as auth_events
+from libs.common.events.base import Event, Origin
+from libs.common.events.envelope import Envelope
+from tests import messaging
+from tests.integration.contacts.outside import in_google
 from tests.integration.contacts.stand import Stand, human
 from tests.integration.service_stand import ALICE
 from tests.support import caller_token, eventually
@@ -102,3 +108,44 @@ async def test_a_google_that_fails_for_a_while_loses_nobody(
     await contacts.google.control("PUT", "faults", {"rules": [rule]})
     await contacts.connect(person=ALICE)
     assert len(await contacts.kept()) == 1_100
+
+
+async def test_what_changed_here_while_google_could_not_be_asked_is_written_afterwards(
+    contacts: Stand,
+) -> None:
+    await contacts.connect(confirmed=True)
+    await contacts.quiet()
+    await auth_tells(contacts, auth_events.ConnectionReauthorizationRequired)
+    await eventually(lambda: is_in(contacts, "reauthorization_required"))
+    await contacts.make(given_name="Ada")
+    await contacts.quiet()
+    assert await contacts.at_google() == []
+    await auth_tells(contacts, auth_events.ConnectionAuthorized)
+    await in_google(contacts, givenName="Ada")
+
+
+async def is_in(contacts: Stand, state: str) -> bool:
+    """Say whether the one connection is in a state."""
+    (row,) = await contacts.fetch("SELECT state FROM connections")
+    return str(row["state"]) == state
+
+
+async def auth_tells(contacts: Stand, kind: type[Event]) -> None:
+    """Publish what auth would tell of the one connection."""
+    (facts,) = await contacts.fetch("SELECT * FROM connections")
+    data = {
+        "origin": Origin.LIVE,
+        "connection_id": facts["connection_id"],
+        "user_id": facts["user_id"],
+        "account": {"id": facts["account_id"], "email": facts["email"]},
+        "products": [{"name": "contacts", "access": "write"}],
+    }
+    event = Envelope.of(
+        kind.model_validate(data),
+        tenant_id=facts["tenant_id"],
+        aggregate_id=str(facts["connection_id"]),
+        sequence=facts["event_sequence"] + 1,
+        time=clock.now(),
+    )
+    url = contacts.settings.amqp_url.get_secret_value()
+    await messaging.send(url, event.to_json(), key=event.type)

@@ -95,3 +95,14 @@ def test_no_cell_is_a_formula() -> None:
     assert "'-2+3 x" in text
     assert ",+33 6 12 34 56 78" in text
     assert [one.card for one in rows(text)] == [card]
+
+
+def test_no_name_of_a_column_and_no_cell_behind_a_line_break_is_a_formula() -> None:
+    sheet = Sheet(FR, ["=HYPERLINK(1)"])
+    card = Card(given_name="Zoé", notes="\r\n=1+1", custom={"=HYPERLINK(1)": "x"})
+    text = sheet.header() + sheet.row(card)
+    assert "'=HYPERLINK(1)" in sheet.header()
+    assert "'\r\n=1+1" in text
+    (row,) = rows(text)
+    assert row.card is not None
+    assert dict(row.card.custom) == {"=HYPERLINK(1)": "x"}

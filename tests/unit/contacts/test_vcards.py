@@ -133,3 +133,13 @@ def test_no_card_is_so_broken_that_reading_ends(inside: str) -> None:
     found = cards(f"BEGIN:VCARD\n{inside}\nEND:VCARD\n{good}")
 
     assert found[-1] == Card(given_name="Good")
+
+
+def test_a_type_of_a_persons_own_breaks_no_card_and_begins_no_line() -> None:
+    card = led_card(
+        Card(given_name="Zoé", emails=(Email(address="z@x.example", type='my "x"\nNOTE:evil'),))
+    )
+    (found,) = cards(decoded(vcard_of(card).encode()))
+    assert found is not None
+    assert found.notes == ""
+    assert [one.address for one in found.emails] == ["z@x.example"]

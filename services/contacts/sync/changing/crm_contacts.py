@@ -1,6 +1,5 @@
 """Contacts as the CRM tells of them: its changes are taken in by version, in any order."""
 
-from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +13,7 @@ from services.contacts.domain.matching import candidates
 from services.contacts.domain.preferences import TenantDefaults
 from services.contacts.store import contacts as store
 from services.contacts.store import tenant_defaults
+from services.contacts.sync.changing.keeping import come_back
 from services.contacts.sync.changing.turn import Turn
 
 ORIGIN = Origin.CRM
@@ -69,6 +69,8 @@ async def _change(
         card = card_of_crm(event.fields, main.card, defaults)
         turn.change(main, card, origin=ORIGIN, ours=True)
         return
+    if not found.is_live:
+        await come_back(turn, found)
     turn.change(
         found,
         card_of_crm(event.fields, found.card, defaults),
@@ -135,13 +137,17 @@ async def _followed(turn: Turn, contact: Contact) -> Contact:
 async def _same(turn: Turn, card: Card, owner_user_id: str | None) -> Contact | None:
     """Return the one contact that is nobody's in the CRM and can only be this one.
 
+    Of a contact with an owner it is theirs, or the tenant's: what others have is their own affair.
     Of several the owner's own counts; of several of theirs none does.
     """
-    sharing = [one for one in await turn.find_by_keys(card) if one.entity_id is None]
+    sharing = [
+        one
+        for one in await turn.find_by_keys(card)
+        if one.entity_id is None
+        and (owner_user_id is None or one.owner_user_id in (None, owner_user_id))
+    ]
     found = candidates(card, (), sharing)
     if len(found) == 1:
         return found[0]
-    own: Sequence[Contact] = [
-        one for one in found if owner_user_id is not None and one.owner_user_id == owner_user_id
-    ]
+    own = [one for one in found if one.owner_user_id == owner_user_id is not None]
     return own[0] if len(own) == 1 else None

@@ -35,8 +35,16 @@ async def take_cards(
         cards: of people.
         owner_user_id: whose they are; None: the tenant's.
     """
-    book = _Book(one for one in await turn.find_by_keys(*cards) if one.is_visible_to(owner_user_id))
+    known = await turn.find_by_keys(*cards)
+    book = _Book(one for one in known if _is_known_to(one, owner_user_id))
     return [_take(turn, book, card, owner_user_id) for card in cards]
+
+
+def _is_known_to(contact: Contact, owner_user_id: str | None) -> bool:
+    """Say whether somebody of the file can be a contact: of the tenant's file not a private one."""
+    if owner_user_id is None:
+        return contact.owner_user_id is None or contact.entity_id is not None
+    return contact.is_visible_to(owner_user_id)
 
 
 def _take(turn: Turn, book: "_Book", card: Card, owner_user_id: str | None) -> Outcome:

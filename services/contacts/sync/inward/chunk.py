@@ -107,9 +107,12 @@ class Chunk:
             self._taken.changed += 1
             self._lines.append(line_of(self.connection, "update", before.id, one.known.resource))
 
-    def keep(self, one: Found, contact_id: UUID | None) -> None:
-        """Keep a person as they are now, as that contact."""
-        self.turn.keep_person(replace(one.known, base=one.card, contact_id=contact_id))
+    def keep(self, one: Found, contact_id: UUID | None, *, made_by_us: bool | None = None) -> None:
+        """Keep a person as they are now, as that contact; `made_by_us`: None: as it is known."""
+        known = replace(one.known, base=one.card, contact_id=contact_id)
+        if made_by_us is not None:
+            known = replace(known, made_by_us=made_by_us)
+        self.turn.keep_person(known)
 
     async def end(self) -> Taken:
         """Write the log; return what all came to."""

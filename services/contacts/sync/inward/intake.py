@@ -155,7 +155,11 @@ class Intake:
         matcher = await Matcher.look_up(turn, connection, [one for _, one in unmatched])
         for one, wanted in unmatched:
             candidates = matcher.candidates(wanted)
-            if len(candidates) == 1:
+            gone = None if one.before is not None else matcher.deleted(wanted)
+            if gone is not None:
+                # We wrote them there, without hearing of it, and deleted them since: they go.
+                chunk.keep(one, gone, made_by_us=True)
+            elif len(candidates) == 1:
                 (contact,) = candidates
                 matcher.take(contact.id)
                 await self._link(chunk, one, contact)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from libs.common.events.base import Origin
 from services.contacts.domain.connection import Connection
@@ -18,11 +19,19 @@ from services.contacts.sync.changing.turn import Turn
 class Labelling:
     """What a turn makes of the labels of one address book; `end` logs it."""
 
-    def __init__(self, turn: Turn, connection: Connection, *, origin: Origin) -> None:
-        """Tell of what changes under `origin`."""
+    def __init__(
+        self,
+        turn: Turn,
+        connection: Connection,
+        *,
+        origin: Origin,
+        propagation: timedelta = timedelta(),
+    ) -> None:
+        """Tell of what changes under `origin`; for `propagation` lists may show the past."""
         self._turn = turn
         self._connection = connection
         self._origin = origin
+        self._fresh_since = turn.now - propagation
         self._grouping = Grouping(turn)
         self._lines: list[Line] = []
 
@@ -37,7 +46,7 @@ class Labelling:
             if label.is_deleted:
                 if before is not None:
                     await self._let_go(before)
-            elif _is_news(before, label):
+            elif _is_news(before, label, fresh_since=self._fresh_since):
                 await self._take_one(before, label)
 
     async def relook(self) -> None:
@@ -47,9 +56,13 @@ class Labelling:
                 await self._keep(one)
 
     async def let_go_unlisted(self, listed: frozenset[str]) -> None:
-        """Let all labels go that a complete list does not have."""
+        """Let all labels go that a complete list does not have, and should have by now."""
+        turn = self._turn
+        fresh = await store.list_fresh(
+            turn.conn, turn.tenant_id, self._connection.id, since=self._fresh_since
+        )
         for name, one in (await self._known()).items():
-            if one.is_live and name not in listed:
+            if one.is_live and name not in listed and name not in fresh:
                 await self._let_go(one)
 
     async def end(self) -> None:
@@ -156,11 +169,19 @@ class Labelling:
         )
 
 
-def _is_news(before: KnownLabel | None, label: Label) -> bool:
-    if before is None or not before.is_live:
+def _is_news(before: KnownLabel | None, label: Label, *, fresh_since: datetime) -> bool:
+    if before is None:
         return True
+    if before.gone_at is not None:  # soon after that a list may be from before
+        return before.gone_at < fresh_since or _is_newer(label, before)
     if label.etag and label.etag == before.etag:
         return False
     return not (
         label.updated_at and before.google_updated and label.updated_at < before.google_updated
+    )
+
+
+def _is_newer(label: Label, before: KnownLabel) -> bool:
+    return bool(
+        label.updated_at and before.google_updated and label.updated_at > before.google_updated
     )

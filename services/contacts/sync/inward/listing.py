@@ -1,7 +1,7 @@
 """Runs of the feed `contacts.groups`: the labels of an address book, and the groups they are."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
@@ -40,12 +40,19 @@ class Labels:
     """Follows people's labels."""
 
     def __init__(
-        self, pool: Pool, google: GooglePeople, *, pace: Pace, now: Callable[[], datetime]
+        self,
+        pool: Pool,
+        google: GooglePeople,
+        *,
+        pace: Pace,
+        propagation: timedelta,
+        now: Callable[[], datetime],
     ) -> None:
-        """Read through `google`, as often as `pace` says."""
+        """Read through `google`, as often as `pace` says; see `Labelling` for `propagation`."""
         self._pool = pool
         self._google = google
         self._pace = pace
+        self._propagation = propagation
         self._now = now
 
     async def run(self, lease: Lease) -> None:
@@ -107,7 +114,9 @@ class Labels:
             if page.labels or place.token is None:
                 turn = await Turn.begin(conn, connection.tenant_id, now=self._now())
                 origin = Origin.LIVE if place.token is not None else Origin.BACKFILL
-                labelling = Labelling(turn, connection, origin=origin)
+                labelling = Labelling(
+                    turn, connection, origin=origin, propagation=self._propagation
+                )
                 await labelling.take(page.labels)
                 if place.token is None:
                     await self._note(conn, lease, place, page)

@@ -25,10 +25,16 @@ class Unmatched:
 class Matcher:
     """Who the people of one address book can be; `look_up` makes it."""
 
-    def __init__(self, by_key: Mapping[str, Sequence[UUID]], contacts: dict[UUID, Contact]) -> None:
+    def __init__(
+        self,
+        by_key: Mapping[str, Sequence[UUID]],
+        contacts: dict[UUID, Contact],
+        deleted: frozenset[UUID] = frozenset(),
+    ) -> None:
         """For `look_up` only."""
         self._by_key = by_key
         self._contacts = contacts
+        self._deleted = deleted
 
     @classmethod
     async def look_up(
@@ -57,7 +63,7 @@ class Matcher:
         for one in free.values():
             for key in (str(one.id), *one.card.email_keys, *one.card.phone_keys):
                 by_key[key].append(one.id)
-        return cls(by_key, free)
+        return cls(by_key, free, frozenset(one.id for one in found.values() if not one.is_live))
 
     def candidates(self, one: Unmatched) -> tuple[Contact, ...]:
         """Return who a person can be; see `domain.matching`."""
@@ -71,6 +77,10 @@ class Matcher:
     def take(self, contact_id: UUID) -> None:
         """Let a contact be nobody else of this address book any more."""
         self._contacts.pop(contact_id, None)
+
+    def deleted(self, one: Unmatched) -> UUID | None:
+        """Return the contact whose id a person carries, if that was deleted here."""
+        return next((found for found in _ids(one.our_ids) if found in self._deleted), None)
 
 
 def _ids(texts: Iterable[str]) -> Iterable[UUID]:
