@@ -23,8 +23,8 @@ MUTANTS = (
         f"{MATCH}::test_a_person_who_can_be_several_contacts_is_none_until_somebody_says",
         edit=(
             INTAKE,
-            "            if len(candidates) == 1:\n                (contact,) = candidates\n",
-            "            if candidates:\n                contact = candidates[0]\n",
+            "            elif len(candidates) == 1:\n                (contact,) = candidates\n",
+            "            elif candidates:\n                contact = candidates[0]\n",
         ),
     ),
     mutant(
