@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import structlog
 from prometheus_client import Counter, Gauge
@@ -14,6 +15,9 @@ from libs.common.privacy.store import purge_requests
 
 LOCK_KEY = 0x0CA05E3B1
 """Of the advisory lock a batch is removed under (each service has a database of its own)."""
+BATCH = 1_000
+JOBS_KEPT = timedelta(days=30)
+"""Jobs that have ended are shown to whoever asked for so long."""
 RETRY_S = 600.0
 """A run that failed in part is repeated after this long, not only in the next night."""
 
@@ -44,6 +48,30 @@ class Chore:
 
     name: str
     sweep: Callable[[Connection], Awaitable[int]]
+
+
+class Purge(Protocol):
+    """Removes rows from before a moment, at most `limit`; returns how many."""
+
+    async def __call__(self, conn: Connection, /, *, before: datetime, limit: int) -> int:
+        """Remove a batch in the caller's transaction."""
+        ...
+
+
+def aged(name: str, purge: Purge, *, kept: timedelta, now: Callable[[], datetime]) -> Chore:
+    """Return the chore that removes what was over `kept` ago, a batch at a time.
+
+    Args:
+        name: see `Chore`.
+        purge: removes rows.
+        kept: for how long they stay.
+        now: the product's clock.
+    """
+
+    async def sweep(conn: Connection) -> int:
+        return await purge(conn, before=now() - kept, limit=BATCH)
+
+    return Chore(name, sweep)
 
 
 def idempotency_chore(retention_s: float, *, now: Callable[[], datetime]) -> Chore:

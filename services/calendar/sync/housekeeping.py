@@ -2,14 +2,16 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 
 from libs.common import jobs
 from libs.common.connections.rows import delete_purged
-from libs.common.db import Connection as Conn
 from libs.common.directory import store as directory
 from libs.common.feeds import holds
 from libs.common.housekeeping import (
+    JOBS_KEPT,
     Chore,
+    aged,
     dead_events_chore,
     idempotency_chore,
     inbox_chore,
@@ -21,72 +23,28 @@ from libs.common.writes import store as ledger
 from services.calendar.settings import CalendarSettings
 from services.calendar.store import appointments, channels, conflicts, events, reminders
 
-BATCH = 1_000
-JOBS_KEPT = timedelta(days=30)
-
 
 def chores(settings: CalendarSettings, *, now: Callable[[], datetime]) -> tuple[Chore, ...]:
     """Return the chores, with the retention that the settings say."""
-    tombstones_kept = timedelta(seconds=settings.tombstone_retention)
-
-    async def event_tombstones(conn: Conn) -> int:
-        return await events.purge_tombstones(conn, before=now() - tombstones_kept, limit=BATCH)
-
-    async def past_appointments(conn: Conn) -> int:
-        return await appointments.purge_past(conn, before=now() - tombstones_kept, limit=BATCH)
-
-    async def entity_tombstones(conn: Conn) -> int:
-        return await directory.purge_tombstones(conn, before=now() - tombstones_kept, limit=BATCH)
-
-    async def purged_connections(conn: Conn) -> int:
-        return await delete_purged(conn, before=now() - tombstones_kept, limit=BATCH)
-
+    chore = partial(aged, now=now)
+    buried = timedelta(seconds=settings.tombstone_retention)
+    logged = timedelta(seconds=settings.log_retention)
+    dead = timedelta(seconds=settings.dead_retention)
     return (
-        Chore("event_tombstones", event_tombstones),
-        Chore("past_appointments", past_appointments),
-        Chore("entity_tombstones", entity_tombstones),
-        Chore("purged_connections", purged_connections),
-        *_ended(settings, now=now),
+        chore("event_tombstones", events.purge_tombstones, kept=buried),
+        chore("past_appointments", appointments.purge_past, kept=buried),
+        chore("entity_tombstones", directory.purge_tombstones, kept=buried),
+        chore("purged_connections", delete_purged, kept=buried),
+        chore("sync_logs", purge_lines, kept=logged),
+        chore("reminders", reminders.purge_told, kept=logged),
+        chore("conflicts", conflicts.purge_resolved, kept=logged),
+        chore("writes", ledger.purge, kept=logged),
+        chore("channels", channels.purge_expired, kept=timedelta()),
+        chore("jobs", jobs.purge_jobs, kept=JOBS_KEPT),
+        chore("decided_holds", holds.purge_decided, kept=dead),
         dead_events_chore(settings.dead_retention, now=now),
         privacy_chore(now=now),
         idempotency_chore(settings.idempotency_retention, now=now),
         inbox_chore(settings.inbox_retention),
         quota_chore(now=now),
-    )
-
-
-def _ended(settings: CalendarSettings, *, now: Callable[[], datetime]) -> tuple[Chore, ...]:
-    """Return the chores on what has ended, and is kept a while to be looked at."""
-    logs_kept = timedelta(seconds=settings.log_retention)
-    dead_kept = timedelta(seconds=settings.dead_retention)
-
-    async def log_lines(conn: Conn) -> int:
-        return await purge_lines(conn, before=now() - logs_kept, limit=BATCH)
-
-    async def told_reminders(conn: Conn) -> int:
-        return await reminders.purge_told(conn, before=now() - logs_kept, limit=BATCH)
-
-    async def ended_conflicts(conn: Conn) -> int:
-        return await conflicts.purge_resolved(conn, before=now() - logs_kept, limit=BATCH)
-
-    async def ended_writes(conn: Conn) -> int:
-        return await ledger.purge(conn, before=now() - logs_kept, limit=BATCH)
-
-    async def ended_channels(conn: Conn) -> int:
-        return await channels.purge_expired(conn, before=now(), limit=BATCH)
-
-    async def finished_jobs(conn: Conn) -> int:
-        return await jobs.purge_jobs(conn, before=now() - JOBS_KEPT, limit=BATCH)
-
-    async def decided_holds(conn: Conn) -> int:
-        return await holds.purge_decided(conn, before=now() - dead_kept, limit=BATCH)
-
-    return (
-        Chore("sync_logs", log_lines),
-        Chore("reminders", told_reminders),
-        Chore("conflicts", ended_conflicts),
-        Chore("writes", ended_writes),
-        Chore("channels", ended_channels),
-        Chore("jobs", finished_jobs),
-        Chore("decided_holds", decided_holds),
     )
