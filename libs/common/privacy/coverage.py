@@ -6,6 +6,7 @@ from typing import Final
 from libs.common.privacy.model import Coverage
 from libs.common.privacy.outgoing_events import OutgoingEvents
 
+PASSING: Final = "no: the same; gone after two days"
 TECHNICAL: Final = "no: nothing in it is about a person"
 
 KERNEL: Final[Mapping[str, Coverage]] = {
@@ -22,3 +23,20 @@ KERNEL: Final[Mapping[str, Coverage]] = {
     ),
     "schema_migrations": Coverage(shown=TECHNICAL, erased=TECHNICAL),
 }
+
+
+def of_feeds(connections: str) -> dict[str, Coverage]:
+    """Return what becomes of the tables that feeds bring along.
+
+    Args:
+        connections: the part of an erasure that ends what a service connects.
+    """
+    return {
+        "feeds": Coverage(shown="feed", erased=connections),
+        "signals": Coverage(shown="feed", erased=connections),
+        "jobs": Coverage(shown="job", erased=connections),
+        "holds": Coverage(shown="hold", erased="names"),
+        "dead_items": Coverage(shown="dead item", erased="dead_items"),
+        "quota_usage": Coverage(shown="no: units by account id and hour", erased=PASSING),
+        "quota_pauses": Coverage(shown="no: by account id", erased=PASSING),
+    }

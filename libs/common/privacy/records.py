@@ -21,7 +21,7 @@ Begin = Callable[[Conn, Person], Awaitable[Mapping[str, Any]]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Records:
-    """A table with JSON in some of its columns."""
+    """A table with JSON in some of its columns, that has what both sides said of something."""
 
     name: str
     """Of the part of an erasure."""
@@ -29,24 +29,56 @@ class Records:
     """What a person calls them, in the plural."""
     columns: tuple[str, ...]
     """Those in which somebody may be named."""
-    lock: Callable[..., Awaitable[Sequence[Any]]]
-    """Returns and locks the next rows that may name somebody; see `next_rows`.
+    rewrite: str
+    """The statement that keeps of a row, by tenant and id, a value for each of `columns`."""
 
-    One that has `under_way` is in somebody's hands, and not to be rewritten now.
-    """
-    rewrite: Callable[[Conn, str, UUID, Mapping[str, Any]], Awaitable[None]]
-    """Keeps of a row only so much: a value for each of `columns`."""
+
+Lock = Callable[..., Awaitable[Sequence[Any]]]
+"""Returns and locks the next rows that may name somebody; see `next_rows`.
+
+One that has `under_way` is in somebody's hands, and not to be rewritten now.
+"""
+WRITES: Final = Records(
+    name="writes",
+    called="changes",
+    columns=("base", "desired", "progress", "answer"),
+    rewrite="""
+UPDATE writes SET base = $3, desired = $4, progress = $5, answer = $6
+ WHERE tenant_id = $1 AND id = $2
+""",
+)
+CONFLICTS: Final = Records(
+    name="conflicts",
+    called="conflicts",
+    columns=("base", "ours", "theirs", "choice"),
+    rewrite="""
+UPDATE conflicts SET base = $3, ours = $4, theirs = $5, choice = $6
+ WHERE tenant_id = $1 AND id = $2
+""",
+)
 
 
 class ErasedRecords:
     """Records that name the person stay without them; what is under way is waited for."""
 
     def __init__(
-        self, records: Records, begin: Begin, without: Callable[[Any, Scrubber], Any]
+        self,
+        records: Records,
+        lock: Lock,
+        begin: Begin,
+        without: Callable[[Any, Scrubber], Any],
     ) -> None:
-        """Look through `records`, from where `begin` says; `without` leaves a value of JSON."""
+        """Look through what `lock` returns, from where `begin` says.
+
+        Args:
+            records: which table.
+            lock: returns its next rows.
+            begin: says where a request begins.
+            without: leaves a value of JSON without the person.
+        """
         self.name = records.name
         self._records = records
+        self._lock = lock
         self._begin = begin
         self._without = without
 
@@ -57,7 +89,7 @@ class ErasedRecords:
         mine, of = self._records, person.tenant_id
         place = request.place or await self._begin(conn, person)
         scrubber = Scrubber(person.addresses, place["names"])
-        rows = await mine.lock(conn, of, **next_rows(place, person))
+        rows = await self._lock(conn, of, **next_rows(place, person))
         found = 0
         for row in rows:
             left = {name: self._without(row[name], scrubber) for name in mine.columns}
@@ -66,7 +98,7 @@ class ErasedRecords:
             if request.erases:
                 if row.get("under_way"):  # those before it are done: the next step begins with it
                     return Step(found=counted(mine.called, found), place=place, wait_s=UNDER_WAY_S)
-                await mine.rewrite(conn, of, row["id"], left)
+                await conn.execute(mine.rewrite, of, row["id"], *left.values())
             found += 1
         return Step(found=counted(mine.called, found), place=behind(place, rows))
 

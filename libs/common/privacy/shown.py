@@ -20,6 +20,13 @@ from libs.common.scrubbing import Scrubber, needles
 AT_ONCE = 100
 NOTHING = Page((), None)
 
+CONNECTIONS = """
+SELECT c.connection_id::text COLLATE "C" AS position,
+       to_jsonb(c) - '{tenant_id,event_sequence}'::text[] AS record
+  FROM connections c
+ WHERE c.tenant_id = $1 AND c.user_id = $2 AND c.connection_id::text COLLATE "C" > $3
+ ORDER BY position LIMIT $4
+"""
 FEEDS = """
 SELECT f.id::text COLLATE "C" AS position,
        to_jsonb(f) - '{tenant_id,lease_epoch,lease_until,fingerprint}'::text[]
@@ -63,6 +70,21 @@ SELECT d.id::text COLLATE "C" AS position,
  WHERE c.tenant_id = $1 AND c.user_id = $2 AND d.id::text COLLATE "C" > $3
  ORDER BY position LIMIT $4
 """
+CONFLICTS = """
+SELECT k.id::text COLLATE "C" AS position, to_jsonb(k) - '{tenant_id}'::text[] AS record
+  FROM conflicts k
+  LEFT JOIN connections c ON c.tenant_id = k.tenant_id AND c.connection_id = k.connection_id
+ WHERE k.tenant_id = $1 AND (c.user_id = $2 OR k.resolved_by IN ($2, 'user:' || $2))
+   AND k.id::text COLLATE "C" > $3
+ ORDER BY position LIMIT $4
+"""
+LOG_LINES = """
+SELECT s.id::text COLLATE "C" AS position, to_jsonb(s) - '{tenant_id}'::text[] AS record
+  FROM sync_logs s
+  JOIN connections c ON c.tenant_id = s.tenant_id AND c.connection_id = s.connection_id
+ WHERE c.tenant_id = $1 AND c.user_id = $2 AND s.id::text COLLATE "C" > $3
+ ORDER BY position LIMIT $4
+"""
 OWNED = """
 SELECT (e.entity_type || '/' || e.entity_id) COLLATE "C" AS position,
        jsonb_build_object('type', e.entity_type, 'id', e.entity_id) AS record
@@ -81,6 +103,14 @@ OF_A_USER: Final = {
 """What every service shows of a user, by kind."""
 OWNED_IN_DIRECTORY: Final = {"entity owned": OWNED}
 
+CONFLICTS_NAMING = """
+SELECT k.id::text COLLATE "C" AS position, k.record
+  FROM (SELECT p.id, to_jsonb(p) - '{tenant_id}'::text[] AS record
+          FROM conflicts p WHERE p.tenant_id = $1 AND p.id::text COLLATE "C" > $3) k
+ WHERE EXISTS (SELECT FROM unnest($2::text[]) AS n (needle)
+                WHERE strpos(lower(k.record::text), n.needle) > 0)
+ ORDER BY position LIMIT $4
+"""
 CHANGES_NAMING = """
 SELECT w.id::text COLLATE "C" AS position, w.record
   FROM (SELECT p.id, to_jsonb(p) - '{tenant_id,position,epoch,deadline}'::text[] AS record

@@ -1,12 +1,7 @@
 """SQL that shows what is held about a person; see `libs.common.privacy.shown`."""
 
-CONNECTIONS = """
-SELECT c.connection_id::text COLLATE "C" AS position,
-       to_jsonb(c) - '{tenant_id,event_sequence}'::text[] AS record
-  FROM connections c
- WHERE c.tenant_id = $1 AND c.user_id = $2 AND c.connection_id::text COLLATE "C" > $3
- ORDER BY position LIMIT $4
-"""
+from libs.common.privacy.shown import CONFLICTS, CONFLICTS_NAMING, CONNECTIONS, LOG_LINES
+
 CALENDARS = """
 SELECT k.id::text COLLATE "C" AS position, to_jsonb(k) - '{tenant_id}'::text[] AS record
   FROM calendars k
@@ -48,26 +43,11 @@ SELECT a.appointment_id COLLATE "C" AS position, to_jsonb(a) - '{tenant_id}'::te
  WHERE a.tenant_id = $1 AND a.user_id = $2 AND a.appointment_id COLLATE "C" > $3
  ORDER BY position LIMIT $4
 """
-CONFLICTS = """
-SELECT k.id::text COLLATE "C" AS position, to_jsonb(k) - '{tenant_id}'::text[] AS record
-  FROM conflicts k
-  LEFT JOIN connections c ON c.tenant_id = k.tenant_id AND c.connection_id = k.connection_id
- WHERE k.tenant_id = $1 AND (c.user_id = $2 OR k.resolved_by IN ($2, 'user:' || $2))
-   AND k.id::text COLLATE "C" > $3
- ORDER BY position LIMIT $4
-"""
 REMINDERS = """
 SELECT r.id::text COLLATE "C" AS position, to_jsonb(r) - '{tenant_id}'::text[] AS record
   FROM reminders r
   JOIN connections c ON c.tenant_id = r.tenant_id AND c.connection_id = r.connection_id
  WHERE c.tenant_id = $1 AND c.user_id = $2 AND r.id::text COLLATE "C" > $3
- ORDER BY position LIMIT $4
-"""
-LOG_LINES = """
-SELECT s.id::text COLLATE "C" AS position, to_jsonb(s) - '{tenant_id}'::text[] AS record
-  FROM sync_logs s
-  JOIN connections c ON c.tenant_id = s.tenant_id AND c.connection_id = s.connection_id
- WHERE c.tenant_id = $1 AND c.user_id = $2 AND s.id::text COLLATE "C" > $3
  ORDER BY position LIMIT $4
 """
 
@@ -104,14 +84,6 @@ SELECT a.appointment_id COLLATE "C" AS position, a.record
           FROM appointments p WHERE p.tenant_id = $1 AND p.appointment_id COLLATE "C" > $3) a
  WHERE EXISTS (SELECT FROM unnest($2::text[]) AS n (needle)
                 WHERE strpos(lower(a.record::text), n.needle) > 0)
- ORDER BY position LIMIT $4
-"""
-CONFLICTS_NAMING = """
-SELECT k.id::text COLLATE "C" AS position, k.record
-  FROM (SELECT p.id, to_jsonb(p) - '{tenant_id}'::text[] AS record
-          FROM conflicts p WHERE p.tenant_id = $1 AND p.id::text COLLATE "C" > $3) k
- WHERE EXISTS (SELECT FROM unnest($2::text[]) AS n (needle)
-                WHERE strpos(lower(k.record::text), n.needle) > 0)
  ORDER BY position LIMIT $4
 """
 CALENDARS_NAMING = """

@@ -11,7 +11,6 @@ from uuid import UUID
 
 from libs.common.db import Connection as Conn
 from libs.common.privacy import Person
-from libs.common.privacy.records import Records
 from libs.common.privacy.tables import NamedIn
 from libs.common.scrubbing import needles
 from services.contacts.domain.card import Card, card_of
@@ -19,8 +18,6 @@ from services.contacts.domain.person import Known
 from services.contacts.store.people import COLUMNS, known_of
 
 Row = Any
-WRITE_PARTS = ("base", "desired", "progress", "answer")
-CONFLICT_PARTS = ("base", "ours", "theirs", "choice")
 
 LIST_CARDS = """
 SELECT card FROM contacts
@@ -156,10 +153,6 @@ SELECT id, state = 'sending' AS under_way, base, desired, progress, answer
  ORDER BY w.id LIMIT $3
    FOR UPDATE
 """
-REWRITE_WRITE = """
-UPDATE writes SET base = $3, desired = $4, progress = $5, answer = $6
- WHERE tenant_id = $1 AND id = $2
-"""
 
 
 async def lock_writes(
@@ -174,11 +167,6 @@ async def lock_writes(
     return list(await conn.fetch(LOCK_WRITES, tenant_id, after, limit, needles(person.addresses)))
 
 
-async def rewrite_write(conn: Conn, tenant_id: str, write_id: UUID, left: Row) -> None:
-    """Keep of a change only so much: a value for each of `WRITE_PARTS`."""
-    await conn.execute(REWRITE_WRITE, tenant_id, write_id, *(left[name] for name in WRITE_PARTS))
-
-
 LOCK_CONFLICTS = """
 SELECT id, base, ours, theirs, choice
   FROM conflicts k
@@ -188,10 +176,6 @@ SELECT id, base, ours, theirs, choice
                                              k.choice::text)), n.needle) > 0)
  ORDER BY k.id LIMIT $3
    FOR UPDATE
-"""
-REWRITE_CONFLICT = """
-UPDATE conflicts SET base = $3, ours = $4, theirs = $5, choice = $6
- WHERE tenant_id = $1 AND id = $2
 """
 
 
@@ -207,29 +191,6 @@ async def lock_conflicts(
     return list(
         await conn.fetch(LOCK_CONFLICTS, tenant_id, after, limit, needles(person.addresses))
     )
-
-
-async def rewrite_conflict(conn: Conn, tenant_id: str, conflict_id: UUID, left: Row) -> None:
-    """Keep of a conflict only so much: a value for each of `CONFLICT_PARTS`."""
-    await conn.execute(
-        REWRITE_CONFLICT, tenant_id, conflict_id, *(left[name] for name in CONFLICT_PARTS)
-    )
-
-
-WRITES = Records(
-    name="writes",
-    called="changes",
-    columns=WRITE_PARTS,
-    lock=lock_writes,
-    rewrite=rewrite_write,
-)
-CONFLICTS = Records(
-    name="conflicts",
-    called="conflicts",
-    columns=CONFLICT_PARTS,
-    lock=lock_conflicts,
-    rewrite=rewrite_conflict,
-)
 
 
 CONFLICTS_OVER = """

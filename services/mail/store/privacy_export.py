@@ -9,14 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from libs.common.db import Connection as Conn
+from libs.common.privacy.shown import CONNECTIONS
 
-MAILBOXES = """
-SELECT c.connection_id::text COLLATE "C" AS position,
-       to_jsonb(c) - '{tenant_id,event_sequence}'::text[] AS record
-  FROM connections c
- WHERE c.tenant_id = $1 AND c.user_id = $2 AND c.connection_id::text COLLATE "C" > $3
- ORDER BY position LIMIT $4
-"""
 WATCHES = """
 SELECT w.account_id::text COLLATE "C" AS position,
        to_jsonb(w) - '{lease_until}'::text[] AS record
@@ -69,7 +63,7 @@ SELECT p.tenant_id COLLATE "C" AS position, to_jsonb(p) - '{tenant_id}'::text[] 
 """
 
 OF_A_USER = {
-    "mailbox": MAILBOXES,
+    "mailbox": CONNECTIONS,
     "watch": WATCHES,
     "label": LABELS,
     "outgoing message": LETTERS,

@@ -10,7 +10,7 @@ import orjson
 from libs.common.db import Connection as Conn
 from libs.common.events import calendar as events
 from libs.common.privacy import Coverage, Desk, Person, shown
-from libs.common.privacy.coverage import KERNEL
+from libs.common.privacy.coverage import KERNEL, of_feeds
 from libs.common.privacy.outgoing_events import OutgoingEvents
 from libs.common.privacy.parts import (
     ErasedConnections,
@@ -19,7 +19,7 @@ from libs.common.privacy.parts import (
     ErasedNames,
     Takes,
 )
-from libs.common.privacy.records import ErasedRecords
+from libs.common.privacy.records import CONFLICTS, WRITES, ErasedRecords
 from libs.common.scrubbing import Scrubber
 from services.calendar.domain.erasing import without_person
 from services.calendar.store import privacy as store
@@ -44,8 +44,6 @@ COVERAGE = {
     "calendars": Coverage(shown="calendar", erased="connections"),
     "watches": Coverage(shown="watch", erased="connections"),
     "channels": Coverage(shown="channel", erased="connections"),
-    "feeds": Coverage(shown="feed", erased="connections"),
-    "signals": Coverage(shown="feed", erased="connections"),
     "events": Coverage(shown="event", erased="events"),
     "meetings": Coverage(
         shown="no: numbers and digests, under an id made of what the event shows",
@@ -64,9 +62,6 @@ COVERAGE = {
     "reminders": Coverage(shown="reminder", erased="connections"),
     "sync_logs": Coverage(shown="line of the sync log", erased="connections"),
     "writes": Coverage(shown="change", erased="writes"),
-    "jobs": Coverage(shown="job", erased="connections"),
-    "holds": Coverage(shown="hold", erased="names"),
-    "dead_items": Coverage(shown="dead item", erased="dead_items"),
     "item_attempts": Coverage(
         shown="no: how often an id at Google was tried", erased="connections"
     ),
@@ -75,10 +70,7 @@ COVERAGE = {
     ),
     "entities": Coverage(shown="entity", erased="directory"),
     "entity_addresses": Coverage(shown="entity", erased="directory"),
-    "quota_usage": Coverage(
-        shown="no: units by account id and hour", erased="no: the same; gone after two days"
-    ),
-    "quota_pauses": Coverage(shown="no: by account id", erased="no: the same; gone after two days"),
+    **of_feeds("connections"),
     **KERNEL,
 }
 
@@ -114,8 +106,8 @@ def desk(takes: Takes, *, now: Callable[[], datetime]) -> Desk:
         parts=(
             ErasedConnections(takes, ROWS, Calendars(), now=now),
             ErasedNames(*store.NAMED_IN),
-            ErasedRecords(store.WRITES, begin, without_person),
-            ErasedRecords(store.CONFLICTS, begin, without_person),
+            ErasedRecords(WRITES, store.lock_writes, begin, without_person),
+            ErasedRecords(CONFLICTS, store.lock_conflicts, begin, without_person),
             ErasedEvents(now=now),
             ErasedAppointments(),
             ErasedSettings(),

@@ -9,10 +9,10 @@ import orjson
 from libs.common.db import Connection as Conn
 from libs.common.events import contacts as events
 from libs.common.privacy import Coverage, Desk, Person, shown
-from libs.common.privacy.coverage import KERNEL
+from libs.common.privacy.coverage import KERNEL, of_feeds
 from libs.common.privacy.outgoing_events import OutgoingEvents
 from libs.common.privacy.parts import ErasedDeadItems, ErasedNames, Takes
-from libs.common.privacy.records import ErasedRecords
+from libs.common.privacy.records import CONFLICTS, WRITES, ErasedRecords
 from libs.common.scrubbing import Scrubber
 from services.contacts.domain.erasing import without_person
 from services.contacts.store import privacy as store
@@ -50,22 +50,14 @@ COVERAGE = {
         shown="no: how far a connection's contacts were looked at", erased="connections"
     ),
     "sync_logs": Coverage(shown="line of the sync log", erased="connections"),
-    "feeds": Coverage(shown="feed", erased="connections"),
-    "signals": Coverage(shown="feed", erased="connections"),
     "writes": Coverage(shown="change", erased="writes"),
-    "jobs": Coverage(shown="job", erased="connections"),
-    "holds": Coverage(shown="hold", erased="names"),
-    "dead_items": Coverage(shown="dead item", erased="dead_items"),
     "item_attempts": Coverage(
         shown="no: how often a name at Google was tried", erased="connections"
     ),
     "snapshot_items": Coverage(
         shown="no: names at Google, while they are compared", erased="connections"
     ),
-    "quota_usage": Coverage(
-        shown="no: units by account id and hour", erased="no: the same; gone after two days"
-    ),
-    "quota_pauses": Coverage(shown="no: by account id", erased="no: the same; gone after two days"),
+    **of_feeds("connections"),
     **KERNEL,
 }
 
@@ -82,8 +74,8 @@ def desk(takes: Takes, *, now: Callable[[], datetime]) -> Desk:
             ErasedOwned(now=now),
             ErasedGroups(now=now),
             ErasedNames(*store.NAMED_IN, directory=False),
-            ErasedRecords(store.WRITES, begin, without_person),
-            ErasedRecords(store.CONFLICTS, begin, without_person),
+            ErasedRecords(WRITES, store.lock_writes, begin, without_person),
+            ErasedRecords(CONFLICTS, store.lock_conflicts, begin, without_person),
             ErasedNicknames(),
             ErasedGroupNames(),
             ErasedContacts(now=now),

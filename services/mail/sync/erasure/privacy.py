@@ -7,7 +7,7 @@ from uuid import UUID
 
 from libs.common.db import Connection as Conn
 from libs.common.privacy import Coverage, Desk, Person
-from libs.common.privacy.coverage import KERNEL, TECHNICAL
+from libs.common.privacy.coverage import KERNEL, TECHNICAL, of_feeds
 from libs.common.privacy.outgoing_events import OutgoingEvents
 from libs.common.privacy.parts import (
     ErasedConnections,
@@ -36,8 +36,6 @@ WITH_MESSAGE = "message"
 COVERAGE = {
     "connections": Coverage(shown="mailbox", erased="mailboxes"),
     "watches": Coverage(shown="watch", erased="mailboxes"),
-    "feeds": Coverage(shown="feed", erased="mailboxes"),
-    "signals": Coverage(shown="feed", erased="mailboxes"),
     "labels": Coverage(shown="label", erased="mailboxes"),
     "messages": Coverage(shown=WITH_MESSAGE, erased="messages"),
     "message_addresses": Coverage(
@@ -64,19 +62,13 @@ COVERAGE = {
     "outgoing_attachments": Coverage(shown="outgoing message", erased="outgoing"),
     "outgoing_chunks": Coverage(shown="outgoing attachment", erased="outgoing"),
     "writes": Coverage(shown="change", erased="writes"),
-    "jobs": Coverage(shown="job", erased="mailboxes"),
-    "holds": Coverage(shown="hold", erased="names"),
-    "dead_items": Coverage(shown="dead item", erased="dead_items"),
     "item_attempts": Coverage(shown="no: how often an id at Google was tried", erased="mailboxes"),
     "snapshot_items": Coverage(
         shown="no: ids at Google, while they are compared", erased="mailboxes"
     ),
     "entities": Coverage(shown="entity", erased="directory"),
     "entity_addresses": Coverage(shown="entity", erased="directory"),
-    "quota_usage": Coverage(
-        shown="no: units by account id and hour", erased="no: the same; gone after two days"
-    ),
-    "quota_pauses": Coverage(shown="no: by account id", erased="no: the same; gone after two days"),
+    **of_feeds("mailboxes"),
     **KERNEL,
 }
 
