@@ -13,7 +13,6 @@ from services.contacts.domain.matching import candidates
 from services.contacts.domain.preferences import TenantDefaults
 from services.contacts.store import contacts as store
 from services.contacts.store import tenant_defaults
-from services.contacts.sync.changing.keeping import come_back
 from services.contacts.sync.changing.turn import Turn
 
 ORIGIN = Origin.CRM
@@ -69,8 +68,6 @@ async def _change(
         card = card_of_crm(event.fields, main.card, defaults)
         turn.change(main, card, origin=ORIGIN, ours=True)
         return
-    if not found.is_live:
-        await come_back(turn, found)
     turn.change(
         found,
         card_of_crm(event.fields, found.card, defaults),

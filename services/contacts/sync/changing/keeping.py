@@ -51,7 +51,6 @@ async def create(turn: Turn, new: NewContact) -> Contact:
     before = await _of_entity(turn, new.entity_id)
     if before is None:
         return turn.create(new, origin=ORIGIN)
-    await come_back(turn, before)
     return turn.change(
         before,
         new.card,
@@ -61,17 +60,6 @@ async def create(turn: Turn, new: NewContact) -> Contact:
         deleted_at=None,
         merged_into=None,
     )
-
-
-async def come_back(turn: Turn, contact: Contact) -> None:
-    """Agree on nothing with the people whom a deleted contact, which is there again, still is.
-
-    They stayed at Google as the person's own: what the contact does not say of them is no change.
-    """
-    linked = await people.list_of_contacts(turn.conn, turn.tenant_id, [contact.id])
-    for one in linked[contact.id]:
-        if one.is_live:
-            turn.keep_person(replace(one, base=Card()))
 
 
 async def change(turn: Turn, contact: Contact, card: Card, **more: Any) -> Contact:

@@ -47,6 +47,7 @@ class Turn:
         self._silent: set[UUID] = set()
         self._touched: set[UUID] = set()
         self._groups: set[UUID] = set()
+        self._back: set[UUID] = set()
         self._at_end: list[Callable[[], Awaitable[None]]] = []
 
     @classmethod
@@ -137,6 +138,8 @@ class Turn:
             self._silent.add(after.id)  # the same content under another number of the CRM's
             self._contacts[after.id] = after
             return after
+        if not contact.is_live:
+            self._back.add(contact.id)
         after = replace(after, version=contact.version + 1, updated_at=self.now, deleted_at=None)
         return self._becomes(contact, after, origin)
 
@@ -199,6 +202,7 @@ class Turn:
         gone = [one.id for one in kept if not one.is_live]
         await store.forget_belongings(self.conn, self.tenant_id, gone)
         await end_conflicts_of(self.conn, self.tenant_id, gone, now=self.now)
+        await self._agree_anew()
         known = list(self._people.values())
         await people.put_people(self.conn, self.tenant_id, known, now=self.now)
         await self._tell(told)
@@ -207,6 +211,18 @@ class Turn:
         touched = await self.find(self._touched | set(self._before))
         await queue_pushes(self.conn, self.tenant_id, list(touched.values()), now=self.now)
         await queue_group_pushes(self.conn, self.tenant_id, self._groups, now=self.now)
+
+    async def _agree_anew(self) -> None:
+        """Agree on nothing with the people whom contacts that are there again still are.
+
+        They stayed at Google as the person's own: what the contact does not say is no change.
+        """
+        if not self._back:
+            return
+        linked = await people.list_of_contacts(self.conn, self.tenant_id, list(self._back))
+        for one in (known for some in linked.values() for known in some if known.is_live):
+            if (one.connection_id, one.resource) not in self._people:
+                self.keep_person(replace(one, base=Card()))
 
     async def _tell(self, told: Sequence[tuple[Contact | None, Contact]]) -> None:
         """Append the events of contacts: as they were, None for new ones, and as they are."""
