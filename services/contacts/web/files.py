@@ -1,5 +1,6 @@
 """HTTP handlers on files: contacts brought in, and taken along, as vCards or CSV."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Literal
 from uuid import UUID
@@ -93,13 +94,15 @@ async def import_contacts(request: web.Request) -> web.Response:
     if request.content_type not in (*VCARDS, CSV):
         raise UnsupportedMediaType(f"The body must be {VCARD} or {CSV}.")
     raw, owner = await read_bytes(request), owner_of(who, query.owner_user_id)
+    async with request.app[POOL].acquire() as conn:
+        defaults = await tenant_defaults.find_defaults(conn, who.tenant_id)
+    # Thousands of rows take seconds: neither this process nor the tenant waits for them.
+    rows = await asyncio.to_thread(_rows, raw, request.content_type, defaults)
+    good, errors = await asyncio.to_thread(_checked, rows)
     async with transaction(request.app[POOL]) as conn:
         turn = await Turn.begin(conn, who.tenant_id, now=clock.now())
         if (answered := await idempotency.claim(conn, request, raw)) is not None:
             return answered
-        defaults = await tenant_defaults.find_defaults(conn, who.tenant_id)
-        rows = _rows(decoded(raw), request.content_type, defaults)
-        good, errors = _checked(rows)
         outcomes = await take_cards(turn, [card for _, card in good], owner_user_id=owner)
         await turn.end()
         response = reply(_report(rows, good, outcomes, errors))
@@ -107,12 +110,13 @@ async def import_contacts(request: web.Request) -> web.Response:
     return response
 
 
-def _rows(text: str, kind: str, defaults: TenantDefaults) -> list[Row]:
+def _rows(raw: bytes, kind: str, defaults: TenantDefaults) -> list[Row]:
     """Return the rows of a file.
 
     Raises:
         InvalidInput: it is no such file, or has too many.
     """
+    text = decoded(raw)
     if "\0" in text:
         raise InvalidInput.field("body", "must be text without NUL")
     try:
