@@ -13,8 +13,7 @@ from libs.common.db import Connection as Conn
 
 RATES = """
 SELECT connection_id, count(*) FILTER (WHERE status = 'success') AS succeeded,
-       count(*) FILTER (WHERE status = 'error') AS failed,
-       max(at) AS last_at
+       count(*) FILTER (WHERE status = 'error') AS failed
   FROM sync_logs
  WHERE tenant_id = $1 AND connection_id = ANY($2::uuid[]) AND at >= $3
  GROUP BY connection_id
@@ -27,7 +26,6 @@ class Rate:
 
     succeeded: int
     failed: int
-    last_at: datetime | None
 
 
 async def list_rates(
@@ -35,7 +33,7 @@ async def list_rates(
 ) -> dict[UUID, Rate]:
     """Return how what went either way ended, by connection; of none it has no entry."""
     return {
-        row["connection_id"]: Rate(row["succeeded"], row["failed"], row["last_at"])
+        row["connection_id"]: Rate(row["succeeded"], row["failed"])
         for row in await conn.fetch(RATES, tenant_id, list(ids), since)
     }
 

@@ -125,11 +125,8 @@ def _with_item(card: Card, head: str, kind: str, value: Any, defaults: TenantDef
     return _with(card, name, put_item(items, typed, instead_of=current))
 
 
-def _fits(head: str, kind: str, defaults: TenantDefaults) -> Callable[[Any], bool]:
-    if kind:
-        return lambda one: one.type == kind
-    claimed = claimed_types(head, defaults)
-    return lambda one: one.type not in claimed
+def _fits(head: str, kind: str, defaults: TenantDefaults) -> Callable[[Item], bool]:
+    return Single(kind, claimed_types(head, defaults)).fits
 
 
 def _with_list(card: Card, name: str, value: Any, defaults: TenantDefaults) -> Card:
