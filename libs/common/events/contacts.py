@@ -12,6 +12,8 @@ from libs.common.events.envelope import Envelope
 from libs.common.events.feeds import FeedEvent, FeedStateEvent
 
 SOURCE = "/causeway/contacts"
+MOST_LINKS = 100
+"""Of a contact that more colleagues have in their address books, the first are told."""
 
 
 class _Fact(BaseModel):
@@ -82,7 +84,7 @@ class _ContactFacts(_ContactEvent):
     title: str = ""
     fields: dict[str, Any] = Field(default_factory=dict)
     """The same and the rest (but notes), under the names the tenant's CRM has for them."""
-    links: tuple[GoogleLink, ...] = Field(default=(), max_length=100)
+    links: tuple[GoogleLink, ...] = Field(default=(), max_length=MOST_LINKS)
 
 
 class ContactCreated(_ContactFacts):

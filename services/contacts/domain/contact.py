@@ -43,11 +43,14 @@ class Contact:
         """Say whether it is there."""
         return self.deleted_at is None
 
+    @property
+    def is_private(self) -> bool:
+        """Say whether it is nobody's but its owner's: the CRM does not have it."""
+        return self.entity_id is None and self.owner_user_id is not None
+
     def is_visible_to(self, user_id: str | None) -> bool:
         """Say whether a user may see it; None: a service, which sees all of its tenant's."""
-        if user_id is None or self.owner_user_id in (None, user_id):
-            return True
-        return self.entity_id is not None
+        return user_id is None or not self.is_private or self.owner_user_id == user_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

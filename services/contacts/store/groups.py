@@ -69,15 +69,16 @@ GROUPS_OF = """
 SELECT m.contact_id, m.group_id
   FROM group_members m JOIN groups g ON g.tenant_id = m.tenant_id AND g.id = m.group_id
  WHERE m.tenant_id = $1 AND m.contact_id = ANY($2::uuid[]) AND g.deleted_at IS NULL
+   AND ($3::text IS NULL OR g.owner_user_id = $3)
 """
 
 
 async def groups_of_contacts(
-    conn: Conn, tenant_id: str, contact_ids: Sequence[UUID]
+    conn: Conn, tenant_id: str, contact_ids: Sequence[UUID], *, owner_user_id: str | None = None
 ) -> dict[UUID, frozenset[UUID]]:
-    """Return the groups of each contact."""
+    """Return the groups of each contact; with `owner_user_id` those of that user."""
     found: dict[UUID, set[UUID]] = {one: set() for one in contact_ids}
-    for row in await conn.fetch(GROUPS_OF, tenant_id, list(contact_ids)):
+    for row in await conn.fetch(GROUPS_OF, tenant_id, list(contact_ids), owner_user_id):
         found[row["contact_id"]].add(row["group_id"])
     return {one: frozenset(groups) for one, groups in found.items()}
 

@@ -110,18 +110,22 @@ async def find_by_sources(
 
 
 LIST_LINKS = """
-SELECT contact_id, connection_id, resource FROM people
+SELECT contact_id, connection_id, resource FROM people p
  WHERE tenant_id = $1 AND contact_id = ANY($2::uuid[]) AND gone_at IS NULL
+   AND ($3::text IS NULL
+        OR EXISTS (SELECT FROM connections c
+                    WHERE c.tenant_id = $1 AND c.connection_id = p.connection_id
+                      AND c.user_id = $3))
  ORDER BY connection_id, resource
 """
 
 
 async def list_links(
-    conn: Conn, tenant_id: str, contact_ids: Sequence[UUID]
+    conn: Conn, tenant_id: str, contact_ids: Sequence[UUID], *, user_id: str | None = None
 ) -> dict[UUID, list[Link]]:
-    """Return where each contact is at Google."""
+    """Return where each contact is at Google; with `user_id` in that user's address books."""
     found: dict[UUID, list[Link]] = {one: [] for one in contact_ids}
-    for row in await conn.fetch(LIST_LINKS, tenant_id, list(contact_ids)):
+    for row in await conn.fetch(LIST_LINKS, tenant_id, list(contact_ids), user_id):
         found[row["contact_id"]].append(Link(row["connection_id"], row["resource"]))
     return found
 

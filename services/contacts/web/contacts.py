@@ -64,7 +64,7 @@ async def read_contacts(request: web.Request) -> web.Response:
         kept, cursor = pagination.cut(
             found, limit=query.limit, position=lambda one: ContactPosition(id=one.id)
         )
-        items = await shown(conn, who.tenant_id, kept)
+        items = await _shown(conn, who, kept)
     return reply(ContactPage(items=items, next_cursor=cursor))
 
 
@@ -84,7 +84,7 @@ async def create_contact(request: web.Request) -> web.Response:
         )
         contact = await keeping.create(turn, new)
         await turn.end()
-        response = await _answer(conn, contact, status=201)
+        response = await _answer(conn, who, contact, status=201)
         await idempotency.keep(conn, request, response)
     return response
 
@@ -94,7 +94,7 @@ async def read_contact(request: web.Request) -> web.Response:
     who, contact_id = caller(request), path_uuid(request)
     async with transaction(request.app[POOL]) as conn:
         found = await store.find_contact(conn, who.tenant_id, contact_id)
-        return await _answer(conn, keeping.visible(found, seen_by(who)))
+        return await _answer(conn, who, keeping.visible(found, seen_by(who)))
 
 
 async def change_contact(request: web.Request) -> web.Response:
@@ -108,7 +108,7 @@ async def change_contact(request: web.Request) -> web.Response:
         card = wanted.card(before.card, region=defaults.region)
         after = await keeping.change(turn, before, card, **_attributes(who, before, wanted))
         await turn.end()
-        return await _answer(conn, after)
+        return await _answer(conn, who, after)
 
 
 async def delete_contact(request: web.Request) -> web.Response:
@@ -138,21 +138,23 @@ async def merge_contact(request: web.Request) -> web.Response:
             raise InvalidInput.field("into", "is no contact") from None
         after = await unite(turn, contact, into, user_id=seen_by(who))
         await turn.end()
-        response = await _answer(conn, after)
+        response = await _answer(conn, who, after)
         await idempotency.keep(conn, request, response)
     return response
 
 
-async def shown(conn: Connection, tenant_id: str, contacts: Sequence[Contact]) -> list[ContactOut]:
-    """Return contacts as the API shows them."""
-    ids = [one.id for one in contacts]
-    memberships = await groups.groups_of_contacts(conn, tenant_id, ids)
-    links = await people.list_of_contacts(conn, tenant_id, ids)
+async def _shown(conn: Connection, who: Caller, contacts: Sequence[Contact]) -> list[ContactOut]:
+    """Return contacts as somebody sees them: a user none of their colleagues' groups and links."""
+    ids, user_id = [one.id for one in contacts], seen_by(who)
+    memberships = await groups.groups_of_contacts(conn, who.tenant_id, ids, owner_user_id=user_id)
+    links = await people.list_links(conn, who.tenant_id, ids, user_id=user_id)
     return [ContactOut.of(one, groups=memberships[one.id], links=links[one.id]) for one in contacts]
 
 
-async def _answer(conn: Connection, contact: Contact, *, status: int = 200) -> web.Response:
-    (body,) = await shown(conn, contact.tenant_id, [contact])
+async def _answer(
+    conn: Connection, who: Caller, contact: Contact, *, status: int = 200
+) -> web.Response:
+    (body,) = await _shown(conn, who, [contact])
     headers = {"ETag": etag(contact.version)}
     if status == HTTPStatus.CREATED:
         headers["Location"] = f"/v1/contacts/{contact.id}"

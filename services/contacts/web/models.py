@@ -15,7 +15,7 @@ from libs.common.pagination import Page, PageQuery
 from services.contacts.domain.card import LISTS, SINGLE, Address, Card, Email, Url
 from services.contacts.domain.contact import Contact
 from services.contacts.domain.items import led_card
-from services.contacts.domain.person import Known
+from services.contacts.domain.person import Link
 from services.contacts.domain.phones import phone_of
 
 LONGEST_TEXT = 1_024
@@ -312,28 +312,27 @@ class ContactOut(BaseModel):
     addresses: list[AddressOut]
     urls: list[UrlOut]
     custom: dict[str, str]
-    groups: list[UUID]
-    links: list[LinkOut] = Field(description="The people it is at Google")
+    groups: list[UUID] = Field(description="Of a user: their own")
+    links: list[LinkOut] = Field(description="The people it is at Google; of a user: in their own")
     problems: list[FieldProblemOut]
     created_at: datetime
     updated_at: datetime
 
     @classmethod
-    def of(cls, contact: Contact, *, groups: frozenset[UUID], links: Sequence[Known]) -> Self:
+    def of(cls, contact: Contact, *, groups: frozenset[UUID], links: Sequence[Link]) -> Self:
         """Return a contact as the API shows it."""
         card = contact.card
-        is_private = contact.entity_id is None and contact.owner_user_id is not None
         return cls.model_validate(
             {
                 **before_parts(card),
                 "id": contact.id,
                 "entity_id": contact.entity_id,
                 "owner_user_id": contact.owner_user_id,
-                "visible_to": "owner" if is_private else "tenant",
+                "visible_to": "owner" if contact.is_private else "tenant",
                 "version": contact.version,
                 "name": card.shown_name,
                 "groups": sorted(groups),
-                "links": [one for one in links if one.is_live],
+                "links": links,
                 "problems": problems(card),
                 "created_at": contact.created_at,
                 "updated_at": contact.updated_at,

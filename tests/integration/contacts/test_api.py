@@ -351,3 +351,28 @@ async def test_two_people_of_ones_own_address_book_that_are_merged_become_one_th
     await contacts.quiet()
     assert [row["name"] for row in await contacts.kept()] == ["Zoé Martin"]
     assert await merged()
+
+
+async def test_of_a_contact_that_colleagues_share_each_sees_their_own_groups_and_links(
+    contacts: Stand,
+) -> None:
+    await contacts.connect(confirmed=True)
+    made = await contacts.make(
+        given_name="Zoé", entity_id="crm-1", token=SERVICE, owner_user_id="ada"
+    )
+    path = f"/v1/contacts/{made['id']}"
+    group = (await contacts.call("POST", "/v1/contacts/groups", {"name": "Mine"})).body
+    members = f"/v1/contacts/groups/{group['id']}/members"
+    await contacts.call("PATCH", members, {"add": [made["id"]]})
+
+    async def is_linked() -> bool:
+        return len((await contacts.get(path))["links"]) == 1
+
+    await eventually(is_linked)
+    assert (await contacts.get(path))["groups"] == [group["id"]]
+    bob = await contacts.get(path, token=caller_token(user="bob"))
+    assert (bob["groups"], bob["links"]) == ([], [])
+    listed = (await contacts.get("/v1/contacts", token=caller_token(user="bob")))["items"]
+    assert [(one["groups"], one["links"]) for one in listed] == [([], [])]
+    service = await contacts.get(path, token=SERVICE)
+    assert (service["groups"], len(service["links"])) == ([group["id"]], 1)

@@ -61,8 +61,8 @@ MUTANTS = (
         "test_a_contact_of_the_crm_is_seen_by_all_and_another_by_its_owner_only",
         edit=(
             "services/contacts/domain/contact.py",
-            "        return self.entity_id is not None\n",
-            "        return True\n",
+            "return user_id is None or not self.is_private or self.owner_user_id == user_id",
+            "return True",
         ),
     ),
     mutant(

@@ -14,7 +14,7 @@ from services.contacts.domain.card import Address, Card, Email, Phone
 from services.contacts.domain.contact import Contact
 from services.contacts.domain.person import Link
 from services.contacts.domain.preferences import TenantDefaults
-from services.contacts.sync.changing.facts import MOST_LINKS, contact_event
+from services.contacts.sync.changing.facts import contact_event
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 ID, OTHER = UUID(int=1), UUID(int=2)
@@ -89,6 +89,6 @@ def test_nobody_hears_of_what_came_and_went_at_once() -> None:
 
 
 def test_a_contact_in_more_address_books_than_an_event_holds_is_told() -> None:
-    envelope = told(None, ZOE, links=MOST_LINKS + 1)
+    envelope = told(None, ZOE, links=events.MOST_LINKS + 1)
     assert envelope is not None
-    assert len(envelope.parse(events.ContactCreated).links) == MOST_LINKS
+    assert len(envelope.parse(events.ContactCreated).links) == events.MOST_LINKS

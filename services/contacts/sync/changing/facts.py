@@ -18,8 +18,6 @@ from services.contacts.domain.mapping import crm_fields
 from services.contacts.domain.person import Link
 from services.contacts.domain.preferences import TenantDefaults
 
-MOST_LINKS: Final = 100
-"""Of a contact that more colleagues have in their address books, the first are told."""
 EMAIL_PARTS: Final = tuple(one.name for one in fields(Email))
 PHONE_PARTS: Final = tuple(one.name for one in fields(Phone))
 
@@ -69,14 +67,13 @@ def _sealed(kind: EventClass[Any], facts: Mapping[str, Any], contact: Contact) -
 
 
 def _identity(contact: Contact, origin: Origin) -> dict[str, Any]:
-    is_owners = contact.entity_id is None and contact.owner_user_id is not None
     return {
         "origin": origin,
         "contact_id": str(contact.id),
         "version": contact.version,
         "owner_user_id": contact.owner_user_id,
         "entity": {"type": ENTITY_TYPE, "id": contact.entity_ref},
-        "visible_to": "owner" if is_owners else "tenant",
+        "visible_to": "owner" if contact.is_private else "tenant",
     }
 
 
@@ -91,6 +88,6 @@ def _facts(contact: Contact, links: Sequence[Link], defaults: TenantDefaults) ->
         "fields": crm_fields(card, defaults),
         "links": [
             {"connection_id": str(one.connection_id), "resource": one.resource}
-            for one in links[:MOST_LINKS]
+            for one in links[: events.MOST_LINKS]
         ],
     }

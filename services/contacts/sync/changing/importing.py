@@ -42,9 +42,7 @@ async def take_cards(
 
 def _is_known_to(contact: Contact, owner_user_id: str | None) -> bool:
     """Say whether somebody of the file can be a contact: of the tenant's file not a private one."""
-    if owner_user_id is None:
-        return contact.owner_user_id is None or contact.entity_id is not None
-    return contact.is_visible_to(owner_user_id)
+    return not contact.is_private if owner_user_id is None else contact.is_visible_to(owner_user_id)
 
 
 def _take(turn: Turn, book: "_Book", card: Card, owner_user_id: str | None) -> Outcome:
