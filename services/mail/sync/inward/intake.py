@@ -17,11 +17,11 @@ from services.mail.domain.history import Change, Chunk, deleted_ids, fold
 from services.mail.domain.keeping import Rules, must_look
 from services.mail.store import messages as store
 from services.mail.store.keeping import lock_held
+from services.mail.sync.inward.echoes import recognise
 from services.mail.sync.inward.fetching import Fetcher, Fetches
 from services.mail.sync.inward.keeper import Keeper
 from services.mail.sync.inward.writes import Writes
 from services.mail.sync.meaning.linking import Linker
-from services.mail.sync.outward.echoes import recognise
 
 DEAD_MESSAGE = "gmail.message"
 

@@ -22,10 +22,10 @@ from services.mail.sync.inward.keep_queue import queue_keeping
 from services.mail.sync.inward.keeper import Keeper
 from services.mail.sync.inward.raising import Raiser
 from services.mail.sync.inward.redacting import redact
+from services.mail.sync.inward.returns import Return, claim_returns, mark_returns
 from services.mail.sync.meaning.activities import Activities, copy_of
 from services.mail.sync.meaning.linking import Arrival, Linker
 from services.mail.sync.meaning.suggesting import suggest
-from services.mail.sync.outward.returns import Return, claim_returns, mark_returns
 
 
 class Writes:

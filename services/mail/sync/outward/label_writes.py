@@ -26,8 +26,8 @@ from services.mail.domain.connection import Connection
 from services.mail.domain.history import Change, Own
 from services.mail.google import Gmail, WritingBox
 from services.mail.store import messages
+from services.mail.sync.inward.echoes import LABELS
 from services.mail.sync.inward.intake import Intake
-from services.mail.sync.outward.echoes import LABELS
 
 FEW = 10
 """Alike up to here they are changed one by one (5 units each), beyond together (50 units)."""

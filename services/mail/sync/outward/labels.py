@@ -20,7 +20,7 @@ from services.mail.store import connections
 from services.mail.store import labels as store
 from services.mail.store.reading import StoredMessage
 from services.mail.sync.feeds import wake_writer
-from services.mail.sync.outward.echoes import LABELS
+from services.mail.sync.inward.echoes import LABELS
 
 
 @dataclass(frozen=True, slots=True)
