@@ -23,11 +23,14 @@ CREATE TABLE connections (
     preferences_version bigint  NOT NULL DEFAULT 0,
     -- From when on calendars are taken in; null: none was opened yet.
     complete_since  timestamptz,
+    -- Somebody ends it: what is taken out of Google first, and until when at most.
+    leave           jsonb,
     PRIMARY KEY (tenant_id, connection_id)
 );
 
 CREATE INDEX connections_account ON connections (account_id);
 CREATE INDEX connections_user ON connections (tenant_id, user_id);
+CREATE INDEX connections_leaving ON connections (tenant_id, connection_id) WHERE leave IS NOT NULL;
 
 -- What holds for all connections of a tenant: templates, variables of the company, its zone.
 CREATE TABLE tenant_defaults (

@@ -80,7 +80,8 @@ class ConnectionRows(Generic[C]):
     ) -> None:
         self._of = of
         self._values = values
-        columns = ", ".join((*CORE, *own))
+        self._columns = (*CORE, *own)
+        columns = ", ".join(self._columns)
         select = f"SELECT {columns} FROM connections"  # noqa: S608 - constants
         self._find = f"{select} WHERE tenant_id = $1 AND connection_id = $2"
         self._lock = f"{self._find} FOR UPDATE"
@@ -101,6 +102,10 @@ class ConnectionRows(Generic[C]):
             " WHERE c.event_sequence <= EXCLUDED.event_sequence AND c.erased_at IS NULL"
             " RETURNING true"
         )
+
+    def columns(self, table: str) -> str:
+        """Return the columns that make a connection, for a query that joins others to `table`."""
+        return ", ".join(f"{table}.{name}" for name in self._columns)
 
     async def find(self, conn: Conn, tenant_id: str, connection_id: UUID) -> C | None:
         """Return the tenant's connection, None when it has no such one (with the product)."""

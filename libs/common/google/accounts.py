@@ -170,6 +170,20 @@ class AuthClient:
             query["cursor"] = page.next_cursor
         raise Transient("The list of connections does not end.")
 
+    async def end(self, connection_id: UUID, *, purge: bool) -> None:
+        """End this service's product of a connection; ending what is over changes nothing.
+
+        Args:
+            connection_id: of which connection.
+            purge: everything that was read for it is to go, too.
+
+        Raises:
+            NotFound: no such connection, or it never had this product.
+            Transient: auth cannot be reached.
+        """
+        wanted = {"product": self._caller, "purge": purge}
+        await self._call("POST", f"/internal/v1/connections/{connection_id}/end", wanted)
+
     async def close(self) -> None:
         """Give up what is being asked; call it before the session is closed."""
         tasks = list(self._asking.values())
@@ -199,7 +213,7 @@ class AuthClient:
         TOKENS.labels("auth" if error is None else type(error).__name__).inc()
 
     async def _call(self, method: str, path: str, content: object = None) -> bytes:
-        """Return the body of auth's answer; reading and asking for tokens may be repeated."""
+        """Return the body of auth's answer; all that is asked of it may be repeated."""
 
         async def once(left_s: float) -> bytes:
             now = clock.now()

@@ -6,12 +6,14 @@ from uuid import UUID
 from aiohttp import web
 from pydantic import BaseModel, Field
 
+from libs.common import clock
 from libs.common.db import transaction
-from libs.common.errors import Conflict, NotFound
+from libs.common.errors import Conflict, Forbidden, NotFound
 from libs.common.pagination import Page, PageQuery, cut, decode_cursor
-from libs.common.web import path_uuid, read_body, read_query, reply
+from libs.common.web import internal_caller, path_uuid, read_body, read_query, reply
 from services.auth.domain.model import LIVE, Access, Connection, Product, State
 from services.auth.store import connections as store
+from services.auth.sync.disconnect import disconnect, revoke
 from services.auth.web import models
 from services.auth.web.keys import CONTEXT, REFRESHER
 
@@ -62,6 +64,20 @@ class TokenView(BaseModel):
     scopes: list[str]
 
 
+class EndRequest(models.Strict):
+    """Which product of a connection is over."""
+
+    product: Product
+    purge: bool = Field(default=False, description="Also remove what was read for it")
+
+
+class EndedView(BaseModel):
+    """What is left of the connection."""
+
+    id: UUID
+    state: State
+
+
 async def list_internal(request: web.Request) -> web.Response:
     """GET /internal/v1/connections: all confirmed ones that have a product, of all tenants."""
     query = read_query(request, InternalListQuery)
@@ -91,6 +107,25 @@ async def give_token(request: web.Request) -> web.Response:
             access_token=token.token, expires_at=token.expires_at, scopes=sorted(token.scopes)
         )
     )
+
+
+async def end_product(request: web.Request) -> web.Response:
+    """POST /internal/v1/connections/{id}/end: a service has finished with its own product.
+
+    As DELETE /v1/connections/{id} does it, for a service that had to put things in order at
+    Google while it still could.
+    """
+    body, context = await read_body(request, EndRequest), request.app[CONTEXT]
+    if body.product != internal_caller(request):
+        raise Forbidden("A service ends its own product only.")
+    async with transaction(context.pool) as conn:
+        connection = await store.find_connection(conn, path_uuid(request))
+        if connection is None:
+            raise NotFound("There is no such connection.")
+        ended = await disconnect(conn, connection, body.product, purge=body.purge, now=clock.now())
+    if ended.state is State.DISCONNECTED and ended.account_id is not None:
+        await revoke(context, ended.account_id)  # at once if Google lets us
+    return reply(EndedView(id=ended.id, state=ended.state))
 
 
 def _check_usable(connection: Connection, product: Product) -> None:

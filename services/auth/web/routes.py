@@ -160,6 +160,18 @@ ROUTES = (
         errors=(InvalidInput, NotFound, Conflict, Transient),
         tags=("internal",),
     ),
+    Route(
+        method="POST",
+        path="/internal/v1/connections/{id}/end",
+        handler=internal.end_product,
+        access=Access.INTERNAL,
+        summary="End the calling service's product of a connection",
+        body=internal.EndRequest,
+        returns=internal.EndedView,
+        max_body=MAX_BODY,
+        errors=(InvalidInput, NotFound, Forbidden, Transient),
+        tags=("internal",),
+    ),
     # Below what the proxies lead to auth anyway.
     *privacy.routes("/v1/connections"),
 )

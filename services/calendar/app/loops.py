@@ -29,6 +29,7 @@ from services.calendar.sync import feeds
 from services.calendar.sync.measuring import measure_for_ever
 from services.calendar.sync.telling import tell_of_feed
 from services.calendar.web.appointments import APPOINTMENTS
+from services.calendar.web.leaving import LEAVING
 from services.calendar.web.privacy import DESK
 
 IDLE_S = 3600.0
@@ -46,6 +47,7 @@ def loops_of(roles: frozenset[str]) -> list[tuple[str, Loop]]:
             ("reconcile", _run_reconcile),
             ("housekeeping", _run_housekeeping),
             ("reminders", _run_reminders),
+            ("leaving", _run_leaving),
             ("privacy", _run_privacy),
             ("measuring", _run_measuring),
         ]
@@ -81,6 +83,10 @@ async def _run_background(app: web.Application) -> None:
 
 async def _run_reminders(app: web.Application) -> None:
     await app[REMINDERS].tell_for_ever()
+
+
+async def _run_leaving(app: web.Application) -> None:
+    await app[LEAVING].leave_for_ever()
 
 
 async def _run_measuring(app: web.Application) -> None:

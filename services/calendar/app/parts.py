@@ -43,6 +43,7 @@ from services.calendar.sync.inward.watching import Watching
 from services.calendar.sync.outward.appointments import Appointments
 from services.calendar.sync.outward.carrier import EventCarrier
 from services.calendar.sync.outward.conflicts import Conflicts
+from services.calendar.sync.outward.leaving import Leaving
 from services.calendar.sync.outward.mirroring import Mirroring
 from services.calendar.sync.outward.outgoing import Outgoing
 from services.calendar.sync.reminders import Reminders
@@ -50,6 +51,7 @@ from services.calendar.sync.settings import SettingsWriter
 from services.calendar.sync.work import Work
 from services.calendar.web.appointments import APPOINTMENTS
 from services.calendar.web.conflicts import CONFLICTS
+from services.calendar.web.leaving import LEAVING
 from services.calendar.web.outgoing import OUTGOING
 from services.calendar.web.privacy import DESK
 from services.calendar.web.push import KEYS, NOTICES
@@ -109,6 +111,7 @@ def _wire(app: web.Application, pool: db.Pool, google: GoogleCalendar, auth: Aut
         pool, horizon=timedelta(seconds=settings.reminder_horizon), now=clock.now
     )
     appointments = app[APPOINTMENTS] = Appointments(now=clock.now)
+    app[LEAVING] = Leaving(pool, appointments, auth, now=clock.now)
     mirroring = Mirroring(pool, appointments, now=clock.now)
     replays = Replays(pool, google, intake=intake, now=clock.now)
     app[WORK] = Work(

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from libs.common.connections.model import Connected, Told, core
+from libs.common.connections.model import Access, Connected, Told, core, is_over
+from services.calendar.domain.leaving import Leave
 from services.calendar.domain.preferences import DEFAULT, Direction, Preferences
 
 
@@ -16,11 +17,18 @@ class Connection(Connected):
     """Rises when preferences change."""
     complete_since: datetime | None = None
     """From when on calendars are taken in; None: none was opened yet."""
+    leave: Leave | None = None
+    """Somebody ends it; None: nobody does."""
 
     @property
     def is_paused(self) -> bool:
         """Say whether somebody has switched it off on our side."""
         return not self.preferences.enabled
+
+    @property
+    def can_write(self) -> bool:
+        """Say whether anything in Google can be changed at present."""
+        return self.is_read and self.access is Access.WRITE
 
     @property
     def takes_in(self) -> bool:
@@ -34,13 +42,18 @@ class Connection(Connected):
 
 
 def updated(told: Told, current: Connection | None, *, now: datetime) -> Connection:
-    """Return the connection after what was told; what the tenant set of it stays."""
+    """Return the connection after what was told; what the tenant set of it stays.
+
+    Who has just consented again does not leave any more.
+    """
     told_us = core(told, current, now=now)
     if current is None:
         return Connection(**told_us)
+    settled = told.fresh or is_over(told)
     return Connection(
         **told_us,
         preferences=current.preferences,
         preferences_version=current.preferences_version,
         complete_since=current.complete_since,
+        leave=None if settled else current.leave,
     )

@@ -151,21 +151,22 @@ async def list_in_window(
     return [stored_of(row) for row in rows]
 
 
-LIST_MIRRORED = """
+LOCK_MIRRORED = """
 SELECT tenant_id, body, connection_id, calendar_id, google_id, generation, wished, sequence, reason,
        updated_at
   FROM appointments
  WHERE tenant_id = $1 AND connection_id = $2 AND google_id IS NOT NULL
    AND ($3::timestamptz IS NULL OR ends_at > $3)
  ORDER BY appointment_id
+   FOR UPDATE
 """
 
 
-async def list_mirrored(
-    conn: Conn, tenant_id: str, connection_id: UUID, *, from_: datetime | None
+async def lock_mirrored(
+    conn: Conn, tenant_id: str, connection_id: UUID, *, since: datetime | None
 ) -> list[StoredAppointment]:
-    """Return the appointments that a connection mirrors, of those that end after `from_`."""
-    rows = await conn.fetch(LIST_MIRRORED, tenant_id, connection_id, from_)
+    """Return and lock the appointments a connection mirrors, of those that end after `since`."""
+    rows = await conn.fetch(LOCK_MIRRORED, tenant_id, connection_id, since)
     return [stored_of(row) for row in rows]
 
 

@@ -8,6 +8,7 @@ from libs.common.connections import ConnectionRows, rows
 from libs.common.connections.rows import core_of
 from libs.common.db import Connection as Conn
 from services.calendar.domain.connection import Connection
+from services.calendar.domain.leaving import leave_of
 from services.calendar.domain.preferences import preferences_of
 
 
@@ -18,10 +19,11 @@ def connection_of(row: Any) -> Connection:
         preferences=preferences_of(row["preferences"]),
         preferences_version=row["preferences_version"],
         complete_since=row["complete_since"],
+        leave=leave_of(row["leave"]),
     )
 
 
-OWN = ("preferences", "preferences_version", "complete_since")
+OWN = ("preferences", "preferences_version", "complete_since", "leave")
 
 ROWS = ConnectionRows(OWN, connection_of, begins=(), values=lambda _: ())
 find_connection = ROWS.find

@@ -307,7 +307,8 @@ FORGET_CHANNELS = "DELETE FROM channels WHERE account_id = $1"
 FORGET_USER = """
 UPDATE connections
    SET user_id = '', email = '', account_id = '00000000-0000-0000-0000-000000000000',
-       reauthorize_url = NULL, preferences = '{}', complete_since = NULL, erased_at = $3
+       reauthorize_url = NULL, preferences = '{}', complete_since = NULL, leave = NULL,
+       erased_at = $3
  WHERE tenant_id = $1 AND connection_id = $2 AND purge = 'done'
 """
 

@@ -8,7 +8,7 @@ from libs.common.feeds import Feed
 from services.calendar.domain.connection import Connection
 from services.calendar.store.calendars import Calendar, calendar_of
 from services.calendar.store.channels import Watch
-from services.calendar.store.connections import connection_of
+from services.calendar.store.connections import ROWS, connection_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +20,8 @@ class Beginning:
     watch: Watch
 
 
-FIND_BEGINNING = """
-SELECT c.tenant_id, c.connection_id, c.account_id, c.user_id, c.email, c.access, c.state,
-       c.reauthorize_url, c.event_sequence, c.purge, c.updated_at, c.preferences,
-       c.preferences_version, c.complete_since,
+FIND_BEGINNING = f"""
+SELECT {ROWS.columns("c")},
        k.id, k.google_id, k.summary, k.zone, k.access_role, k.is_primary, k.has_meet, k.hidden,
        k.color, k.chosen, k.gone_at,
        w.failure, COALESCE(w.renew_at <= $4, true) AS is_due
@@ -31,7 +29,7 @@ SELECT c.tenant_id, c.connection_id, c.account_id, c.user_id, c.email, c.access,
   JOIN calendars k ON k.tenant_id = c.tenant_id AND k.connection_id = c.connection_id
   LEFT JOIN watches w ON w.account_id = c.account_id AND w.google_id = k.google_id
  WHERE c.tenant_id = $1 AND c.connection_id = $2 AND k.google_id = $3
-"""
+"""  # noqa: S608 - constants
 
 
 async def find_beginning(conn: Conn, feed: Feed, *, now: datetime) -> Beginning | None:
@@ -62,10 +60,8 @@ class Todo:
     """Channels that tell in vain."""
 
 
-FIND_TODO = """
-SELECT c.tenant_id, c.connection_id, c.account_id, c.user_id, c.email, c.access, c.state,
-       c.reauthorize_url, c.event_sequence, c.purge, c.updated_at, c.preferences,
-       c.preferences_version, c.complete_since,
+FIND_TODO = f"""
+SELECT {ROWS.columns("c")},
        EXISTS (SELECT FROM link_work w
                 WHERE w.tenant_id = $1 AND w.connection_id = $2) AS links,
        EXISTS (SELECT FROM mirror_work w
@@ -81,7 +77,7 @@ SELECT c.tenant_id, c.connection_id, c.account_id, c.user_id, c.email, c.access,
                   AND h.resource_id IS NOT NULL) AS channels
   FROM connections c
  WHERE c.tenant_id = $1 AND c.connection_id = $2
-"""
+"""  # noqa: S608 - constants
 
 
 async def find_todo(conn: Conn, feed: Feed) -> Todo | None:

@@ -15,7 +15,7 @@ from libs.common.feeds import FeedState
 from libs.common.feeds.store import list_feeds
 from libs.common.writes import store as ledger
 from services.calendar.domain.connection import Connection, updated
-from services.calendar.store import appointments, calendars, channels
+from services.calendar.store import appointments, calendars, channels, leaving
 from services.calendar.store import connections as store
 from services.calendar.store import events as events_store
 from services.calendar.sync.feeds import LIST, open_all
@@ -46,8 +46,10 @@ class Connections(Following[Connection]):
 
     async def become(self, conn: Conn, told: Told, current: Connection | None) -> Connection:
         """Return the connection after what was told."""
-        del conn
-        return updated(told, current, now=self._now())
+        new = updated(told, current, now=self._now())
+        if current is not None and current.leave is not None and new.leave is None:
+            await leaving.set_leave(conn, new.tenant_id, new.id, None)
+        return new
 
     async def open(self, conn: Conn, new: Connection) -> None:
         """Open the connection's feeds."""

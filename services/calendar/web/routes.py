@@ -8,13 +8,13 @@ from services.calendar.web import (
     calendars,
     conflicts,
     events,
+    leaving,
     outgoing,
     privacy,
     push,
     settings,
     status,
     sync,
-    withdrawing,
 )
 
 ROUTES = (
@@ -26,7 +26,7 @@ ROUTES = (
     *conflicts.ROUTES,
     *settings.ROUTES,
     *status.ROUTES,
-    *withdrawing.ROUTES,
+    *leaving.ROUTES,
     *availability.ROUTES,
     *activities.ROUTES,
     *sync.ROUTES,

@@ -125,6 +125,7 @@ def _status(one: Connection, seen: _Seen, *, now: datetime) -> ConnectionStatus:
             conflict_policy=mine.conflict_policy,
             target_calendar_id=mine.target_calendar_id,
         ),
+        ends_by=one.leave and one.leave.by,
         complete_since=one.complete_since,
         feeds=[_feed(feed, listed) for feed in feeds],
         calendars=[

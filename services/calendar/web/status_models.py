@@ -74,6 +74,9 @@ class ConnectionStatus(BaseModel):
     access: str
     paused: bool = Field(description="Somebody switched it off here")
     settings: SettingsSummary
+    ends_by: datetime | None = Field(
+        description="Somebody ends it: what was mirrored is taken out of Google till then"
+    )
     complete_since: datetime | None = Field(description="From when on calendars are here in full")
     feeds: list[FeedOut]
     calendars: list[WatchedOut] = Field(description="Those that are read")

@@ -7,7 +7,7 @@ from uuid import UUID
 from libs.common.db import Connection as Conn
 from libs.common.feeds import Feed
 from services.mail.domain.connection import Connection
-from services.mail.store.connections import connection_of
+from services.mail.store.connections import ROWS, connection_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,18 +19,15 @@ class Beginning:
     """Its watch needs nothing from us: `claim_watch` would refuse it."""
 
 
-FIND_BEGINNING = """
-SELECT c.tenant_id, c.connection_id, c.account_id, c.user_id, c.email, c.access, c.policy, c.state,
-       c.reauthorize_url, c.event_sequence, c.purge, c.updated_at, c.backfill_days,
-       c.complete_since, c.preferences, c.preferences_version, c.paused_at, c.paused_by,
-       c.tenant_paused_at, c.visibility,
+FIND_BEGINNING = f"""
+SELECT {ROWS.columns("c")},
        EXISTS (SELECT FROM watches w
                 WHERE w.account_id = c.account_id
                   AND (w.lease_until > $4
                        OR (w.renew_at > $4 AND w.topic IS NOT DISTINCT FROM $3))) AS watched
   FROM connections c
  WHERE c.tenant_id = $1 AND c.connection_id = $2
-"""
+"""  # noqa: S608 - constants
 
 
 async def find_beginning(conn: Conn, feed: Feed, topic: str, *, now: datetime) -> Beginning | None:

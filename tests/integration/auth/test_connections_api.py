@@ -146,6 +146,7 @@ async def test_every_route_holds_against_everybody(
             bodies={
                 ("POST", "/v1/connections/{id}/confirm"): {"user_id": "ada"},
                 ("POST", "/internal/v1/connections/{id}/token"): {"product": "mail"},
+                ("POST", "/internal/v1/connections/{id}/end"): {"product": "mail"},
             },
         )
 

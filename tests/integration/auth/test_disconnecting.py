@@ -1,7 +1,7 @@
 """Disconnecting: one product or all, and revoking only what nobody uses any more."""
 
 import asyncio
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -18,6 +18,7 @@ from tests.emulated import Emulated
 from tests.integration.auth.stand import (
     ALICE,
     RETURN_URL,
+    Answer,
     Later,
     Stand,
     browser,
@@ -370,3 +371,44 @@ async def test_a_return_address_removed_from_the_list_is_refused_at_renewal(auth
     answer = await auth.call("POST", f"/v1/connections/{connection['id']}/reauthorize", body)
 
     assert (answer.status, answer.fields) == (400, ["return_url"])
+
+
+async def end_own(auth: Stand, connection: dict[str, str], product: str) -> Answer:
+    path = f"/internal/v1/connections/{connection['id']}/end"
+    return await auth.internal("POST", path, {"product": product})
+
+
+async def test_a_service_ends_its_own_product(auth: Stand, emulator: Emulated) -> None:
+    connection = await auth.connect(products=TWO)
+
+    answer = await end_own(auth, connection, "mail")
+
+    assert (answer.status, answer.body["state"]) == (200, "active")
+    shown = await auth.show(connection["id"])
+    assert [one["name"] for one in shown["products"]] == ["contacts"]
+    assert await has_grant(emulator)
+
+
+async def test_a_service_that_ends_the_last_product_revokes(
+    auth: Stand, emulator: Emulated
+) -> None:
+    connection = await auth.connect()
+
+    first, again = [await end_own(auth, connection, "mail") for _ in range(2)]
+
+    assert [one.body["state"] for one in (first, again)] == ["disconnected"] * 2
+    assert not await has_grant(emulator)
+
+
+async def test_a_service_does_not_end_anothers_product(auth: Stand) -> None:
+    connection = await auth.connect(products=TWO)
+
+    answer = await end_own(auth, connection, "contacts")
+
+    assert answer.status == 403
+    assert len((await auth.show(connection["id"]))["products"]) == 2
+
+
+async def test_a_connection_nobody_knows_is_not_ended_by_a_service(auth: Stand) -> None:
+    answer = await end_own(auth, {"id": str(uuid4())}, "mail")
+    assert answer.status == 404

@@ -138,21 +138,6 @@ async def test_appointments_from_before_the_connection_are_mirrored_after_it(
     await eventually(is_there)
 
 
-async def test_future_appointments_are_withdrawn_before_a_connection_ends(
-    calendar: Stand,
-) -> None:
-    connection_id = await calendar.connect()
-    google_id = await mirrored(calendar)
-    answer = await calendar.call(
-        "POST",
-        f"/v1/calendar/connections/{connection_id}/withdraw?wait=20",
-        {},
-        headers={"Idempotency-Key": "w"},
-    )
-    assert (answer.status, answer.body["removing"], answer.body["left"]) == (202, 1, 0)
-    assert (await calendar.one_at_google(google_id))["status"] == "cancelled"
-
-
 async def test_a_reconnected_calendar_has_no_second_event(calendar: Stand) -> None:
     connection_id = await calendar.connect()
     await mirrored(calendar)

@@ -7,6 +7,7 @@ CHANGES = "services/calendar/domain/changes.py"
 ANSWERS = "services/calendar/google/answers.py"
 BODIES = "services/calendar/google/bodies.py"
 API = "services/calendar/google/api.py"
+LEAVING = "services/calendar/sync/outward/leaving.py"
 MAKING = "services/calendar/sync/outward/making.py"
 INTAKE = "services/calendar/sync/inward/intake.py"
 ECHOES = "services/calendar/sync/inward/echoes.py"
@@ -208,5 +209,38 @@ MUTANTS = (
         "tests/integration/calendar/test_webhook.py::"
         "test_a_notice_with_an_old_number_is_answered_and_calls_nothing",
         edit=(CHANNEL, "if notice.number <= channel.last_number:", "if notice.number < 0:"),
+    ),
+    mutant(
+        "left-before-it-was-tidied",
+        "A connection ends while our own events still stand in its calendar.",
+        "tests/integration/calendar/test_leaving.py::"
+        "test_future_appointments_go_from_google_before_the_connection_ends",
+        edit=(
+            LEAVING,
+            "return leave if await count_open(conn, tenant_id, connection_id) == 0",
+            "return leave if connection",
+        ),
+    ),
+    mutant(
+        "mirrored-while-leaving",
+        "New appointments go into a calendar that somebody leaves.",
+        "tests/integration/calendar/test_leaving.py::"
+        "test_nothing_is_written_into_a_calendar_that_somebody_leaves",
+        edit=(
+            "services/calendar/sync/outward/targets.py",
+            "if found.leave is not None:",
+            "if found.leave is found:",
+        ),
+    ),
+    mutant(
+        "stayed-and-made-again",
+        "What could not be removed in time is made a second time for who connects again.",
+        "tests/integration/calendar/test_leaving.py::"
+        "test_what_could_not_be_removed_is_not_made_twice",
+        edit=(
+            "services/calendar/sync/outward/appointments.py",
+            "replace(gone, generation=one.generation)",
+            "gone",
+        ),
     ),
 )

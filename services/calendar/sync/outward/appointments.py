@@ -131,15 +131,16 @@ class Appointments:
                     await store.put_appointment(conn, mirrored)
         return found[-1].appointment.appointment_id if len(found) == AT_ONCE else None
 
-    async def withdraw(self, conn: Conn, connection: Connection, *, from_: datetime | None) -> int:
-        """Let mirrors of a connection be removed, of appointments that end after `from_`.
+    async def withdraw(self, conn: Conn, connection: Connection, *, since: datetime | None) -> int:
+        """Let mirrors of a connection be removed, of appointments that end after `since`.
 
         None: of all. Return how many.
         """
-        found = await store.list_mirrored(conn, connection.tenant_id, connection.id, from_=from_)
+        found = await store.lock_mirrored(conn, connection.tenant_id, connection.id, since=since)
         for one in found:
-            gone = await self._removed(conn, one, reason="withdrawn")
-            await store.put_appointment(conn, gone)
+            gone = await self._removed(conn, one, reason="connection-ending")
+            # Perhaps it is not gone when the connection is: who comes again looks for it first.
+            await store.put_appointment(conn, replace(gone, generation=one.generation))
         return len(found)
 
     async def _mirror(

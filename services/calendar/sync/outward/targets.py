@@ -25,11 +25,14 @@ async def target_of(conn: Conn, connection: Connection, calendar_id: UUID | None
 
     Raises:
         Conflict: `not-connected`, `reauthorization-required`, `connection-disabled`,
-            `connection-paused`, `direction-from-google` or `calendars-unknown` (yet).
+            `connection-paused`, `connection-ending`, `direction-from-google` or
+            `calendars-unknown` (yet).
         Forbidden: `read-only-connection` or `read-only-calendar`.
         InvalidInput: `calendar_id` names no calendar of the connection's.
     """
     found = writable(connection)
+    if found.leave is not None:
+        raise Conflict("The connection is being ended.", slug="connection-ending")
     if not found.gives_out:
         raise Conflict("The settings let nothing go to Google.", slug="direction-from-google")
     known = await calendars.list_calendars(conn, found.tenant_id, [found.id])

@@ -88,6 +88,13 @@ async def test_a_token_is_asked_for_the_callers_product_under_a_service_token(
     assert auth.callers == ["mail"]
 
 
+async def test_a_service_ends_its_product(auth: Auth, client: AuthClient) -> None:
+    await client.end(ONE, purge=True)
+
+    path = f"/internal/v1/connections/{ONE}/end"
+    assert auth.asked == [{"product": "mail", "purge": True, "path": path}]
+
+
 async def test_a_token_is_kept_while_it_lives(auth: Auth, client: AuthClient) -> None:
     assert await client.access_token(ONE) == await client.access_token(ONE)
     assert len(auth.asked) == 1
