@@ -79,6 +79,8 @@ CREATE TABLE connection_products (
     scopes text[] NOT NULL DEFAULT '{}',
     disconnected_at timestamptz,
     purged boolean NOT NULL DEFAULT false,
+    -- When the person last consented to it: what asks for its end from before is too late.
+    wanted_at timestamptz,
     PRIMARY KEY (tenant_id, connection_id, product),
     FOREIGN KEY (tenant_id, connection_id)
         REFERENCES connections (tenant_id, id) ON DELETE CASCADE,

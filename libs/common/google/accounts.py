@@ -170,18 +170,20 @@ class AuthClient:
             query["cursor"] = page.next_cursor
         raise Transient("The list of connections does not end.")
 
-    async def end(self, connection_id: UUID, *, purge: bool) -> None:
+    async def end(self, connection_id: UUID, *, purge: bool, asked_at: datetime) -> None:
         """End this service's product of a connection; ending what is over changes nothing.
 
         Args:
             connection_id: of which connection.
             purge: everything that was read for it is to go, too.
+            asked_at: when somebody asked for it.
 
         Raises:
+            Conflict: `consented-since`: the person wants it again.
             NotFound: no such connection, or it never had this product.
             Transient: auth cannot be reached.
         """
-        wanted = {"product": self._caller, "purge": purge}
+        wanted = {"product": self._caller, "purge": purge, "asked_at": asked_at.isoformat()}
         await self._call("POST", f"/internal/v1/connections/{connection_id}/end", wanted)
 
     async def close(self) -> None:

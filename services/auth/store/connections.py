@@ -26,20 +26,23 @@ async def add_connection(conn: Database, connection: Connection, wishes: Sequenc
         connection.return_url,
         connection.created_at,
     )
-    await wish_products(conn, connection.tenant_id, connection.id, wishes)
+    await wish_products(
+        conn, connection.tenant_id, connection.id, wishes, now=connection.created_at
+    )
 
 
 WISH_PRODUCTS = """
-INSERT INTO connection_products (tenant_id, connection_id, product, wanted)
-SELECT $1, $2, product, wanted
+INSERT INTO connection_products (tenant_id, connection_id, product, wanted, wanted_at)
+SELECT $1, $2, product, wanted, $5
   FROM unnest($3::text[], $4::text[]) AS wish (product, wanted)
 ON CONFLICT (tenant_id, connection_id, product) DO UPDATE
-   SET wanted = excluded.wanted, disconnected_at = NULL, purged = false
+   SET wanted = excluded.wanted, wanted_at = excluded.wanted_at, disconnected_at = NULL,
+       purged = false
 """
 
 
 async def wish_products(
-    conn: Database, tenant_id: str, connection_id: UUID, wishes: Sequence[Wish]
+    conn: Database, tenant_id: str, connection_id: UUID, wishes: Sequence[Wish], *, now: datetime
 ) -> None:
     """Record what the connection is to have; what is granted of it is for `set_grants`."""
     await conn.execute(
@@ -48,7 +51,23 @@ async def wish_products(
         connection_id,
         [wish.product for wish in wishes],
         [wish.access for wish in wishes],
+        now,
     )
+
+
+WANTED_SINCE = """
+SELECT EXISTS (SELECT FROM connection_products
+                WHERE tenant_id = $1 AND connection_id = $2 AND product = $3
+                  AND disconnected_at IS NULL AND wanted_at > $4)
+"""
+
+
+async def is_wanted_since(
+    conn: Database, connection: Connection, product: Product, moment: datetime
+) -> bool:
+    """Return whether somebody has consented to the product after that moment."""
+    given = connection.tenant_id, connection.id, product, moment
+    return bool(await conn.fetchval(WANTED_SINCE, *given))
 
 
 LIST_CONNECTIONS = """

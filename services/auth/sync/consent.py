@@ -184,7 +184,7 @@ async def _accept(
             raise _Refused(refusal)
         await accounts.store_consent(conn, account_id, granted_scopes, now=now)
         await _store_tokens(conn, context, account_id, grant)
-        await store.wish_products(conn, mine.tenant_id, mine.id, consent.wishes)
+        await store.wish_products(conn, mine.tenant_id, mine.id, consent.wishes, now=now)
         await store.set_account(conn, mine.id, account_id, consent.return_url, now=now)
         account = (await accounts.get_vault(conn, account_id)).account  # as it is by now
         await settle_all(conn, context, account, cause="consent", now=now)

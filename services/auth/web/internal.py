@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from libs.common import clock
 from libs.common.db import transaction
 from libs.common.errors import Conflict, Forbidden, NotFound
+from libs.common.moments import Moment
 from libs.common.pagination import Page, PageQuery, cut, decode_cursor
 from libs.common.web import internal_caller, path_uuid, read_body, read_query, reply
 from services.auth.domain.model import LIVE, Access, Connection, Product, State
@@ -69,6 +70,7 @@ class EndRequest(models.Strict):
 
     product: Product
     purge: bool = Field(default=False, description="Also remove what was read for it")
+    asked_at: Moment = Field(description="When the person asked for it; a later consent counts")
 
 
 class EndedView(BaseModel):
@@ -122,6 +124,8 @@ async def end_product(request: web.Request) -> web.Response:
         connection = await store.find_connection(conn, path_uuid(request))
         if connection is None:
             raise NotFound("There is no such connection.")
+        if await store.is_wanted_since(conn, connection, body.product, body.asked_at):
+            raise Conflict("Somebody consented to it since.", slug="consented-since")
         ended = await disconnect(conn, connection, body.product, purge=body.purge, now=clock.now())
     if ended.state is State.DISCONNECTED and ended.account_id is not None:
         await revoke(context, ended.account_id)  # at once if Google lets us

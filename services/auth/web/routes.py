@@ -169,7 +169,7 @@ ROUTES = (
         body=internal.EndRequest,
         returns=internal.EndedView,
         max_body=MAX_BODY,
-        errors=(InvalidInput, NotFound, Forbidden, Transient),
+        errors=(InvalidInput, NotFound, Forbidden, Conflict, Transient),
         tags=("internal",),
     ),
     # Below what the proxies lead to auth anyway.

@@ -1,6 +1,6 @@
 """Connections as the calendar service sees them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from libs.common.connections.model import Access, Connected, Told, core, is_over
@@ -44,8 +44,11 @@ class Connection(Connected):
 def updated(told: Told, current: Connection | None, *, now: datetime) -> Connection:
     """Return the connection after what was told; what the tenant set of it stays.
 
-    Who has just consented again does not leave any more.
+    Who has just consented again does not leave any more. Who leaves may have asked for what was
+    read to go, which auth does not tell of when it has forgotten the connection.
     """
+    if current is not None and current.leave is not None and is_over(told):
+        told = replace(told, purge=told.purge or current.leave.purge)
     told_us = core(told, current, now=now)
     if current is None:
         return Connection(**told_us)

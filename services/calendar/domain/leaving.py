@@ -29,6 +29,8 @@ class Leave:
     removal: Removal
     purge: bool
     """What was read is to go, too."""
+    ended: bool = False
+    """Auth has ended it; that is not heard of yet."""
 
     @property
     def since(self) -> datetime | None:

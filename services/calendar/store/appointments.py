@@ -151,22 +151,36 @@ async def list_in_window(
     return [stored_of(row) for row in rows]
 
 
+COUNT_MIRRORED = """
+SELECT count(*) FROM appointments
+ WHERE tenant_id = $1 AND connection_id = $2 AND google_id IS NOT NULL
+   AND ($3::timestamptz IS NULL OR ends_at > $3)
+"""
+
+
+async def count_mirrored(
+    conn: Conn, tenant_id: str, connection_id: UUID, *, since: datetime | None
+) -> int:
+    """Return how many appointments a connection mirrors, of those that end after `since`."""
+    return int(await conn.fetchval(COUNT_MIRRORED, tenant_id, connection_id, since))
+
+
 LOCK_MIRRORED = """
 SELECT tenant_id, body, connection_id, calendar_id, google_id, generation, wished, sequence, reason,
        updated_at
   FROM appointments
  WHERE tenant_id = $1 AND connection_id = $2 AND google_id IS NOT NULL
    AND ($3::timestamptz IS NULL OR ends_at > $3)
- ORDER BY appointment_id
-   FOR UPDATE
+ ORDER BY appointment_id LIMIT $4
+   FOR UPDATE SKIP LOCKED
 """
 
 
 async def lock_mirrored(
-    conn: Conn, tenant_id: str, connection_id: UUID, *, since: datetime | None
+    conn: Conn, tenant_id: str, connection_id: UUID, *, since: datetime | None, limit: int
 ) -> list[StoredAppointment]:
-    """Return and lock the appointments a connection mirrors, of those that end after `since`."""
-    rows = await conn.fetch(LOCK_MIRRORED, tenant_id, connection_id, since)
+    """Return and lock some of those, but for what somebody else is changing just now."""
+    rows = await conn.fetch(LOCK_MIRRORED, tenant_id, connection_id, since, limit)
     return [stored_of(row) for row in rows]
 
 

@@ -14,7 +14,8 @@ async def set_leave(conn: Conn, tenant_id: str, connection_id: UUID, leave: Leav
 
 
 LIST = """
-SELECT tenant_id, connection_id FROM connections WHERE leave IS NOT NULL
+SELECT tenant_id, connection_id FROM connections
+ WHERE leave IS NOT NULL AND NOT COALESCE((leave->>'ended')::boolean, false)
  ORDER BY tenant_id, connection_id
 """
 

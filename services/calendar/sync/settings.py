@@ -9,7 +9,7 @@ from libs.common.connections.following import PAUSED
 from libs.common.connections.model import RUNNING
 from libs.common.db import Connection as Conn
 from libs.common.directory import store as directory
-from libs.common.errors import InvalidInput, NotFound
+from libs.common.errors import Conflict, InvalidInput, NotFound
 from libs.common.events import calendar as published
 from libs.common.feeds import Feed, FeedState
 from libs.common.feeds.store import list_feeds, next_sequence, stop_feeds
@@ -55,6 +55,7 @@ class SettingsWriter:
 
         Raises:
             InvalidInput: they could not be followed; names the field.
+            Conflict: `connection-ending`: nobody pauses what is being tidied.
             NotFound: there is no such connection any more.
         """
         tenant_id = connection.tenant_id
@@ -66,6 +67,8 @@ class SettingsWriter:
         await _check_target(conn, before, wanted)
         if wanted == before.preferences:
             return before
+        if before.leave is not None and not wanted.enabled:
+            raise Conflict("The connection is being ended.", slug="connection-ending")
         after = replace(
             before, preferences=wanted, preferences_version=before.preferences_version + 1
         )

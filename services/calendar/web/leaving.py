@@ -8,11 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from libs.common.connections import State
 from libs.common.db import POOL, transaction
-from libs.common.errors import NotFound
+from libs.common.errors import Conflict, NotFound
 from libs.common.web import Access, Route, caller, path_uuid, read_query, reply, seen_by
 from services.calendar.domain.leaving import Removal
 from services.calendar.store import connections
-from services.calendar.store.outgoing import count_open
 from services.calendar.sync.outward.leaving import Leaving
 
 LEAVING = web.AppKey("leaving", Leaving)
@@ -23,9 +22,10 @@ class LeaveQuery(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    remove_events: Removal = Field(
-        default=Removal.FUTURE,
-        description="Take mirrored appointments out of Google that end after now, all, or none",
+    remove_events: Removal | None = Field(
+        default=None,
+        description="Take mirrored appointments out of Google that end after now, all, or none;"
+        " `future` where nobody has said",
     )
     purge: bool = Field(default=False, description="Also remove what was read")
 
@@ -34,8 +34,8 @@ class LeaveOut(BaseModel):
     """What is being taken out of Google."""
 
     connection_id: UUID
-    removing: int = Field(description="Events that were queued to go just now")
-    left: int = Field(description="Changes that Google has not got yet; at 0 the connection ends")
+    removing: int = Field(description="Mirrored appointments that have to go")
+    left: int = Field(description="Changes that Google has not got yet; then the connection ends")
     ends_by: datetime = Field(
         description="It ends then at the latest, whatever is left; or when it has ended"
     )
@@ -50,13 +50,15 @@ async def leave(request: web.Request) -> web.Response:
         connection = await connections.lock_connection(conn, who.tenant_id, connection_id)
         if connection is None:
             raise NotFound("There is no such connection.")
-        ends_by, removing = connection.updated_at, 0
-        if connection.state is not State.DISCONNECTED:
-            ends_by, removing = await leaving.ask(
-                conn, connection, removal=query.remove_events, purge=query.purge
+        over = connection.state is State.DISCONNECTED
+        if over and not query.purge:
+            done = LeaveOut(
+                connection_id=connection_id, removing=0, left=0, ends_by=connection.updated_at
             )
-        left = await count_open(conn, who.tenant_id, connection_id)
-    shown = LeaveOut(connection_id=connection_id, removing=removing, left=left, ends_by=ends_by)
+            return reply(done, status=202)
+        asked = await leaving.ask(conn, connection, removal=query.remove_events, purge=query.purge)
+        removing, left = await leaving.count_left(conn, connection, asked)
+    shown = LeaveOut(connection_id=connection_id, removing=removing, left=left, ends_by=asked.by)
     return reply(shown, status=202)
 
 
@@ -70,7 +72,7 @@ ROUTES = (
         query=LeaveQuery,
         returns=LeaveOut,
         status=202,
-        errors=(NotFound,),
+        errors=(NotFound, Conflict),
         tags=("connections",),
     ),
 )

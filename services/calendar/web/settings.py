@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from libs.common.db import POOL, transaction
-from libs.common.errors import NotFound
+from libs.common.errors import Conflict, NotFound
 from libs.common.web import Access, Route, caller, path_uuid, read_body, reply, seen_by
 from services.calendar.store import connections as store
 from services.calendar.store import tenant_defaults
@@ -77,7 +77,7 @@ ROUTES = (
         body=ConnectionSettings,
         max_body=MAX_BODY,
         returns=ConnectionSettingsOut,
-        errors=(NotFound,),
+        errors=(NotFound, Conflict),
         tags=("connections",),
     ),
     Route(

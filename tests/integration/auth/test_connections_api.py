@@ -146,7 +146,10 @@ async def test_every_route_holds_against_everybody(
             bodies={
                 ("POST", "/v1/connections/{id}/confirm"): {"user_id": "ada"},
                 ("POST", "/internal/v1/connections/{id}/token"): {"product": "mail"},
-                ("POST", "/internal/v1/connections/{id}/end"): {"product": "mail"},
+                ("POST", "/internal/v1/connections/{id}/end"): {
+                    "product": "mail",
+                    "asked_at": "2026-01-01T00:00:00Z",
+                },
             },
         )
 

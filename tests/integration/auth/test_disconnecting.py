@@ -1,6 +1,7 @@
 """Disconnecting: one product or all, and revoking only what nobody uses any more."""
 
 import asyncio
+from datetime import datetime
 from uuid import UUID, uuid4
 
 import pytest
@@ -373,9 +374,12 @@ async def test_a_return_address_removed_from_the_list_is_refused_at_renewal(auth
     assert (answer.status, answer.fields) == (400, ["return_url"])
 
 
-async def end_own(auth: Stand, connection: dict[str, str], product: str) -> Answer:
+async def end_own(
+    auth: Stand, connection: dict[str, str], product: str, *, asked_at: datetime | None = None
+) -> Answer:
     path = f"/internal/v1/connections/{connection['id']}/end"
-    return await auth.internal("POST", path, {"product": product})
+    moment = (asked_at or clock.now()).isoformat()
+    return await auth.internal("POST", path, {"product": product, "asked_at": moment})
 
 
 async def test_a_service_ends_its_own_product(auth: Stand, emulator: Emulated) -> None:
@@ -398,6 +402,19 @@ async def test_a_service_that_ends_the_last_product_revokes(
 
     assert [one.body["state"] for one in (first, again)] == ["disconnected"] * 2
     assert not await has_grant(emulator)
+
+
+async def test_a_service_does_not_end_what_was_consented_to_since(auth: Stand) -> None:
+    connection = await auth.connect()
+    asked_at = clock.now()
+    link = await auth.call("POST", f"/v1/connections/{connection['id']}/reauthorize", {})
+    async with browser() as mine:
+        await mine.consent(link.body["connect_url"])
+
+    answer = await end_own(auth, connection, "mail", asked_at=asked_at)
+
+    assert (answer.status, answer.problem) == (409, "consented-since")
+    assert (await auth.show(connection["id"]))["state"] == "active"
 
 
 async def test_a_service_does_not_end_anothers_product(auth: Stand) -> None:

@@ -217,8 +217,8 @@ MUTANTS = (
         "test_future_appointments_go_from_google_before_the_connection_ends",
         edit=(
             LEAVING,
-            "return leave if await count_open(conn, tenant_id, connection_id) == 0",
-            "return leave if connection",
+            "return None if any(left) else leave",
+            "return leave",
         ),
     ),
     mutant(
@@ -239,8 +239,26 @@ MUTANTS = (
         "test_what_could_not_be_removed_is_not_made_twice",
         edit=(
             "services/calendar/sync/outward/appointments.py",
-            "replace(gone, generation=one.generation)",
-            "gone",
+            "replace(after, connection_id=connection.id, generation=one.generation)",
+            "after",
         ),
+    ),
+    mutant(
+        "our-deletion-told-as-theirs",
+        "What we delete for a connection that is over is told the CRM as a person's edit.",
+        "tests/integration/calendar/test_leaving.py::"
+        "test_a_deletion_that_google_is_slow_with_is_no_persons_edit",
+        edit=(
+            BACK,
+            "if change.cancelled and await was_being_deleted(",
+            "if change is None and await was_being_deleted(",
+        ),
+    ),
+    mutant(
+        "one-that-cannot-leave-holds-others-up",
+        "A connection that auth does not end keeps all others from ending.",
+        "tests/integration/calendar/test_leaving.py::"
+        "test_a_connection_auth_knows_nothing_of_holds_nobody_up",
+        edit=(LEAVING, "except AWAY as exc:  # of one; the others go on", "except OSError as exc:"),
     ),
 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from libs.common import outbox
@@ -17,7 +17,9 @@ from services.calendar.domain.fields import fields_of
 from services.calendar.store import appointments as store
 from services.calendar.store.appointments import StoredAppointment
 from services.calendar.store.calendars import Calendar
+from services.calendar.store.outgoing import was_being_deleted
 from services.calendar.sync.inward.echoes import Echoed
+from services.calendar.sync.outward.mirroring import look_within
 
 
 class Back:
@@ -58,8 +60,32 @@ class Back:
             change = _change(stored, before, found, zone=zone)
             if change is None:
                 continue
+            if change.cancelled and await was_being_deleted(
+                conn, connection.tenant_id, connection.id, calendar.google_id, found.google_id
+            ):
+                await self._mirror_again(conn, connection, stored, now=now)
+                continue
             kept = await self._keep(conn, stored, found, change, now=now)
             await outbox.append(conn, _told(kept, connection, found, change, now=now))
+
+    async def _mirror_again(
+        self, conn: Conn, connection: Connection, stored: StoredAppointment, *, now: datetime
+    ) -> None:
+        """Let an appointment have another event: a connection that is over took this one along."""
+        await store.put_appointment(
+            conn,
+            replace(
+                stored,
+                google_id=None,
+                calendar_id=None,
+                wished=None,
+                generation=stored.generation + 1,
+                updated_at=now,
+            ),
+        )
+        start = stored.appointment.start
+        end = start + timedelta(minutes=stored.appointment.duration)
+        await look_within(conn, connection, start=start, end=end, forced=False, now=now)
 
     async def _keep(
         self,

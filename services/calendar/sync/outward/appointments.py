@@ -8,6 +8,7 @@ from uuid import UUID
 
 from libs.common.db import Connection as Conn
 from libs.common.errors import AppError, Conflict, Forbidden, InvalidInput, NotFound
+from libs.common.writes.store.ledger import MOST_PER_ITEM
 from services.calendar.domain.appointment import Appointment, desired_fields
 from services.calendar.domain.connection import Connection
 from services.calendar.domain.fields import changed
@@ -17,6 +18,7 @@ from services.calendar.domain.writing import Op, Wish
 from services.calendar.store import appointments as store
 from services.calendar.store import calendars, connections, sync_logs, tenant_defaults
 from services.calendar.store.appointments import StoredAppointment
+from services.calendar.sync.feeds import wake, write_address
 from services.calendar.sync.outward.targets import Target, of_user, target_of
 from services.calendar.sync.outward.wishing import Queued, queue_wishes
 
@@ -132,15 +134,27 @@ class Appointments:
         return found[-1].appointment.appointment_id if len(found) == AT_ONCE else None
 
     async def withdraw(self, conn: Conn, connection: Connection, *, since: datetime | None) -> int:
-        """Let mirrors of a connection be removed, of appointments that end after `since`.
+        """Let some mirrors of a connection that ends be removed; return how many.
 
-        None: of all. Return how many.
+        They go where else their professional is connected.
+
+        Args:
+            conn: inside a transaction that has locked no appointment.
+            connection: which.
+            since: of appointments that end later; None: of all.
         """
-        found = await store.lock_mirrored(conn, connection.tenant_id, connection.id, since=since)
+        # Its signal first: who holds it may wait for one of the appointments.
+        await wake(conn, write_address(connection.id), now=self._now())
+        found = await store.lock_mirrored(
+            conn, connection.tenant_id, connection.id, since=since, limit=AT_ONCE
+        )
         for one in found:
-            gone = await self._removed(conn, one, reason="connection-ending")
-            # Perhaps it is not gone when the connection is: who comes again looks for it first.
-            await store.put_appointment(conn, replace(gone, generation=one.generation))
+            gone = await self._removed(conn, one, reason="connection-ending", for_good=True)
+            after = await self._mirror(conn, gone)
+            if after.google_id is None:
+                # Perhaps it is not gone when the connection is: who comes again looks for it first.
+                after = replace(after, connection_id=connection.id, generation=one.generation)
+            await store.put_appointment(conn, after)
         return len(found)
 
     async def _mirror(
@@ -240,9 +254,12 @@ class Appointments:
         return replace(stored, wished=fields, reason=None)
 
     async def _removed(
-        self, conn: Conn, stored: StoredAppointment, *, reason: str
+        self, conn: Conn, stored: StoredAppointment, *, reason: str, for_good: bool = False
     ) -> StoredAppointment:
-        """Let the mirror go, if there is one; the next one is of another generation."""
+        """Let the mirror go, if there is one; the next one is of another generation.
+
+        What goes `for_good` does so however often it was changed before.
+        """
         if stored.google_id is None or stored.connection_id is None or stored.calendar_id is None:
             return replace(stored, reason=reason)
         connection = await connections.find_connection(conn, stored.tenant_id, stored.connection_id)
@@ -250,7 +267,10 @@ class Appointments:
         if connection is not None and calendar is not None:
             wish = self._wish(stored, connection, Op.DELETE, calendar.id, stored.google_id)
             wish = replace(wish, google_calendar=calendar.google_id, forced=True)
-            await queue_wishes(conn, connection, [Queued(wish)], now=self._now())
+            most = None if for_good else MOST_PER_ITEM
+            await queue_wishes(
+                conn, connection, [Queued(wish)], now=self._now(), most_per_item=most
+            )
         return replace(
             stored,
             connection_id=None,

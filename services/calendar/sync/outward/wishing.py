@@ -10,6 +10,7 @@ from libs.common.db import Connection as Conn
 from libs.common.ids import new_id
 from libs.common.writes import NewWrite
 from libs.common.writes import store as ledger
+from libs.common.writes.store.ledger import MOST_PER_ITEM
 from services.calendar.domain.connection import Connection
 from services.calendar.domain.writing import EVENT, Wish
 from services.calendar.sync.feeds import wake, write_address
@@ -32,10 +33,12 @@ async def queue_wishes(
     *,
     now: datetime,
     group_id: UUID | None = None,
+    most_per_item: int | None = MOST_PER_ITEM,
 ) -> UUID:
     """Queue wishes of a connection, in their order; return the id they share.
 
-    Call it before rows of events are locked: the writing feed's signal comes first.
+    Call it before rows of events are locked: the writing feed's signal comes first. Give
+    `most_per_item` as None for what cannot go round in circles.
 
     Raises:
         TooManyWrites: one event was changed so often that something goes round in circles.
@@ -59,5 +62,6 @@ async def queue_wishes(
             for one in wishes
         ],
         now=now,
+        most_per_item=most_per_item,
     )
     return group

@@ -89,10 +89,12 @@ async def test_a_token_is_asked_for_the_callers_product_under_a_service_token(
 
 
 async def test_a_service_ends_its_product(auth: Auth, client: AuthClient) -> None:
-    await client.end(ONE, purge=True)
+    asked_at = clock.now()
+    await client.end(ONE, purge=True, asked_at=asked_at)
 
     path = f"/internal/v1/connections/{ONE}/end"
-    assert auth.asked == [{"product": "mail", "purge": True, "path": path}]
+    said = {"product": "mail", "purge": True, "asked_at": asked_at.isoformat()}
+    assert auth.asked == [{**said, "path": path}]
 
 
 async def test_a_token_is_kept_while_it_lives(auth: Auth, client: AuthClient) -> None:
