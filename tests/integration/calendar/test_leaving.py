@@ -13,6 +13,7 @@ from tests.integration.calendar.test_appointments import mirrored
 from tests.support import caller_token, eventually, service_caller_token
 
 AWAY = {"path_contains": "/events/", "method": "DELETE", "status": 503, "reason": "backendError"}
+SLOW = {"path_contains": "/events/", "method": "DELETE", "delay_s": 6, "times": 1}
 BOB = "bob@example.com"
 MANY_WRITES = """
 INSERT INTO writes (tenant_id, id, group_id, connection_id, kind, item, desired, state, due_at,
@@ -56,6 +57,11 @@ async def is_mirrored(calendar: Stand) -> bool:
     return bool(found["state"] == "mirrored")
 
 
+async def is_asked_for(calendar: Stand) -> bool:
+    """Say whether Google is to delete something."""
+    return bool(await calendar.fetch("SELECT 1 FROM writes WHERE desired->>'op' = 'delete'"))
+
+
 async def states(calendar: Stand) -> dict[str, str]:
     return {one["id"]: one["status"] for one in await calendar.at_google()}
 
@@ -72,6 +78,17 @@ async def test_future_appointments_go_from_google_before_the_connection_ends(
     assert (answer.status, answer.body["removing"]) == (202, 1)
     await over(calendar, connection_id)
     assert await states(calendar) == {past: "confirmed", future: "cancelled"}
+
+
+async def test_a_removal_that_google_is_slow_with_is_waited_for(calendar: Stand) -> None:
+    connection_id = await calendar.connect()
+    google_id = await mirrored(calendar)
+    await calendar.google.control("PUT", "faults", {"rules": [{**SLOW, "delay_s": 4}]})
+
+    await leave(calendar, connection_id)
+
+    await over(calendar, connection_id)
+    assert await states(calendar) == {google_id: "cancelled"}
 
 
 async def test_all_appointments_go_where_that_is_asked_for(calendar: Stand) -> None:
@@ -150,6 +167,7 @@ async def test_a_connection_ends_in_time_though_google_is_away(calendar: Stand) 
     first = await leave(calendar, connection_id)
     again = await leave(calendar, connection_id)
     assert again.body["ends_by"] == first.body["ends_by"]
+    await eventually(lambda: is_asked_for(calendar))
 
     await calendar.later(minutes=11)
 
@@ -205,6 +223,7 @@ async def test_what_could_not_be_removed_is_not_made_twice(calendar: Stand) -> N
     google_id = await mirrored(calendar)
     await calendar.google.control("PUT", "faults", {"rules": [AWAY]})
     await leave(calendar, connection_id)
+    await eventually(lambda: is_asked_for(calendar))
     await calendar.later(minutes=11)
     await over(calendar, connection_id)
 
@@ -296,8 +315,7 @@ async def test_a_connection_auth_knows_nothing_of_holds_nobody_up(calendar: Stan
 async def test_a_deletion_that_google_is_slow_with_is_no_persons_edit(calendar: Stand) -> None:
     connection_id = await calendar.connect()
     google_id = await mirrored(calendar)
-    slow = {"path_contains": "/events/", "method": "DELETE", "delay_s": 6, "times": 1}
-    await calendar.google.control("PUT", "faults", {"rules": [slow]})
+    await calendar.google.control("PUT", "faults", {"rules": [SLOW]})
     await leave(calendar, connection_id)
 
     async def is_under_way() -> bool:

@@ -214,7 +214,7 @@ MUTANTS = (
         "left-before-it-was-tidied",
         "A connection ends while our own events still stand in its calendar.",
         "tests/integration/calendar/test_leaving.py::"
-        "test_future_appointments_go_from_google_before_the_connection_ends",
+        "test_a_removal_that_google_is_slow_with_is_waited_for",
         edit=(
             LEAVING,
             "return None if any(left) else leave",
