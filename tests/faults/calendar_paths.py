@@ -5,6 +5,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 import aiohttp
 
@@ -19,6 +20,7 @@ from tests.support import eventually
 NUMBERS = itertools.count(1)
 MANY = 27
 GUEST = "guest@elsewhere.example"
+ENDED = "SELECT state, leave FROM connections WHERE connection_id = $1"
 
 
 def times(hours: int) -> Json:
@@ -236,7 +238,39 @@ async def cancelling(house: House) -> Begin:
     return begin
 
 
-def _appointment(name: str) -> Json:
+async def leaving(house: House) -> Begin:
+    """Somebody ends their calendar, from which an appointment has to go first."""
+    house.agendas.clear()  # those before were found right
+    number = next(NUMBERS)
+    user, name = f"user{number}", f"a{number}"
+    connection_id = await house.connect_calendar(f"{user}@example.com", user=user)
+    path = f"/v1/calendar/appointments/{name}"
+    status, said = await house.call_calendar("PUT", path, _appointment(name, user), user=user)
+    assert status == 200, said
+    await eventually(partial(_is_mirrored, house, name), timeout_s=60)
+    await house.quiet()
+
+    async def begin() -> Done:
+        path = f"/v1/calendar/connections/{connection_id}"
+        status, answer = await house.call_calendar("DELETE", path, user=user)
+        assert status == 202, answer
+        is_told = told(house, {said["google_event_id"]: ["created", "cancelled"]})
+
+        async def done() -> bool:
+            return await is_told() and await _has_ended(house, connection_id)
+
+        return done
+
+    return begin
+
+
+async def _has_ended(house: House, connection_id: str) -> bool:
+    assert house.calendar_db
+    row = await house.calendar_db.fetchrow(ENDED, UUID(connection_id))
+    return row is not None and (row["state"], row["leave"]) == ("disconnected", None)
+
+
+def _appointment(name: str, user: str = "ada") -> Json:
     start = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(hours=7)
     return {
         "appointment_id": name,
@@ -245,7 +279,7 @@ def _appointment(name: str) -> Json:
         "duration": 30,
         "start": start.isoformat(),
         "client": {"name": "Bia"},
-        "professional": {"user_id": "ada", "name": "Ada"},
+        "professional": {"user_id": user, "name": "Ada"},
     }
 
 
@@ -284,6 +318,7 @@ PATHS = (
     _path("make an event", "calendar-worker", one_calendar, making),
     _path("change an event", "calendar-worker", one_calendar, changing),
     _path("cancel an appointment", "calendar-worker", one_calendar, cancelling),
+    _path("end a calendar", "calendar-worker", House.start, leaving),
     _path("consume an appointment", "calendar-consumer", one_calendar, appointing),
     _path("publish a meeting", "calendar-relay", one_calendar, notice),
 )
