@@ -85,8 +85,9 @@ async def groups_of_contacts(
 
 JOIN = """
 INSERT INTO group_members (tenant_id, group_id, contact_id, added_at)
-SELECT $1, $2, n.contact_id, $4 FROM unnest($3::uuid[]) AS n (contact_id)
- ORDER BY n.contact_id
+SELECT $1, $2, c.id, $4 FROM contacts c
+ WHERE c.tenant_id = $1 AND c.id = ANY($3::uuid[]) AND c.deleted_at IS NULL
+ ORDER BY c.id
     ON CONFLICT DO NOTHING
 RETURNING contact_id
 """
@@ -95,7 +96,11 @@ RETURNING contact_id
 async def join(
     conn: Conn, tenant_id: str, group_id: UUID, contact_ids: Sequence[UUID], *, now: datetime
 ) -> list[UUID]:
-    """Let contacts be in a group; return those that were not."""
+    """Let contacts be in a group; return those that were not.
+
+    Who is there no more is in none, though a person at Google may still be that contact: it is to
+    be deleted there.
+    """
     rows = await conn.fetch(JOIN, tenant_id, group_id, list(contact_ids), now)
     return sorted(row["contact_id"] for row in rows)
 

@@ -7,6 +7,7 @@ from libs.common.db import POOL, transaction
 from libs.common.events.base import Origin
 from services.contacts.sync.changing.grouping import Grouping
 from services.contacts.sync.changing.turn import Turn
+from tests.integration.contacts.outside import faults
 from tests.integration.contacts.stand import Stand, human
 from tests.integration.service_stand import ALICE
 from tests.support import eventually
@@ -18,6 +19,8 @@ SELECT g.name AS group_name, c.name FROM group_members m
  WHERE g.deleted_at IS NULL
  ORDER BY 1, 2
 """
+
+IN_GROUPS = "SELECT contact_id FROM group_members"
 
 
 async def group_names(stand: Stand) -> list[str]:
@@ -189,3 +192,23 @@ async def test_a_contact_keeps_the_groups_that_only_our_side_knows(contacts: Sta
     await contacts.edit(made["resourceName"], "change", changes=changes)
     await contacts.look(connection)
     assert await members(contacts) == [("Ours", "Ada Byron")]
+
+
+async def test_who_became_another_contact_is_in_no_group_of_its_own(contacts: Stand) -> None:
+    made = await contacts.add(human("Ada Byron"))
+    await contacts.add(human("Augusta Byron"))
+    await contacts.connect()
+    one, into = [str((await contacts.named(name))["id"]) for name in ("Ada Byron", "Augusta Byron")]
+    await faults(contacts, method="DELETE", path_contains=":deleteContact", status=503)
+    answer = await contacts.call("POST", f"/v1/contacts/{one}/merge", {"into": into})
+    assert answer.status == 200, answer
+
+    await contacts.edit(made["resourceName"], "label", group="New")
+
+    async def is_known() -> bool:
+        rows = await contacts.fetch("SELECT 1 FROM people WHERE groups <> '{}'")
+        return await group_names(contacts) == ["New"] and bool(rows)
+
+    await eventually(is_known, what="the label and who has it")
+    assert one not in [str(row["contact_id"]) for row in await contacts.fetch(IN_GROUPS)]
+    assert all(one not in change["added"] for change in told(contacts, "membership_changed"))
