@@ -83,6 +83,7 @@ class Runner:
         self._idle_s = idle_s
         self._background = background
         self._active: set[asyncio.Task[None]] = set()
+        self._claiming: asyncio.Task[int] | None = None
 
     async def run(self) -> None:
         """Claim and run for ever; on cancellation give every lease back."""
@@ -108,6 +109,14 @@ class Runner:
         if len(self._active) >= self._concurrency:
             await asyncio.wait(self._active, return_when=asyncio.FIRST_COMPLETED)
         free = self._concurrency - len(self._active)
+        # Never broken off half-way: nobody would give back what the database has handed out.
+        self._claiming = asyncio.create_task(self._claim(free), name="claim")
+        claimed = await asyncio.shield(self._claiming)
+        RUNNING.set(len(self._active))
+        return claimed == free
+
+    async def _claim(self, free: int) -> int:
+        """Start what is due, `free` of it at most; return how much that was."""
         now = self._now()
         async with acquired(self._pool) as conn:
             claimed = await store.claim(
@@ -121,8 +130,7 @@ class Runner:
             task = asyncio.create_task(self._serve(Lease(feed, epoch=epoch, generation=generation)))
             self._active.add(task)
             task.add_done_callback(self._active.discard)
-        RUNNING.set(len(self._active))
-        return len(claimed) == free
+        return len(claimed)
 
     async def _serve(self, lease: Lease) -> None:
         with structlog.contextvars.bound_contextvars(
@@ -231,6 +239,9 @@ class Runner:
             await kind.on_change(conn, feed, lease)
 
     async def _stop(self) -> None:
+        if self._claiming is not None:
+            await asyncio.gather(self._claiming, return_exceptions=True)
+        await asyncio.sleep(0)  # what has just been started begins, and gives its lease back
         await _ended(*self._active)
 
 

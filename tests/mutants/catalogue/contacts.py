@@ -276,4 +276,15 @@ MUTANTS = (
             "if status == 410:",
         ),
     ),
+    mutant(
+        "gone-and-in-a-group",
+        "A contact that became a part of another is a member of groups.",
+        "tests/integration/contacts/test_labels.py::"
+        "test_who_became_another_contact_is_in_no_group_of_its_own",
+        edit=(
+            "services/contacts/store/groups.py",
+            "AND c.deleted_at IS NULL\n ORDER BY c.id",
+            "\n ORDER BY c.id",
+        ),
+    ),
 )

@@ -1,4 +1,5 @@
 import asyncio
+from typing import Any
 
 import asyncpg
 import pytest
@@ -177,6 +178,29 @@ async def test_a_stopped_runner_gives_its_leases_back(pool: Pool, running: Start
 
     async with running(run):
         await eventually(started.is_set)
+    row = await signal(pool, feed)
+    assert row["running"] is False
+
+
+async def test_a_runner_that_is_stopped_while_it_claims_gives_that_back(
+    pool: Pool, running: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed = await opened(pool)
+    claim, has_claimed, go_on = store.claim, asyncio.Event(), asyncio.Event()
+
+    async def late(*args: Any, **given: Any) -> Any:
+        found = await claim(*args, **given)
+        has_claimed.set()
+        await go_on.wait()
+        return found
+
+    async def run(_: Lease) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(store, "claim", late)
+    async with running(run):
+        await eventually(has_claimed.is_set)
+        asyncio.get_running_loop().call_later(0.05, go_on.set)
     row = await signal(pool, feed)
     assert row["running"] is False
 
