@@ -57,15 +57,16 @@ async def wish_products(
 
 WANTED_SINCE = """
 SELECT EXISTS (SELECT FROM connection_products
-                WHERE tenant_id = $1 AND connection_id = $2 AND product = $3
+                WHERE tenant_id = $1 AND connection_id = $2
+                  AND ($3::text IS NULL OR product = $3)
                   AND disconnected_at IS NULL AND wanted_at > $4)
 """
 
 
 async def is_wanted_since(
-    conn: Database, connection: Connection, product: Product, moment: datetime
+    conn: Database, connection: Connection, product: Product | None, moment: datetime
 ) -> bool:
-    """Return whether somebody has consented to the product after that moment."""
+    """Return whether somebody has consented to the product (None: any) after that moment."""
     given = connection.tenant_id, connection.id, product, moment
     return bool(await conn.fetchval(WANTED_SINCE, *given))
 

@@ -10,7 +10,7 @@ from prometheus_client import Counter
 from libs.common import clock
 from libs.common.db import Connection as Database
 from libs.common.db import transaction
-from libs.common.errors import NotFound, Transient, UpstreamError
+from libs.common.errors import Conflict, NotFound, Transient, UpstreamError
 from libs.common.ids import new_id
 from services.auth.domain.model import Account, Connection, Product, Reason, State
 from services.auth.domain.sealing import Unsealable
@@ -39,6 +39,7 @@ async def disconnect(
     *,
     purge: bool,
     now: datetime,
+    asked_at: datetime | None = None,
 ) -> Connection:
     """End one product of the connection (None: all of it); return it as it is then.
 
@@ -46,7 +47,17 @@ async def disconnect(
     has any product: revoking ends every scope. Ending what ended before changes nothing,
     except that `purge` may still be asked for.
 
+    Args:
+        conn: inside a transaction.
+        connection: as it was read.
+        product: which; None: all of them.
+        purge: what was read for it is to go, too.
+        now: the present moment.
+        asked_at: when the person asked for it, if that was earlier: a consent to the product
+            since then counts. None: now.
+
     Raises:
+        Conflict: `consented-since`: the person wants the product again.
         NotFound: the connection never had that product.
         Transient: a consent tied it to another account since `connection` was read.
     """
@@ -56,6 +67,8 @@ async def disconnect(
         raise NotFound("There is no such connection.")
     if mine.account_id != connection.account_id:  # locking that one now could deadlock
         raise Transient("The connection is being consented to at this moment.")
+    if asked_at is not None and await store.is_wanted_since(conn, mine, product, asked_at):
+        raise Conflict("Somebody consented to it since.", slug="consented-since")
     ended = await store.end_products(conn, mine, product, purge=purge, now=now)
     if not ended:
         if product is not None and not await store.had_product(conn, mine, product):
@@ -111,6 +124,15 @@ async def end_unconfirmed(
     if account is not None:
         await revoke_if_unused(conn, account, now=now)
     return True
+
+
+async def revoke_if_over(context: Context, connection: Connection) -> None:
+    """Revoke at once, if Google lets us, what the end of a connection left unused.
+
+    The worker does it otherwise.
+    """
+    if connection.state is State.DISCONNECTED and connection.account_id is not None:
+        await revoke(context, connection.account_id)
 
 
 async def revoke(context: Context, account_id: UUID) -> None:

@@ -7,12 +7,12 @@ from libs.common.db import transaction
 from libs.common.errors import AppError, Conflict, Forbidden, InvalidInput, UpstreamError
 from libs.common.pagination import Page, cut, decode_cursor
 from libs.common.web import Caller, caller, path_uuid, read_body, read_bytes, read_query, reply
-from services.auth.domain.model import LIVE, Connection, State
+from services.auth.domain.model import LIVE, Connection
 from services.auth.store import connections as store
 from services.auth.sync.confirm import confirm
 from services.auth.sync.connect import Request, open_connection, renew_connection
 from services.auth.sync.context import Context
-from services.auth.sync.disconnect import disconnect, revoke
+from services.auth.sync.disconnect import disconnect, revoke_if_over
 from services.auth.web import models
 from services.auth.web.keys import CONTEXT, REFRESHER
 
@@ -134,9 +134,7 @@ async def end_connection(request: web.Request) -> web.Response:
         ended = await disconnect(
             conn, connection, query.product, purge=query.purge, now=clock.now()
         )
-    if ended.state is State.DISCONNECTED and ended.account_id is not None:
-        # At once if Google lets us; else the worker goes on.
-        await revoke(context, ended.account_id)
+    await revoke_if_over(context, ended)
     return reply(models.ConnectionView.of(ended))
 
 

@@ -14,7 +14,7 @@ from libs.common.pagination import Page, PageQuery, cut, decode_cursor
 from libs.common.web import internal_caller, path_uuid, read_body, read_query, reply
 from services.auth.domain.model import LIVE, Access, Connection, Product, State
 from services.auth.store import connections as store
-from services.auth.sync.disconnect import disconnect, revoke
+from services.auth.sync.disconnect import disconnect, revoke_if_over
 from services.auth.web import models
 from services.auth.web.keys import CONTEXT, REFRESHER
 
@@ -124,11 +124,15 @@ async def end_product(request: web.Request) -> web.Response:
         connection = await store.find_connection(conn, path_uuid(request))
         if connection is None:
             raise NotFound("There is no such connection.")
-        if await store.is_wanted_since(conn, connection, body.product, body.asked_at):
-            raise Conflict("Somebody consented to it since.", slug="consented-since")
-        ended = await disconnect(conn, connection, body.product, purge=body.purge, now=clock.now())
-    if ended.state is State.DISCONNECTED and ended.account_id is not None:
-        await revoke(context, ended.account_id)  # at once if Google lets us
+        ended = await disconnect(
+            conn,
+            connection,
+            body.product,
+            purge=body.purge,
+            now=clock.now(),
+            asked_at=body.asked_at,
+        )
+    await revoke_if_over(context, ended)
     return reply(EndedView(id=ended.id, state=ended.state))
 
 

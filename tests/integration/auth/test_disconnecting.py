@@ -11,6 +11,7 @@ from libs.common.db import transaction
 from libs.common.errors import Transient
 from libs.common.events.auth import ConnectionDisconnected
 from services.auth.app import migrations
+from services.auth.domain.model import Access, Product, Wish
 from services.auth.store import connections as store
 from services.auth.sync.disconnect import disconnect
 from services.auth.web.keys import CONTEXT
@@ -412,6 +413,25 @@ async def test_a_service_does_not_end_what_was_consented_to_since(auth: Stand) -
         await mine.consent(link.body["connect_url"])
 
     answer = await end_own(auth, connection, "mail", asked_at=asked_at)
+
+    assert (answer.status, answer.problem) == (409, "consented-since")
+    assert (await auth.show(connection["id"]))["state"] == "active"
+
+
+async def test_a_service_does_not_end_what_is_consented_to_at_that_very_moment(
+    auth: Stand,
+) -> None:
+    connection = await auth.connect()
+    asked_at = clock.now()
+    given = "acme", UUID(connection["id"])
+
+    async with transaction(auth.app[CONTEXT].pool) as conn:
+        mine = await store.lock_connection(conn, given[1])
+        assert mine is not None
+        ending = asyncio.create_task(end_own(auth, connection, "mail", asked_at=asked_at))
+        await eventually(lambda: is_blocked(auth))
+        await store.wish_products(conn, *given, [Wish(Product.MAIL, Access.WRITE)], now=clock.now())
+    answer = await ending
 
     assert (answer.status, answer.problem) == (409, "consented-since")
     assert (await auth.show(connection["id"]))["state"] == "active"
