@@ -71,6 +71,19 @@ async def set_looked(conn: Conn, tenant_id: str, connection_id: UUID, *, version
     await conn.execute(SET_LOOKED, tenant_id, connection_id, version)
 
 
+LIST_FORMER = """
+SELECT connection_id FROM connections
+ WHERE tenant_id = $1 AND account_id = $2 AND connection_id <> $3 AND state = 'disconnected'
+"""
+
+
+async def list_former(conn: Conn, connection: Connection) -> list[UUID]:
+    """Return the ended connections of the tenant that were on the same account."""
+    one = connection
+    rows = await conn.fetch(LIST_FORMER, one.tenant_id, one.account_id, one.id)
+    return [row["connection_id"] for row in rows]
+
+
 BEGIN_ANEW = """
 UPDATE connections SET read_at = NULL, confirmed_at = NULL, confirmed_by = NULL
  WHERE tenant_id = $1 AND connection_id = $2

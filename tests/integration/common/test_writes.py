@@ -276,6 +276,6 @@ async def test_what_is_of_unknown_fate_is_known_to_be(pool: Pool) -> None:
     await finish(pool, lost, WriteState.UNKNOWN)
     async with pool.acquire() as conn:
         doubted = await ledger.list_unknown(
-            conn, feed.tenant_id, feed.connection_id, kind="test", items=["one", "two"]
+            conn, feed.tenant_id, [feed.connection_id], kind="test", items=["one", "two"]
         )
     assert doubted == {"one": lost.created_at}

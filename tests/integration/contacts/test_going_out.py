@@ -1,6 +1,7 @@
 """What our side changes goes to Google: with as few requests as can be, and nothing is lost."""
 
 from collections.abc import AsyncIterator
+from uuid import UUID
 
 import pytest
 
@@ -28,6 +29,15 @@ async def hasty(stand: Stand) -> AsyncIterator[Stand]:
     seldom = {"shortest_poll": 3600, "longest_poll": 3600}
     soon = {"settle_after": 0.3, "write_timeout": 1.0, "propagation": 1.0}
     stand.settings = stand.settings.model_copy(update=seldom | soon)
+    async with stand.serving():
+        yield stand
+
+
+@pytest.fixture
+async def calm(stand: Stand) -> AsyncIterator[Stand]:
+    """The contacts service, which reads address books only when a test lets it look."""
+    seldom = {"shortest_poll": 3600, "longest_poll": 3600}
+    stand.settings = stand.settings.model_copy(update=seldom)
     async with stand.serving():
         yield stand
 
@@ -356,6 +366,61 @@ async def test_a_lost_batch_makes_no_doubles(hasty: Stand) -> None:
     await hasty.quiet()
     assert len(await hasty.at_google()) == 12
     assert await requests(hasty) == {"create_many": 1}
+
+
+async def is_asked(stand: Stand) -> bool:
+    """Say whether a request that is to fail has arrived."""
+    (rule,) = (await stand.google.control("GET", "faults"))["rules"]
+    return bool(rule["hits"])
+
+
+async def read_double(calm: Stand) -> tuple[str, str]:
+    """Have somebody created while they are added in Google, and read before the answer comes.
+
+    Return the contact, and the one that its double was read as.
+    """
+    connection = await calm.connect(confirmed=True)
+    await faults(calm, path_contains=":createContact", times=1, delay_s=2, late_s=2)
+    made = await calm.make(given_name="Ada", emails=[{"address": "ada@example.org"}])
+    await eventually(lambda: is_asked(calm))
+    await calm.add(human("Ada", "ada@example.org", phone="+33 1 23 45 67 89"))
+    await calm.look(connection)
+    await there_are(calm, 2)
+    await calm.look(connection)
+    (double,) = {str(row["id"]) for row in await calm.kept()} - {made["id"]}
+    return made["id"], double
+
+
+async def test_the_contact_that_a_double_was_read_as_becomes_a_part_of_the_first(
+    calm: Stand,
+) -> None:
+    made, double = await read_double(calm)
+
+    await there_are(calm, 1)
+
+    await calm.quiet()
+    (row,) = await calm.kept()
+    assert str(row["id"]) == made
+    assert row["card"]["phones"]
+    await calm.told(made, "created", "updated")
+    await calm.told(double, "created", "merged")
+
+
+async def test_two_contacts_of_the_crm_stay_two_though_one_was_read_as_the_others_double(
+    calm: Stand,
+) -> None:
+    made, double = await read_double(calm)
+    both = [UUID(made), UUID(double)]
+    await calm.fetch("UPDATE contacts SET entity_id = id::text WHERE id = ANY($1)", both)
+
+    async def is_made_anew() -> bool:
+        return (await requests(calm)).get("create") == 2 and await is_known(calm, double)
+
+    await eventually(is_made_anew)
+
+    await calm.quiet()
+    assert [row["id"] for row in await calm.kept()] == both
+    await there_are(calm, 2)
 
 
 async def test_a_change_whose_answer_was_lost_is_made_once(hasty: Stand) -> None:

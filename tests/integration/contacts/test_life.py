@@ -5,7 +5,7 @@ from libs.common.events import auth as auth_events
 from libs.common.events.base import Event, Origin
 from libs.common.events.envelope import Envelope
 from tests import messaging
-from tests.integration.contacts.outside import in_google
+from tests.integration.contacts.outside import faults, in_google, there_are
 from tests.integration.contacts.stand import Stand, human
 from tests.integration.service_stand import ALICE
 from tests.support import caller_token, eventually
@@ -37,6 +37,25 @@ async def test_who_went_while_nobody_was_connected_is_gone_after(contacts: Stand
     await contacts.connect()
     await contacts.told(row["id"], "created", "deleted")
     await contacts.named("Bob Late")
+
+
+async def test_who_was_being_created_when_a_connection_ended_is_created_once(stand: Stand) -> None:
+    seldom = {"shortest_poll": 3600, "longest_poll": 3600}
+    stand.settings = stand.settings.model_copy(update={"propagation": 6.0, **seldom})
+    async with stand.serving():
+        first = await stand.connect(confirmed=True)
+        await stand.google_settings(contact_list_delay_s=4)
+        await faults(stand, path_contains=":createContact", times=1, late_s=30)
+        made = await stand.make(given_name="Ada")
+        await there_are(stand, 1)
+        await stand.disconnect(first)
+
+        second = await stand.connect(confirmed=True)
+        await stand.change(made["id"], title="Countess")
+
+        await eventually(lambda: is_person_in(stand, made["id"], second), timeout_s=15)
+        await stand.quiet()
+        assert len(await stand.at_google()) == 1
 
 
 async def test_what_one_user_read_is_not_anothers_when_they_connect_the_account(
@@ -122,6 +141,12 @@ async def test_what_changed_here_while_google_could_not_be_asked_is_written_afte
     assert await contacts.at_google() == []
     await auth_tells(contacts, auth_events.ConnectionAuthorized)
     await in_google(contacts, givenName="Ada")
+
+
+async def is_person_in(contacts: Stand, contact_id: str, connection_id: str) -> bool:
+    """Say whether a contact is known to be somebody in an address book."""
+    found = await contacts.people(connection_id)
+    return [str(row["contact_id"]) for row in found] == [contact_id]
 
 
 async def is_in(contacts: Stand, state: str) -> bool:

@@ -217,8 +217,8 @@ MUTANTS = (
         "test_a_removal_that_google_is_slow_with_is_waited_for",
         edit=(
             LEAVING,
-            "return None if any(left) else leave",
-            "return leave",
+            "return None if mirrored or under_way else leave",
+            "return None if mirrored else leave",
         ),
     ),
     mutant(

@@ -120,6 +120,27 @@ MUTANTS = (
         ),
     ),
     mutant(
+        "ended-creation-forgotten",
+        "Who was being created when a connection ended is created again by the next one.",
+        "tests/integration/contacts/test_life.py::"
+        "test_who_was_being_created_when_a_connection_ended_is_created_once",
+        edit=(
+            "services/contacts/sync/outward/creating.py",
+            "[connection.id, *former],",
+            "[connection.id, *former[:0]],",
+        ),
+    ),
+    mutant(
+        "double-stays-a-contact",
+        "Who was created twice, and read before that was known, stays two contacts.",
+        f"{OUT}::test_the_contact_that_a_double_was_read_as_becomes_a_part_of_the_first",
+        edit=(
+            "services/contacts/sync/outward/landing.py",
+            "                    await _unite(turn, kept, contact)\n",
+            "",
+        ),
+    ),
+    mutant(
         "crms-contact-goes-with-a-person",
         "Whoever deletes somebody in Google deletes the CRM's contact.",
         f"{IN}::test_a_contact_that_the_crm_has_stays_when_its_person_goes",

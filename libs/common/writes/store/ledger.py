@@ -332,20 +332,30 @@ async def hasten(
 
 LIST_UNKNOWN = """
 SELECT item, min(created_at) AS since FROM writes
- WHERE tenant_id = $1 AND connection_id = $2 AND kind = $3 AND item = ANY($4::text[])
+ WHERE tenant_id = $1 AND connection_id = ANY($2::uuid[]) AND kind = $3 AND item = ANY($4::text[])
    AND state = 'unknown'
  GROUP BY item
 """
 
 
 async def list_unknown(
-    conn: Connection, tenant_id: str, connection_id: UUID, *, kind: str, items: Sequence[str]
+    conn: Connection,
+    tenant_id: str,
+    connection_ids: Sequence[UUID],
+    *,
+    kind: str,
+    items: Sequence[str],
 ) -> dict[str, datetime]:
     """Return those of these items of which a write ended without anybody knowing its effect.
 
     With when the first such write was queued: it had none before.
+
+    Args:
+        connection_ids: through which it was written: those of one account, ended ones too.
+        kind: of the writes.
+        items: of the service.
     """
-    rows = await conn.fetch(LIST_UNKNOWN, tenant_id, connection_id, kind, list(items))
+    rows = await conn.fetch(LIST_UNKNOWN, tenant_id, list(connection_ids), kind, list(items))
     return {row["item"]: row["since"] for row in rows}
 
 

@@ -155,11 +155,11 @@ class Leaving:
             leave = connection.leave
             if leave.by <= self._now() or not connection.can_write:
                 return leave
-            if leave.removal is not Removal.NONE:
+            mirrored, under_way = await self.count_left(conn, connection, leave)
+            if mirrored:
                 # Also what was mirrored since by somebody who did not know of it yet.
                 await self._appointments.withdraw(conn, connection, since=leave.since)
-            left = await self.count_left(conn, connection, leave)
-            return None if any(left) else leave
+            return None if mirrored or under_way else leave
 
     async def _stay(self, tenant_id: str, connection_id: UUID) -> None:
         """Let a connection go on that the person wants again."""

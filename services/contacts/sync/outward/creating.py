@@ -10,6 +10,7 @@ from libs.common.google.errors import PermissionDenied, RequestRefused
 from libs.common.writes import WriteLost, WriteState
 from libs.common.writes import store as ledger
 from libs.common.writes.carrying import REFUSED
+from services.contacts.store import connections
 from services.contacts.sync.outward.finding import Search
 from services.contacts.sync.outward.landing import Landed
 from services.contacts.sync.outward.planning import Step
@@ -64,14 +65,19 @@ class Creations:
         return [one for one in steps if one.write.id in self._way.left]
 
     async def _of_unknown_fate(self, steps: Sequence[Step]) -> dict[str, datetime]:
-        """Return whom an earlier write may have created, with when that was there first."""
+        """Return whom an earlier write may have created, with when that was there first.
+
+        Also one of a connection that ended meanwhile: it was the same address book.
+        """
         if not steps:
             return {}
+        connection = self._way.connection
         async with self._way.pool.acquire() as conn:
+            former = await connections.list_former(conn, connection)
             return await ledger.list_unknown(
                 conn,
-                self._way.connection.tenant_id,
-                self._way.connection.id,
+                connection.tenant_id,
+                [connection.id, *former],
                 kind=PERSON,
                 items=[one.write.item for one in steps],
             )

@@ -5,16 +5,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from libs.common.db import Pool, transaction
+from libs.common.events.base import Origin
 from libs.common.writes import WriteState
 from libs.common.writes import store as ledger
 from services.contacts.domain.card import Card
 from services.contacts.domain.connection import Connection
+from services.contacts.domain.contact import Contact
 from services.contacts.domain.person import Known, Person
 from services.contacts.domain.phones import dialled
 from services.contacts.domain.pushing import Op
 from services.contacts.store import people, sync_logs, tenant_defaults
 from services.contacts.store.sync_logs import Line
 from services.contacts.sync.changing.turn import Turn
+from services.contacts.sync.changing.uniting import unite
 from services.contacts.sync.outward.planning import Step
 
 ACTIONS = {Op.CREATE: "created", Op.UPDATE: "updated", Op.DELETE: "deleted"}
@@ -63,20 +66,40 @@ async def land(
             here = [] if contact is None else linked[contact.id]
             mine = [known for known in here if known.connection_id == connection.id]
             kept = _kept(connection, one, mine, region=region, now=now)
-            if kept is not None:
-                turn.keep_person(kept)
             if contact is not None and one.step.op is Op.DELETE:
                 turn.touch(contact.id)  # it may be back already
             if kept is not None and one.step.op is Op.CREATE:
                 for group_id in one.step.groups:
                     turn.touch_group(group_id)
-                if kept.contact_id is None:
+                if contact is not None and kept.contact_id is None:
                     doubles.append(kept.resource)
+                    await _unite(turn, kept, contact)
+            if kept is not None:
+                turn.keep_person(kept)
         await ledger.finish_all(conn, connection.tenant_id, [_end(one) for one in landed], now=now)
         lines = [line for one in landed if (line := _line(connection, one)) is not None]
         await sync_logs.add_lines(conn, connection.tenant_id, lines, now=now)
         await turn.end()
     return doubles
+
+
+async def _unite(turn: Turn, double: Known, contact: Contact) -> None:
+    """Let the contact that a double of somebody was read as be a part of whose double it is.
+
+    Where both are the CRM's, the CRM means two: that one is created anew, without the double.
+    """
+    where = turn.tenant_id, double.connection_id, [double.resource]
+    read = (await people.find_people(turn.conn, *where)).get(double.resource)
+    if read is None or read.contact_id in (None, contact.id):
+        return
+    found = await turn.find([read.contact_id, contact.id])
+    other, into = found.get(read.contact_id), found.get(contact.id)
+    if other is None or into is None or not (other.is_live and into.is_live):
+        return
+    if None not in (other.entity_id, into.entity_id):
+        turn.touch(other.id)
+        return
+    await unite(turn, other, into, user_id=None, origin=Origin.REPAIR)
 
 
 def _kept(
