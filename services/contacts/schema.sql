@@ -73,9 +73,11 @@ CREATE TABLE contacts (
 
 CREATE UNIQUE INDEX contacts_entity ON contacts (tenant_id, entity_id)
  WHERE entity_id IS NOT NULL;
-CREATE INDEX contacts_owner ON contacts (tenant_id, owner_user_id, id) WHERE deleted_at IS NULL;
-CREATE INDEX contacts_emails ON contacts USING gin (emails) WHERE deleted_at IS NULL;
-CREATE INDEX contacts_phones ON contacts USING gin (phones) WHERE deleted_at IS NULL;
+CREATE INDEX contacts_owner ON contacts (tenant_id, owner_user_id, id);
+CREATE INDEX contacts_emails ON contacts USING gin (emails) WITH (fastupdate = off)
+ WHERE deleted_at IS NULL;
+CREATE INDEX contacts_phones ON contacts USING gin (phones) WITH (fastupdate = off)
+ WHERE deleted_at IS NULL;
 CREATE INDEX contacts_deleted ON contacts (deleted_at) WHERE deleted_at IS NOT NULL;
 
 -- People as one address book has them, imported or not.
@@ -114,8 +116,10 @@ CREATE INDEX people_source
  ON people (tenant_id, connection_id, (person #>> '{metadata,sources,0,id}'))
  WHERE gone_at IS NULL;
 CREATE INDEX people_account ON people (tenant_id, account_id, resource);
-CREATE INDEX people_emails ON people USING gin (emails) WHERE gone_at IS NULL;
-CREATE INDEX people_phones ON people USING gin (phones) WHERE gone_at IS NULL;
+CREATE INDEX people_emails ON people USING gin (emails) WITH (fastupdate = off)
+ WHERE gone_at IS NULL;
+CREATE INDEX people_phones ON people USING gin (phones) WITH (fastupdate = off)
+ WHERE gone_at IS NULL;
 CREATE INDEX people_gone ON people (gone_at) WHERE gone_at IS NOT NULL;
 
 -- Groups of contacts; a person's own, as labels are.

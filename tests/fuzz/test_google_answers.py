@@ -1,5 +1,6 @@
 """Whatever Google's answers hold is read, or refused as unreadable, and nothing else."""
 
+import json
 from typing import Any
 
 import pytest
@@ -7,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from libs.common.google.answers import parsed
+from libs.common.errors import Transient
+from libs.common.google.answers import decoded, parsed
 from libs.common.google.wire import AnswerUnreadable
 from services.mail.google import answers
 from tests.fuzz.effort import tries
@@ -50,8 +52,8 @@ RIGHT: dict[type[BaseModel], Any] = {
 def read(model: type[BaseModel], answer: Any) -> None:
     """Read an answer as the mail service does; what comes out must be storable."""
     try:
-        found = parsed(model, answer)
-    except AnswerUnreadable:
+        found = parsed(model, decoded(json.dumps(answer).encode()))
+    except (AnswerUnreadable, Transient):
         return
     if isinstance(found, answers.MessageAnswer):
         envelope = answers.envelope(found)

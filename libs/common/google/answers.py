@@ -1,60 +1,58 @@
 """Reading Google's answers: what all of its APIs have in common."""
 
+import json
 import re
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
 import orjson
 import structlog
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
+from libs.common.errors import Transient
 from libs.common.google.wire import AnswerUnreadable
 
 log = structlog.get_logger(__name__)
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
+NUL = rb"\u0000"
 UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 
 M = TypeVar("M", bound=BaseModel)
-
-
-def _without_surrogates(value: Any) -> Any:
-    # Google cuts texts by length, and so an emoji in half.
-    return value.encode("utf-8", "ignore").decode() if isinstance(value, str) else value
 
 
 Number = Annotated[int, Field(ge=0, lt=2**63)]
 Millis = Annotated[int, Field(ge=0, lt=253_402_300_800_000)]
 """Milliseconds since 1970, up to the year 9999."""
 Id = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[!-~]+$")]
-Text = Annotated[str, BeforeValidator(_without_surrogates)]
 
 
-def storable(answer: Any) -> Any:
-    """Return JSON without what Postgres cannot hold: NUL, and half an emoji where one was cut.
+def decoded(body: bytes) -> Any:
+    """Return JSON without what Postgres cannot hold: NUL, and half an emoji.
+
+    Google cuts texts by length, and so an emoji in half: that leaves a lone surrogate.
 
     Raises:
-        AnswerUnreadable: it is nested too deeply.
+        Transient: `malformed`: it is no JSON, or nested without end.
     """
+    if NUL not in body:
+        with suppress(orjson.JSONDecodeError):
+            return orjson.loads(body)
     try:
-        if rb"\u0000" not in orjson.dumps(answer):
-            return answer
-    except orjson.JSONEncodeError:
-        pass  # half an emoji, or a number that is too large
-    try:
-        return _cleaned(answer)
-    except RecursionError:
-        raise AnswerUnreadable("Google's answer is not readable.") from None
+        loose = _storable(json.loads(body.decode("utf-8", errors="replace")))
+        return orjson.loads(json.dumps(loose))  # numbers are as in any other answer then
+    except (ValueError, RecursionError):
+        raise Transient("Google's answer is not JSON.", reason="malformed") from None
 
 
-def _cleaned(value: Any) -> Any:
+def _storable(value: Any) -> Any:
     if isinstance(value, str):
         return UNSTORABLE.sub("", value)
     if isinstance(value, list):
-        return [_cleaned(one) for one in value]
+        return [_storable(one) for one in value]
     if isinstance(value, dict):
-        return {_cleaned(name): _cleaned(one) for name, one in value.items()}
+        return {_storable(name): _storable(one) for name, one in value.items()}
     return value
 
 

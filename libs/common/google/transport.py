@@ -1,18 +1,17 @@
 """Send API requests over aiohttp: one place for tokens, limits, retries, errors and metrics."""
 
 import binascii
-import json
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
 import aiohttp
-import orjson
 from prometheus_client import Counter, Histogram
 
 from libs.common import clock
 from libs.common.errors import AppError, Transient
+from libs.common.google.answers import decoded
 from libs.common.google.discovery import ApiRequest
 from libs.common.google.errors import classify
 from libs.common.google.rawbody import RawBody, Sink
@@ -206,15 +205,4 @@ def _decode(answer: Answer) -> Any:
         raise classify(answer.status, answer.body, answer.headers, clock.now())
     if not answer.body.strip():
         return None
-    try:
-        return orjson.loads(answer.body)
-    except orjson.JSONDecodeError:
-        return _decode_leniently(answer.body)
-
-
-def _decode_leniently(body: bytes) -> Any:
-    """Read JSON that orjson is too strict for: half an emoji (a lone surrogate) in a snippet."""
-    try:
-        return json.loads(body.decode("utf-8", errors="replace"))
-    except (ValueError, RecursionError):
-        raise Transient("Google's answer is not JSON.", reason="malformed") from None
+    return decoded(answer.body)

@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
-from libs.common.google.answers import EPOCH, next_page, parsed, places_of, storable
+from libs.common.google.answers import EPOCH, next_page, parsed, places_of
 from libs.common.google.wire import AnswerUnreadable
 from services.calendar.domain.calendars import AccessRole, CalendarEntry
 from services.calendar.domain.event import (
@@ -106,7 +106,7 @@ def events_page(answer: Any, *, after: str | None = None, details: bool = True) 
     Raises:
         AnswerUnreadable: it is no page.
     """
-    page = parsed(EventsAnswer, storable(answer))
+    page = parsed(EventsAnswer, answer)
     return EventsPage(
         items=tuple(_event_or_not(one, details=details) for one in page.items),
         next_page_token=next_page(page.next_page_token, after=after),
@@ -127,7 +127,7 @@ def event_of(answer: Any, *, details: bool = True) -> Event:
     Raises:
         AnswerUnreadable: it is no event.
     """
-    found = _event_or_not(storable(answer), details=details)
+    found = _event_or_not(answer, details=details)
     if isinstance(found, Unreadable):
         log.warning("google_answer_unreadable", model="EventAnswer", places=list(found.places))
         raise AnswerUnreadable("Google's answer is not readable.")
@@ -140,7 +140,7 @@ def calendar_list_page(answer: Any, *, after: str | None = None) -> CalendarList
     Raises:
         AnswerUnreadable: it is no page.
     """
-    page = parsed(CalendarListAnswer, storable(answer))
+    page = parsed(CalendarListAnswer, answer)
     return CalendarListPage(
         items=tuple(map(_entry_or_not, page.items)),
         next_page_token=next_page(page.next_page_token, after=after),
@@ -154,7 +154,7 @@ def channel_answer(answer: Any) -> ChannelAnswer:
     Raises:
         AnswerUnreadable: it is none.
     """
-    watch = parsed(WatchAnswer, storable(answer))
+    watch = parsed(WatchAnswer, answer)
     expiry = watch.expiration
     return ChannelAnswer(
         channel_id=watch.id,

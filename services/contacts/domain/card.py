@@ -6,6 +6,7 @@ Values, and their form in JSON: as columns, events and calls have them.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
+from operator import attrgetter
 from typing import Any, Final
 
 from libs.common.addresses import fold_address
@@ -178,11 +179,12 @@ class Card:
     @cached_property
     def stored(self) -> Mapping[str, Any]:
         """Return it as a column keeps it, without what is empty; for reading only."""
-        found: dict[str, Any] = {name: value for name in SINGLE if (value := getattr(self, name))}
-        for name in LISTS:
-            items = [parts_of(one) for one in getattr(self, name)]
+        found: dict[str, Any] = {
+            name: value for name, value in zip(SINGLE, _SINGLE(self), strict=True) if value
+        }
+        for name, items in zip(LISTS, _LISTS(self), strict=True):
             if items:
-                found[name] = items
+                found[name] = [parts_of(one) for one in items]
         if self.custom:
             found["custom"] = dict(self.custom)
         return found
@@ -214,10 +216,9 @@ def item_of(name: str, stored: Mapping[str, Any]) -> Item:
 
 def parts_of(item: Item) -> dict[str, Any]:
     """Return an item's values by name, without what is empty."""
+    made = type(item)
     return {
-        name: value
-        for name in _PARTS[type(item)]
-        if (value := getattr(item, name)) not in ("", None, False)
+        name: value for name, value in zip(_PARTS[made], _VALUES[made](item), strict=True) if value
     }
 
 
@@ -228,4 +229,7 @@ def items_of(card: Card) -> Iterator[tuple[str, Item]]:
             yield name, one
 
 
+_SINGLE: Final = attrgetter(*SINGLE)
+_LISTS: Final = attrgetter(*LISTS)
 _PARTS: Final = {made: tuple(one.name for one in fields(made)) for made in ITEMS.values()}
+_VALUES: Final = {made: attrgetter(*parts) for made, parts in _PARTS.items()}

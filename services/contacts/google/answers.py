@@ -1,14 +1,15 @@
 """People's answers, checked: JSON in, the domain's values out."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Final, TypeVar
 
 import structlog
 from pydantic import TypeAdapter, ValidationError
 from pydantic.alias_generators import to_snake
 
-from libs.common.google.answers import next_page, parsed, places_of, storable
+from libs.common.google.answers import next_page, parsed, places_of
 from libs.common.google.wire import AnswerUnreadable
 from services.contacts.domain.card import Address, Card, Email, Phone, Url
 from services.contacts.domain.items import led
@@ -23,7 +24,6 @@ from services.contacts.google.models import (
     GroupsAnswer,
     Item,
     NameAnswer,
-    OrganizationAnswer,
     PairAnswer,
     PeopleAnswer,
     PersonAnswer,
@@ -51,13 +51,6 @@ LONGEST_NAME: Final = 256
 MONTHS: Final = 12
 DAYS: Final = 31
 GONE: Final = 404
-
-ATTRIBUTES: Final = {
-    theirs: to_snake(theirs)
-    for parts in (NAME_PARTS, JOB_PARTS, ADDRESS_PARTS)
-    for theirs in parts.values()
-}
-"""What Google's names are in our models."""
 
 PERSON = TypeAdapter(PersonAnswer)
 GROUP = TypeAdapter(GroupAnswer)
@@ -107,7 +100,7 @@ def people_page(answer: Any, *, after: str | None = None) -> PeoplePage:
     Raises:
         AnswerUnreadable: it is no page.
     """
-    page = parsed(PeopleAnswer, storable(answer))
+    page = parsed(PeopleAnswer, answer)
     found = [_person_or_not(one) for one in page.connections]
     return PeoplePage(
         people=tuple(one for one in found if isinstance(one, Person)),
@@ -127,7 +120,7 @@ def person_of(answer: Any) -> Person:
     Raises:
         AnswerUnreadable: it is none.
     """
-    found = _person_or_not(storable(answer))
+    found = _person_or_not(answer)
     if isinstance(found, Unreadable):
         log.warning("google_answer_unreadable", model="PersonAnswer", places=list(found.places))
         raise AnswerUnreadable("Google's answer is not readable.")
@@ -145,7 +138,7 @@ def people_of(answer: Any) -> dict[str, Person | None]:
         AnswerUnreadable: it is none.
     """
     found: dict[str, Person | None] = {}
-    for one in parsed(PersonResponses, storable(answer)).responses:
+    for one in parsed(PersonResponses, answer).responses:
         if one.http_status_code == GONE or (one.person is None and not one.http_status_code):
             found[one.requested_resource_name] = None
             continue
@@ -161,7 +154,7 @@ def labels_page(answer: Any, *, after: str | None = None) -> LabelsPage:
     Raises:
         AnswerUnreadable: it is no page.
     """
-    page = parsed(GroupsAnswer, storable(answer))
+    page = parsed(GroupsAnswer, answer)
     found = [_label_or_not(one) for one in page.contact_groups]
     return LabelsPage(
         labels=tuple(one for one in found if isinstance(one, Label)),
@@ -180,7 +173,7 @@ def label_of(answer: Any) -> Label:
     Raises:
         AnswerUnreadable: it is none.
     """
-    found = _label_or_not(storable(answer))
+    found = _label_or_not(answer)
     if isinstance(found, Unreadable):
         log.warning("google_answer_unreadable", model="GroupAnswer", places=list(found.places))
         raise AnswerUnreadable("Google's answer is not readable.")
@@ -226,7 +219,7 @@ def card_of(answer: PersonAnswer) -> Card:
     if (name := _main(answer.names)) is not None:
         given |= _name(name)
     if (job := _main(answer.organizations)) is not None:
-        given |= _parts(job, JOB_PARTS)
+        given |= _JOB(job)
     if (birthday := _main(answer.birthdays)) is not None:
         given["birthday"] = _birthday(birthday)
     if (notes := _main(answer.biographies)) is not None:
@@ -272,14 +265,19 @@ def _main(items: Sequence[I]) -> I | None:
     return next((one for one in own if one.metadata.primary), own[0] if own else None)
 
 
-def _parts(
-    item: OrganizationAnswer | NameAnswer | AddressAnswer, parts: Mapping[str, str]
-) -> dict[str, str]:
-    return {ours: getattr(item, ATTRIBUTES[theirs]) for ours, theirs in parts.items()}
+def _reader(parts: Mapping[str, str]) -> Callable[[Item], dict[str, str]]:
+    """Return what reads parts of an item, by our names for Google's."""
+    values = attrgetter(*map(to_snake, parts.values()))
+    return lambda item: dict(zip(parts, values(item), strict=True))
+
+
+_NAME: Final = _reader(NAME_PARTS)
+_JOB: Final = _reader(JOB_PARTS)
+_ADDRESS: Final = _reader(ADDRESS_PARTS)
 
 
 def _name(item: NameAnswer) -> dict[str, str]:
-    parts = _parts(item, NAME_PARTS)
+    parts = _NAME(item)
     if not any(parts.values()):
         parts["given_name"] = item.unstructured_name
     return parts
@@ -295,7 +293,7 @@ def _birthday(item: BirthdayAnswer) -> str:
 
 def _address(item: AddressAnswer) -> Address | None:
     """Return an address; what Google made of it as a whole is its street if there is no more."""
-    parts = _parts(item, ADDRESS_PARTS)
+    parts = _ADDRESS(item)
     if not any(parts.values()):
         parts["street"] = item.formatted_value
     if not any(parts.values()):

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from libs.common.google.answers import parsed, storable
+from libs.common.google.answers import parsed
 from services.contacts.domain.label import Label
 from services.contacts.domain.person import Person
 from services.contacts.google.answers import (
@@ -70,7 +70,7 @@ class WritingBox(PeopleApi):
             "sources": [SOURCES],
         }
         request = self._api.people.batchCreateContacts(body=body)
-        answer = storable(await self._write(request, timeout_s)) or {}
+        answer = await self._write(request, timeout_s) or {}
         return [_one(found) for found in answer.get("createdPeople", ())]
 
     async def update_person(self, resource: str, change: Change, *, timeout_s: float) -> Person:
@@ -112,7 +112,7 @@ class WritingBox(PeopleApi):
             "sources": [SOURCES],
         }
         request = self._api.people.batchUpdateContacts(body=body)
-        answer = storable(await self._write(request, timeout_s)) or {}
+        answer = await self._write(request, timeout_s) or {}
         results = answer.get("updateResult", {})
         return {name: _one(results.get(name)) for name in changes}
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from libs.common.google.answers import EPOCH, Id, Millis, Number, Text
+from libs.common.google.answers import EPOCH, Id, Millis, Number
 from services.mail.domain.history import Labelled, Record
 from services.mail.domain.message import is_mail
 from services.mail.domain.sending.drafts import Part
@@ -25,7 +25,7 @@ class LabelNamed(BaseModel):
     """A label: id, name, and whose it is."""
 
     id: Label
-    name: Text = Field(default="", max_length=1000)
+    name: str = Field(default="", max_length=1000)
     type: Literal["system", "user"] = "user"
 
 
@@ -81,8 +81,8 @@ class WatchAnswer(BaseModel):
 class Header(BaseModel):
     """A header as Google shows it."""
 
-    name: Text
-    value: Text = ""
+    name: str
+    value: str = ""
 
 
 class Payload(BaseModel):
@@ -99,7 +99,7 @@ class MessageAnswer(BaseModel):
     history_id: Number = Field(alias="historyId")
     internal_date: Millis = Field(alias="internalDate")
     labels: list[Label] = Field(default=[], alias="labelIds")
-    snippet: Text = ""
+    snippet: str = ""
     size: Number = Field(default=0, alias="sizeEstimate")
     raw: str | None = None
     payload: Payload | None = None
@@ -134,8 +134,8 @@ class PartBody(BaseModel):
 class PartAnswer(BaseModel):
     """A part of a message."""
 
-    mime_type: Text = Field(default="", alias="mimeType", max_length=1000)
-    filename: Text = Field(default="", max_length=1000)
+    mime_type: str = Field(default="", alias="mimeType", max_length=1000)
+    filename: str = Field(default="", max_length=1000)
     headers: list[Header] = []
     body: PartBody = PartBody()
     parts: list["PartAnswer"] = []
@@ -180,7 +180,7 @@ class SendAs(BaseModel):
     """An address that a mailbox sends from."""
 
     address: str = Field(alias="sendAsEmail", max_length=320)
-    name: Text = Field(default="", alias="displayName", max_length=1000)
+    name: str = Field(default="", alias="displayName", max_length=1000)
     verification: str = Field(default="accepted", alias="verificationStatus")
 
     @property

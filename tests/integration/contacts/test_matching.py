@@ -8,7 +8,8 @@ from libs.common.events.base import Origin
 from services.contacts.domain.card import Card, Email, Phone
 from services.contacts.domain.contact import Contact, NewContact
 from services.contacts.domain.items import led_card
-from services.contacts.store.matching import MOST_CANDIDATES
+from services.contacts.store import connections
+from services.contacts.store.matching import MOST_CANDIDATES, find_candidates
 from services.contacts.sync.changing.turn import Turn
 from services.contacts.sync.feeds import wake, work_address
 from tests.integration.contacts.stand import Stand, human
@@ -320,3 +321,38 @@ async def test_a_number_that_very_many_share_is_asked_about_by_a_few_of_them(
     await contacts.connect(person="alice.private@example.com")
     (told,) = await eventually(lambda: contacts.events("contacts.conflict.detected"))
     assert len(told.data["candidates"]) == MOST_CANDIDATES
+
+
+MANY = """
+INSERT INTO contacts (tenant_id, id, owner_user_id, version, sequence, card, changed, created_at,
+                      updated_at, name, emails, phones, search)
+SELECT $1, gen_random_uuid(), NULL, 1, 1, '{}', '{}', now(), now(), n::text, ARRAY['p' || n],
+       '{}', ''
+  FROM generate_series(1, $2::int) AS n
+"""
+WALKED = """
+SELECT pg_stat_get_xact_tuples_fetched('contacts'::regclass)
+       + pg_stat_get_xact_tuples_returned('contacts'::regclass)
+"""
+
+
+@pytest.mark.parametrize("known", ["nothing", "another tenant"])
+async def test_contacts_are_found_by_their_keys_whatever_postgres_knows_of_the_table(
+    known: str, contacts: Stand
+) -> None:
+    connection_id = UUID(await contacts.connect())
+    keys = [f"p{number}" for number in range(1, 101)]
+    async with transaction(contacts.app[POOL]) as conn:
+        connection = await connections.get_connection(conn, "acme", connection_id, user_id=None)
+        if known != "nothing":
+            await conn.execute(MANY, "umbrella", 200)
+            await conn.execute("ANALYZE contacts, people")
+        for _ in range(10):  # as often as it takes Postgres to settle for one plan
+            await find_candidates(conn, connection, emails=keys, phones=[])
+        await conn.execute(MANY, "acme", 5_000)
+        before = await conn.fetchval(WALKED)
+
+        found = await find_candidates(conn, connection, emails=keys, phones=[])
+
+        assert len(found) == 100
+        assert await conn.fetchval(WALKED) - before <= 2 * len(keys)

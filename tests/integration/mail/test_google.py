@@ -79,12 +79,12 @@ async def test_a_connection_that_is_gone_does_not_read_as_a_dead_cursor(gmail: G
 
 
 WRONG: tuple[dict[str, Any], ...] = (
-    {"id": "m\u00001"},
+    {"id": "m 1"},
     {"threadId": ""},
     {"internalDate": "99999999999999999"},
     {"internalDate": None},
     {"historyId": "-1"},
-    {"labelIds": ["A\u0000"]},
+    {"labelIds": ["A "]},
     {"raw": "é"},
     {"raw": None},
 )

@@ -127,12 +127,6 @@ def test_only_our_own_marks_are_read() -> None:
     assert event.marks == {"source": "s1"}
 
 
-def test_what_postgres_cannot_hold_is_dropped() -> None:
-    event = event_of(answer(summary="a\x00b \ud83d", attendees=[{"displayName": "x\udc00"}]))
-    assert event.details.summary == "ab "
-    assert event.details.attendees[0].name == "x"
-
-
 def test_a_text_beyond_all_bounds_is_cut() -> None:
     event = event_of(answer(description="x" * 50_000, summary="y" * 50_000))
     assert len(event.details.description) == 16_384
@@ -285,20 +279,3 @@ def test_a_channel_ends_when_google_says() -> None:
 def test_a_channel_without_a_resource_is_refused() -> None:
     with pytest.raises(AnswerUnreadable):
         channel_answer({"id": "c1"})
-
-
-def test_a_page_is_cleaned_wherever_it_cannot_be_stored() -> None:
-    private = {"causeway.so\x00urce": "x\x00y"}
-    items = [answer(), answer(extendedProperties={"private": private}, attendees=[{"id": 2**70}])]
-    first, second = events_page({"items": items}).items
-    assert isinstance(first, Event)
-    assert isinstance(second, Event)
-    assert second.marks == {"source": "xy"}
-
-
-def test_what_is_nested_without_end_is_unreadable() -> None:
-    nested: Any = "\x00"
-    for _ in range(5_000):
-        nested = [nested]
-    with pytest.raises(AnswerUnreadable):
-        event_of(answer(more=nested))

@@ -165,11 +165,6 @@ def test_fields_are_kept_as_google_has_them() -> None:
     assert "photos" not in found.items
 
 
-def test_what_the_database_cannot_hold_is_taken_out() -> None:
-    found = card(biographies=[{"value": "a\x00b\ud83dc"}])
-    assert found.notes == "abc"
-
-
 def test_a_deleted_person_has_a_name_only() -> None:
     page = people_page(
         {

@@ -6,6 +6,7 @@ hold them to their schemas.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from operator import attrgetter
 from typing import Any, Final
 
 from libs.common.events import contacts as events
@@ -18,8 +19,10 @@ from services.contacts.domain.mapping import crm_fields
 from services.contacts.domain.person import Link
 from services.contacts.domain.preferences import TenantDefaults
 
-EMAIL_PARTS: Final = tuple(one.name for one in fields(Email))
-PHONE_PARTS: Final = tuple(one.name for one in fields(Phone))
+EMAIL: Final = tuple(one.name for one in fields(Email))
+PHONE: Final = tuple(one.name for one in fields(Phone))
+_EMAIL: Final = attrgetter(*EMAIL)
+_PHONE: Final = attrgetter(*PHONE)
 
 
 def contact_event(
@@ -81,8 +84,8 @@ def _facts(contact: Contact, links: Sequence[Link], defaults: TenantDefaults) ->
     card = contact.card
     return {
         "name": card.shown_name,
-        "emails": [{part: getattr(one, part) for part in EMAIL_PARTS} for one in card.emails],
-        "phones": [{part: getattr(one, part) for part in PHONE_PARTS} for one in card.phones],
+        "emails": [dict(zip(EMAIL, _EMAIL(one), strict=True)) for one in card.emails],
+        "phones": [dict(zip(PHONE, _PHONE(one), strict=True)) for one in card.phones],
         "organization": card.organization,
         "title": card.title,
         "fields": crm_fields(card, defaults),

@@ -69,12 +69,33 @@ async def test_an_empty_answer_is_none(serve: Serve, session: aiohttp.ClientSess
     assert await execute(session, a_post(await serve(Script(web.Response(status=204))))) is None
 
 
-async def test_half_an_emoji_in_an_answer_is_readable(
+@pytest.mark.parametrize(
+    ("body", "answer"),
+    [
+        (rb'{"snippet": "so \ud83d"}', {"snippet": "so "}),
+        (rb'{"na\u0000me": ["a\u0000b", {"x": "\udc00y"}]}', {"name": ["ab", {"x": "y"}]}),
+        (
+            rb'{"text": "\\u0000", "many": 1180591620717411303424}',
+            {"text": r"\u0000", "many": 2.0**70},
+        ),
+    ],
+    ids=["half-an-emoji", "nul", "only-alike"],
+)
+async def test_what_postgres_cannot_hold_is_in_no_answer(
+    body: bytes, answer: object, serve: Serve, session: aiohttp.ClientSession
+) -> None:
+    script = Script(web.Response(body=body))
+
+    assert await execute(session, a_get(await serve(script))) == answer
+
+
+async def test_an_answer_nested_without_end_is_no_json(
     serve: Serve, session: aiohttp.ClientSession
 ) -> None:
-    script = Script(web.Response(body=b'{"snippet": "so \\ud83d"}'))
+    script = Script(*[web.Response(body=b"[" * 5_000 + b"]" * 5_000)] * 5)
 
-    assert await execute(session, a_get(await serve(script))) == {"snippet": "so \ud83d"}
+    with pytest.raises(Transient):
+        await execute(session, a_get(await serve(script)))
 
 
 async def test_a_transient_failure_is_tried_again(
