@@ -31,7 +31,7 @@ from services.contacts.sync.inward.pacing import Pace
 
 log = structlog.get_logger(__name__)
 
-CHUNK: Final = 200
+CHUNK: Final = 400
 """People of one transaction."""
 DEAD_KIND: Final = "people.person"
 UNKNOWN: Final = "unknown"
