@@ -1,9 +1,13 @@
-"""`python -m tests.faults.report FOLDER PAGE`: the page that says what `make crash` saw."""
+"""`python -m tests.faults.report FOLDER PAGE`: the page that says what `make crash` saw.
+
+Paths that were not run this time keep what the page says of them.
+"""
 
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -32,37 +36,64 @@ in between, add it. What became of a request that changes something at Google is
 seconds after it was made (35 as things are set by default), more for an upload.
 """
 
+TABLE = (
+    "| message | killed before it arrived | killed before its answer was heard |",
+    "|---|--:|--:|",
+)
+POINTS = "## The points, by path\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the page says of a path."""
+
+    row: str
+    points: int
+    section: str
+
 
 def main(folder: Path, page: Path) -> None:
-    """Write the page out of the reports in a folder."""
+    """Write the page anew, with the reports in a folder."""
     reports = [orjson.loads(file.read_bytes()) for file in sorted(folder.glob("*.json"))]
-    crashes = [one for one in reports if "broken" in one]
-    page.write_text("\n".join(_page(crashes)) + "\n")
+    seen = _kept(page.read_text()) if page.exists() else {}
+    seen |= {one["path"]: _seen(one) for one in reports if "broken" in one}
+    page.write_text("\n".join(_page(seen)) + "\n")
 
 
-def _page(crashes: list[Json]) -> Iterator[str]:
+def _kept(page: str) -> dict[str, Seen]:
+    """Return what a page says of paths that there still are."""
+    table, _, points = page.partition(POINTS)
+    rows = {line.split("|")[1].strip(): line for line in table.splitlines() if line[:2] == "| "}
+    sections = dict(part.split("\n", 1) for part in points.split("### ")[1:])
+    return {
+        path.name: Seen(row, int(row.split("|")[4]), sections[path.name].strip("\n"))
+        for path in PATHS
+        if (row := rows.get(path.name, "")) and path.name in sections
+    }
+
+
+def _seen(crashes: Json) -> Seen:
+    times = [broken["mended_s"] for broken in crashes["broken"]]
+    row = (
+        f"| {crashes['path']} | {crashes['program']} | {len(crashes['found'])} | {len(times)} "
+        f"| {median(times):.1f} s | {max(times):.1f} s | {crashes['commit']} |"
+    )
+    return Seen(row, len(times), "\n".join((*TABLE, *_points(crashes["broken"]))))
+
+
+def _page(seen: dict[str, Seen]) -> Iterator[str]:
+    total = sum(one.points for one in seen.values())
     yield HEAD
-    total = sum(len(one["broken"]) for one in crashes)
     yield f"{datetime.now(UTC):%Y-%m-%d}: {total} points, none left anything wrong.\n"
-    reported = {one["path"] for one in crashes}
-    if left_out := [path.name for path in PATHS if path.name not in reported]:
-        yield f"Not seen to its end this time, and not in the table: {', '.join(left_out)}.\n"
+    if left_out := [path.name for path in PATHS if path.name not in seen]:
+        yield f"Not seen to its end, and not in the table: {', '.join(left_out)}.\n"
     yield "| path | killed | messages | points killed | mended, median | mended, longest | commit |"
     yield "|---|---|--:|--:|--:|--:|---|"
-    for one in crashes:
-        times = [broken["mended_s"] for broken in one["broken"]]
-        yield (
-            f"| {one['path']} | {one['program']} | {len(one['found'])} | {len(times)} "
-            f"| {median(times):.1f} s | {max(times):.1f} s | {one['commit']} |"
-        )
+    yield from (seen[name].row for name in sorted(seen))
     yield "\nA path has more points than one undisturbed run has messages, or fewer: runs differ in"
-    yield "what overlaps.\n\n## The points, by path\n"
-    for one in crashes:
-        yield f"### {one['path']}\n"
-        yield "| message | killed before it arrived | killed before its answer was heard |"
-        yield "|---|--:|--:|"
-        yield from _points(one["broken"])
-        yield ""
+    yield f"what overlaps.\n\n{POINTS}"
+    for name in sorted(seen):
+        yield f"### {name}\n\n{seen[name].section}\n"
 
 
 def _points(broken: Iterable[Json]) -> Iterator[str]:
