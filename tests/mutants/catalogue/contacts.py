@@ -28,6 +28,16 @@ MUTANTS = (
         ),
     ),
     mutant(
+        "tenant-walked-for-every-key",
+        "All contacts of a tenant are walked for every key of every person who is read.",
+        f"{MATCH}::test_contacts_are_found_by_their_keys_whatever_postgres_knows_of_the_table",
+        edit=(
+            "services/contacts/store/matching.py",
+            "@> ARRAY[k.key] OFFSET 0) AS c",
+            "@> ARRAY[k.key]) AS c",
+        ),
+    ),
+    mutant(
         "somebody-elses-private-contact",
         "A person becomes the private contact of a colleague.",
         f"{MATCH}::test_nobody_is_somebody_elses_private_contact",
