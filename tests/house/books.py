@@ -358,13 +358,14 @@ def facts_of(shown: Json) -> Json:
         date = day.get("date")
         year = f"{date['year']:04}" if date and date.get("year") else "-"
         found["birthday"] = f"{year}-{date['month']:02}-{date['day']:02}" if date else day["text"]
-    found["emails"] = _values(shown.get("emailAddresses", []), "value")
+    # Of several that are the same, as people have who were merged, the first counts.
+    emails = {one["value"].casefold(): one for one in reversed(shown.get("emailAddresses", []))}
+    found["emails"] = _values(emails.values(), "value")
     found["phones"] = _values(shown.get("phoneNumbers", []), "value")
     found["urls"] = _values(shown.get("urls", []), "value")
     found["addresses"] = {
         tuple(one.get(part, "") for part in ADDRESS.values()) for one in shown.get("addresses", [])
     }
-    # Of several under one key, as people have who were merged, the first counts.
     pairs = reversed(shown.get("userDefined", []))
     found["custom"] = {one["key"]: one["value"] for one in pairs}
     return {name: value for name, value in found.items() if value}
