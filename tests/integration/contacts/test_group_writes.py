@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.integration.contacts.outside import faults, requests
+from tests.integration.contacts.outside import faults, requests, there_are
 from tests.integration.contacts.stand import Stand, human
 from tests.integration.service_stand import Json
 from tests.support import eventually
@@ -60,6 +60,33 @@ async def test_a_contact_that_is_new_in_google_gets_its_labels(asked: Stand) -> 
     answer = await asked.call("POST", f"/v1/contacts/connections/{connection}/confirm")
     assert answer.status == 200, answer
     await labelled(asked, Clients=1)
+
+
+async def test_who_joins_a_group_while_google_is_creating_them_gets_its_label(
+    contacts: Stand,
+) -> None:
+    await contacts.connect(confirmed=True)
+    made = await group(contacts, "Clients")
+    await labelled(contacts, Clients=0)
+    await contacts.quiet()
+    await faults(contacts, path_contains=":createContact", times=1, late_s=1)
+    ada = await contacts.make(given_name="Ada")
+    await there_are(contacts, 1)
+    await regroup(contacts, made["id"], add=[ada["id"]])
+    await labelled(contacts, Clients=1)
+
+
+async def test_who_turns_out_to_be_in_a_group_gets_its_label(contacts: Stand) -> None:
+    connection = await contacts.connect(confirmed=True)
+    refused = {"status": 400, "reason": "badRequest"}
+    await faults(contacts, path_contains=":createContact", **refused)
+    ada = await contacts.make(given_name="Ada", emails=[{"address": "ada@example.org"}])
+    await group(contacts, "Clients", ada["id"])
+    await labelled(contacts, Clients=0)
+    await contacts.quiet()
+    await contacts.add(human("Ada Byron", "ada@example.org"))
+    await contacts.look(connection)
+    await labelled(contacts, Clients=1)
 
 
 async def test_who_leaves_a_group_loses_the_label(contacts: Stand) -> None:

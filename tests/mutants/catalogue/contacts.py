@@ -151,6 +151,28 @@ MUTANTS = (
         ),
     ),
     mutant(
+        "joined-while-created-unlabelled",
+        "Who joins a group while Google is creating them never gets its label.",
+        "tests/integration/contacts/test_group_writes.py::"
+        "test_who_joins_a_group_while_google_is_creating_them_gets_its_label",
+        edit=(
+            "services/contacts/sync/outward/landing.py",
+            "                turn.linked(contact.id)  # also of what it has joined since\n",
+            "",
+        ),
+    ),
+    mutant(
+        "found-again-unlabelled",
+        "Who turns out to be in a group never gets its label.",
+        "tests/integration/contacts/test_group_writes.py::"
+        "test_who_turns_out_to_be_in_a_group_gets_its_label",
+        edit=(
+            "services/contacts/sync/inward/chunk.py",
+            "        self.turn.linked(contact.id)\n",
+            "",
+        ),
+    ),
+    mutant(
         "crms-contact-goes-with-a-person",
         "Whoever deletes somebody in Google deletes the CRM's contact.",
         f"{IN}::test_a_contact_that_the_crm_has_stays_when_its_person_goes",

@@ -23,6 +23,7 @@ from services.contacts.domain.flat import changed_fields, filled_fields
 from services.contacts.domain.person import Known, Link
 from services.contacts.store import contacts as store
 from services.contacts.store import people, tenant_defaults
+from services.contacts.store.groups import groups_of_contacts
 from services.contacts.sync.changing.conflict_facts import end_conflicts_of
 from services.contacts.sync.changing.facts import contact_event
 from services.contacts.sync.outward.group_pushes import queue_group_pushes
@@ -47,6 +48,7 @@ class Turn:
         self._silent: set[UUID] = set()
         self._touched: set[UUID] = set()
         self._groups: set[UUID] = set()
+        self._linked: set[UUID] = set()
         self._back: set[UUID] = set()
         self._at_end: list[Callable[[], Awaitable[None]]] = []
 
@@ -179,6 +181,10 @@ class Turn:
         """Look at the end whether address books have this contact as they should."""
         self._touched.add(contact_id)
 
+    def linked(self, contact_id: UUID) -> None:
+        """Look at the end whether whom a contact has become in an address book has its labels."""
+        self._linked.add(contact_id)
+
     def touch_group(self, group_id: UUID) -> None:
         """Look at the end whether address books have this group as they should."""
         self._groups.add(group_id)
@@ -210,6 +216,9 @@ class Turn:
             await step()
         touched = await self.find(self._touched | set(self._before))
         await queue_pushes(self.conn, self.tenant_id, list(touched.values()), now=self.now)
+        if self._linked:
+            linked = await groups_of_contacts(self.conn, self.tenant_id, sorted(self._linked))
+            self._groups.update(*linked.values())
         await queue_group_pushes(self.conn, self.tenant_id, self._groups, now=self.now)
 
     async def _agree_anew(self) -> None:

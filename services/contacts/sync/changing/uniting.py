@@ -79,3 +79,4 @@ async def _move_people(turn: Turn, contact: Contact, into: Contact, user_id: str
             turn.keep_person(replace(one, made_by_us=one.made_by_us or one.connection_id in own))
         elif one.is_live or one.connection_id not in known:
             turn.keep_person(replace(one, contact_id=into.id))
+            turn.linked(into.id)

@@ -98,6 +98,7 @@ class Chunk:
         self._taken.changed += 1
         self._lines.append(line_of(self.connection, "update", contact.id, one.known.resource))
         self._regroup(contact.id, before=(), after=one.known.groups)
+        self.turn.linked(contact.id)
 
     def changed(self, one: Found, before: Contact, after: Contact) -> None:
         """Note what a person's change came to."""

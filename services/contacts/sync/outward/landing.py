@@ -68,10 +68,9 @@ async def land(
             kept = _kept(connection, one, mine, region=region, now=now)
             if contact is not None and one.step.op is Op.DELETE:
                 turn.touch(contact.id)  # it may be back already
-            if kept is not None and one.step.op is Op.CREATE:
-                for group_id in one.step.groups:
-                    turn.touch_group(group_id)
-                if contact is not None and kept.contact_id is None:
+            if kept is not None and contact is not None and one.step.op is Op.CREATE:
+                turn.linked(contact.id)  # also of what it has joined since
+                if kept.contact_id is None:
                     doubles.append(kept.resource)
                     await _unite(turn, kept, contact)
             if kept is not None:

@@ -36,7 +36,6 @@ class Step:
     contact: Contact | None
     known: Known | None
     """The person that the contact is; None: there is none yet."""
-    groups: frozenset[UUID] = frozenset()
     body: bodies.Json | None = None
     """Of a creation."""
     change: bodies.Change | None = None
@@ -99,7 +98,6 @@ def _step(
         op=op,
         contact=contact,
         known=known,
-        groups=groups,
         body=body,
         change=change,
     )
