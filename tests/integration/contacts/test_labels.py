@@ -7,6 +7,7 @@ from libs.common.db import POOL, transaction
 from libs.common.events.base import Origin
 from services.contacts.sync.changing.grouping import Grouping
 from services.contacts.sync.changing.turn import Turn
+from services.contacts.sync.feeds import groups_address, wake
 from tests.integration.contacts.outside import faults
 from tests.integration.contacts.stand import Stand, human
 from tests.integration.service_stand import ALICE
@@ -142,6 +143,33 @@ async def test_a_label_that_a_list_may_not_have_yet_keeps_its_group(asked: Stand
     await asked.google.control("PUT", "faults", {"rules": rules})
     await asked.look(connection)
     assert await group_names(asked) == ["Clients"]
+
+
+async def test_a_label_that_is_too_fresh_to_be_missed_is_looked_for_once_more(
+    stand: Stand,
+) -> None:
+    soon = {"propagation": 1.5, "shortest_poll": 3600, "longest_poll": 3600}
+    stand.settings = stand.settings.model_copy(update=soon)
+    async with stand.serving():
+        label = await stand.label("Clients")
+        await stand.connect()
+        key = label["resourceName"].removeprefix("contactGroups/")
+        await stand.google.control("DELETE", f"people/{ALICE}/contact-groups/{key}")
+        await stand.expire_tokens()
+        await stand.fetch("UPDATE labels SET seen_at = now() RETURNING 1")
+        await wake_groups(stand)
+
+        async def is_gone() -> bool:
+            return await group_names(stand) == []
+
+        await eventually(is_gone)
+
+
+async def wake_groups(stand: Stand) -> None:
+    """Let the labels of the one address book be read now."""
+    feed = await stand.feed("contacts.groups")
+    async with transaction(stand.app[POOL]) as conn:
+        await wake(conn, groups_address(feed["connection_id"]), now=clock.now())
 
 
 async def test_a_label_called_as_a_group_is_that_group(contacts: Stand) -> None:

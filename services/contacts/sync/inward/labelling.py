@@ -55,15 +55,22 @@ class Labelling:
             if one.is_live and one.group_id is None:
                 await self._keep(one)
 
-    async def let_go_unlisted(self, listed: frozenset[str]) -> None:
-        """Let all labels go that a complete list does not have, and should have by now."""
+    async def let_go_unlisted(self, listed: frozenset[str]) -> bool:
+        """Let all labels go that a complete list does not have, and should have by now.
+
+        Say whether there are others that it does not have: a later list tells whether they are.
+        """
         turn = self._turn
         fresh = await store.list_fresh(
             turn.conn, turn.tenant_id, self._connection.id, since=self._fresh_since
         )
-        for name, one in (await self._known()).items():
-            if one.is_live and name not in listed and name not in fresh:
+        unlisted = [
+            one for name, one in (await self._known()).items() if one.is_live and name not in listed
+        ]
+        for one in unlisted:
+            if one.resource not in fresh:
                 await self._let_go(one)
+        return any(one.resource in fresh for one in unlisted)
 
     async def end(self) -> None:
         """Write the log."""

@@ -122,7 +122,9 @@ class Labels:
                     await self._note(conn, lease, place, page)
                     if last:
                         listed = await snapshot.next_items(conn, lease.feed, limit=MOST_LABELS)
-                        await labelling.let_go_unlisted(frozenset(listed))
+                        if await labelling.let_go_unlisted(frozenset(listed)):
+                            moved = _Place()  # anew, as soon as a list is sure to have them
+                            lease.poll_within(self._propagation.total_seconds())
                         await snapshot.clear_items(conn, lease.feed)
                 await labelling.end()
                 await turn.end()
