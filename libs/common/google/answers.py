@@ -21,7 +21,6 @@ UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 
 M = TypeVar("M", bound=BaseModel)
 
-
 Number = Annotated[int, Field(ge=0, lt=2**63)]
 Millis = Annotated[int, Field(ge=0, lt=253_402_300_800_000)]
 """Milliseconds since 1970, up to the year 9999."""

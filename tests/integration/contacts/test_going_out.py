@@ -33,15 +33,6 @@ async def hasty(stand: Stand) -> AsyncIterator[Stand]:
         yield stand
 
 
-@pytest.fixture
-async def calm(stand: Stand) -> AsyncIterator[Stand]:
-    """The contacts service, which reads address books only when a test lets it look."""
-    seldom = {"shortest_poll": 3600, "longest_poll": 3600}
-    stand.settings = stand.settings.model_copy(update=seldom)
-    async with stand.serving():
-        yield stand
-
-
 async def test_a_contact_of_the_crm_is_in_google_with_one_request(contacts: Stand) -> None:
     await contacts.connect(confirmed=True)
     made = await contacts.make(
@@ -374,53 +365,53 @@ async def is_asked(stand: Stand) -> bool:
     return bool(rule["hits"])
 
 
-async def read_double(calm: Stand) -> tuple[str, str]:
+async def read_double(asked: Stand) -> tuple[str, str]:
     """Have somebody created while they are added in Google, and read before the answer comes.
 
     Return the contact, and the one that its double was read as.
     """
-    connection = await calm.connect(confirmed=True)
-    await faults(calm, path_contains=":createContact", times=1, delay_s=2, late_s=2)
-    made = await calm.make(given_name="Ada", emails=[{"address": "ada@example.org"}])
-    await eventually(lambda: is_asked(calm))
-    await calm.add(human("Ada", "ada@example.org", phone="+33 1 23 45 67 89"))
-    await calm.look(connection)
-    await there_are(calm, 2)
-    await calm.look(connection)
-    (double,) = {str(row["id"]) for row in await calm.kept()} - {made["id"]}
+    connection = await asked.connect(confirmed=True)
+    await faults(asked, path_contains=":createContact", times=1, delay_s=2, late_s=2)
+    made = await asked.make(given_name="Ada", emails=[{"address": "ada@example.org"}])
+    await eventually(lambda: is_asked(asked))
+    await asked.add(human("Ada", "ada@example.org", phone="+33 1 23 45 67 89"))
+    await asked.look(connection)
+    await there_are(asked, 2)
+    await asked.look(connection)
+    (double,) = {str(row["id"]) for row in await asked.kept()} - {made["id"]}
     return made["id"], double
 
 
 async def test_the_contact_that_a_double_was_read_as_becomes_a_part_of_the_first(
-    calm: Stand,
+    asked: Stand,
 ) -> None:
-    made, double = await read_double(calm)
+    made, double = await read_double(asked)
 
-    await there_are(calm, 1)
+    await there_are(asked, 1)
 
-    await calm.quiet()
-    (row,) = await calm.kept()
+    await asked.quiet()
+    (row,) = await asked.kept()
     assert str(row["id"]) == made
     assert row["card"]["phones"]
-    await calm.told(made, "created", "updated")
-    await calm.told(double, "created", "merged")
+    await asked.told(made, "created", "updated")
+    await asked.told(double, "created", "merged")
 
 
 async def test_two_contacts_of_the_crm_stay_two_though_one_was_read_as_the_others_double(
-    calm: Stand,
+    asked: Stand,
 ) -> None:
-    made, double = await read_double(calm)
+    made, double = await read_double(asked)
     both = [UUID(made), UUID(double)]
-    await calm.fetch("UPDATE contacts SET entity_id = id::text WHERE id = ANY($1)", both)
+    await asked.fetch("UPDATE contacts SET entity_id = id::text WHERE id = ANY($1)", both)
 
     async def is_made_anew() -> bool:
-        return (await requests(calm)).get("create") == 2 and await is_known(calm, double)
+        return (await requests(asked)).get("create") == 2 and await is_known(asked, double)
 
     await eventually(is_made_anew)
 
-    await calm.quiet()
-    assert [row["id"] for row in await calm.kept()] == both
-    await there_are(calm, 2)
+    await asked.quiet()
+    assert [row["id"] for row in await asked.kept()] == both
+    await there_are(asked, 2)
 
 
 async def test_a_change_whose_answer_was_lost_is_made_once(hasty: Stand) -> None:

@@ -73,7 +73,7 @@ async def land(
                 if kept.contact_id is None:
                     doubles.append(kept.resource)
                     await _unite(turn, kept, contact)
-            if kept is not None:
+            if kept is not None:  # last, so that uniting does not keep a double that goes
                 turn.keep_person(kept)
         await ledger.finish_all(conn, connection.tenant_id, [_end(one) for one in landed], now=now)
         lines = [line for one in landed if (line := _line(connection, one)) is not None]
